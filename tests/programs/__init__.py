@@ -1,0 +1,1 @@
+"""Ordinary NumPy programs, one per file, with which every transformation is tested."""
