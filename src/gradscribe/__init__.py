@@ -1,0 +1,54 @@
+"""gradscribe takes plain NumPy functions and writes new Python: derivatives, batched versions, native code.
+
+This is the face: every public name, and nothing else. `import gradscribe` stays light. The names that need the compiler
+are looked up in `_LAZY` on first use, so that Numba is imported when something is transformed, not before.
+"""
+
+import importlib
+
+from gradscribe.transpiler import tree as tree
+from gradscribe.transpiler.errors import (
+    AliasError,
+    CollectiveError,
+    DeviceError,
+    DTypeError,
+    GradscribeError,
+    IndexRangeError,
+    NoRule,
+    NotDifferentiable,
+    ShapeError,
+    UnsupportedSyntax,
+)
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it (or, for a submodule, the module itself under its full name)
+_LAZY: dict[str, str] = {}
+
+__all__ = [
+    "AliasError",
+    "CollectiveError",
+    "DTypeError",
+    "DeviceError",
+    "GradscribeError",
+    "IndexRangeError",
+    "NoRule",
+    "NotDifferentiable",
+    "ShapeError",
+    "UnsupportedSyntax",
+    "tree",
+    *_LAZY,
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'gradscribe' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    value = module if _LAZY[name].endswith(f".{name}") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,1 @@
+"""The compiler: typed functional IR, its primitives, the frontend, the transformations, the passes and the backends."""

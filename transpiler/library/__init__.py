@@ -1,0 +1,1 @@
+"""NumPy and SciPy functions written as compositions of primitives, in ordinary Python."""

@@ -1,0 +1,1 @@
+"""IR to IR without changing meaning: simplification, dependence, saved values, bufferisation, fusion."""

@@ -1,0 +1,1 @@
+"""IR to IR: jvp, vjp, vmap, checkpoint, shard; each one loop over equations."""
