@@ -1,0 +1,77 @@
+"""Proving signs of integer polynomials from the bounds of their atoms.
+
+In: a `Dim`. Out: a constant lower bound, or None when nothing is known. Source: bound elimination from the youngest atom outwards
+(a loop index is replaced by the bound of its range, then entry sizes by 2), as interval arithmetic with symbolic ends.
+"""
+
+from __future__ import annotations
+
+from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
+from gradscribe.transpiler.ir.nodes import Var
+
+_LIMIT = 60
+
+
+def _ends(atom: Atom) -> tuple[Dim | None, Dim | None]:
+    if isinstance(atom, Symbol):
+        return Dim.of(atom.lower), None
+    if isinstance(atom, Var):
+        return atom.lower, atom.upper
+    if isinstance(atom, FloorDiv):
+        # floor(p / k) <= p / k; a lower end that stays an integer polynomial exists only for constants
+        low = lower_bound(atom.dividend)
+        return (None if low is None else Dim.of(low // atom.divisor)), None
+    if isinstance(atom, Positive):
+        low = lower_bound(atom.inner)
+        return (Dim.of(max(low, 0)) if low is not None else Dim.of(0)), None
+    return None, None
+
+
+def _age(atom: Atom) -> int:
+    if isinstance(atom, (Symbol, Var)):
+        return atom.serial
+    return max((_age(leaf) for dim in atom.inner_dims() for leaf in dim.leaves()), default=0)
+
+
+def lower_bound(dim: Dim) -> int | None:
+    """A constant c with dim >= c for all admissible values, or None."""
+    for _ in range(_LIMIT):
+        if dim.constant is not None:
+            return dim.constant
+        atom = max(dim.atoms(), key=_age)
+        terms = [(m, c) for m, c in dim.terms.items() if atom in m]
+        if any(m.count(atom) > 1 for m, _ in terms):
+            return None
+        if len(terms) == 1 and len(terms[0][0]) == 1:
+            rising = terms[0][1] > 0
+        elif all(c > 0 for _, c in terms) and all(is_nonnegative(Dim.of(b)) for m, _ in terms for b in m if b is not atom):
+            rising = True
+        else:
+            return None
+        low, high = _ends(atom)
+        if not rising and isinstance(atom, FloorDiv) and len(terms) == 1 and (-terms[0][1]) == 1:
+            # -floor(p/k) >= -p/k: multiply the whole polynomial by k, which keeps its sign
+            scaled = dim * atom.divisor + Dim.of(atom) * atom.divisor - atom.dividend
+            bound = lower_bound(scaled)
+            return None if bound is None else -((-bound) // atom.divisor)
+        end = low if rising else high
+        if end is None:
+            return None
+        dim = dim.substitute(lambda a, atom=atom, end=end: end if a == atom else None)  # type: ignore[misc]
+    return None
+
+
+def is_nonnegative(dim: Dim) -> bool:
+    """Proved dim >= 0."""
+    bound = lower_bound(dim)
+    return bound is not None and bound >= 0
+
+
+def is_positive(dim: Dim) -> bool:
+    """Proved dim >= 1."""
+    return is_nonnegative(dim - 1)
+
+
+def clamp_to_positive(dim: Dim) -> Dim:
+    """max(dim, 0), without the max when the sign is proved."""
+    return dim if is_nonnegative(dim) else dim.positive()

@@ -1,0 +1,121 @@
+"""The reference semantics: run IR on NumPy, checking every value against its symbolic type.
+
+In: a `Function` and NumPy arguments. Out: its results. Assumes a verified function. Raises `GuardFailed` for entry guards and
+whatever a check equation raises. Never writes to its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
+from gradscribe.transpiler.ir.index import At, Slice, Take, as_numpy
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType, Type
+
+
+class GuardFailed(GradscribeError):
+    """A fact that the program relies on does not hold for these arguments."""
+
+
+class TypeMismatch(AssertionError):
+    """A value does not have the type the compiler gave it: a bug of gradscribe, never of the user."""
+
+
+Environment = dict[Any, Any]
+
+
+def _lookup(env: Environment) -> Callable[[Atom], int]:
+    return lambda atom: int(env[atom])
+
+
+def evaluate_dim(dim: Dim, env: Environment) -> int:
+    return dim.evaluate(_lookup(env))
+
+
+def _resolve(value: Any, env: Environment, operands: tuple[Any, ...]) -> Any:
+    """Static params with their dims turned into ints, and indices into Python indices."""
+    if isinstance(value, Dim):
+        return evaluate_dim(value, env)
+    if isinstance(value, tuple) and value and all(isinstance(c, (At, Slice, Take)) for c in value):
+        return as_numpy(value, lambda d: evaluate_dim(d, env), operands[1:])
+    if isinstance(value, tuple):
+        return tuple(_resolve(item, env, operands) for item in value)
+    return value
+
+
+def conform(value: Any, type: Type) -> Any:
+    """Give a scalar result the Python or NumPy scalar kind its type says."""
+    if isinstance(type, ArrayType) and not type.shape and not isinstance(value, np.ndarray):
+        if type.weak:
+            return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[type.dtype.kind](value)
+        return type.dtype.type(value)
+    return value
+
+
+def check_type(value: Any, type: Type, env: Environment, what: str) -> None:
+    if not isinstance(type, ArrayType):
+        return
+    shape = tuple(evaluate_dim(d, env) for d in type.shape)
+    if np.shape(value) != shape:
+        raise TypeMismatch(f"{what}: type {type} means shape {shape}, value has {np.shape(value)}")
+    if not type.weak and getattr(value, "dtype", None) != type.dtype:
+        raise TypeMismatch(f"{what}: type {type}, value has dtype {getattr(value, 'dtype', value.__class__)}")
+
+
+class RegionRunner:
+    """A region as a Python callable: what region operations get to run."""
+
+    def __init__(self, region: Region, env: Environment) -> None:
+        self.region = region
+        self.env = env
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        for param, value in zip(self.region.params, args, strict=True):
+            self.env[param] = value = conform(value, param.type)
+        for param in self.region.params:
+            check_type(self.env[param], param.type, self.env, f"parameter {param}")
+        run_eqns(self.region.eqns, self.env)
+        return tuple(read(x, self.env) for x in self.region.results)
+
+
+def read(operand: Operand, env: Environment) -> Any:
+    return operand.value if isinstance(operand, Literal) else env[operand]
+
+
+def run_eqns(eqns: Sequence[Eqn], env: Environment) -> None:
+    for eqn in eqns:
+        operands = tuple(read(x, env) for x in eqn.operands)
+        params = {k: _resolve(v, env, operands) for k, v in eqn.params.items()}
+        regions = tuple(RegionRunner(r, env) for r in eqn.regions)
+        with np.errstate(all="ignore"):
+            results = eqn.operation.evaluate(operands, params, regions)
+        for var, value in zip(eqn.results, results, strict=True):
+            env[var] = conform(value, var.type)
+        for var in eqn.results:
+            check_type(env[var], var.type, env, f"{eqn.operation.name} at {eqn.span} -> {var}")
+
+
+def bind_symbols(params: Sequence[Var], args: Sequence[Any], env: Environment) -> None:
+    """Bind every symbol to the size of the first axis that is exactly that symbol."""
+    for param, value in zip(params, args, strict=True):
+        env[param] = value
+        for axis, dim in enumerate(param.type.dims()):
+            atom = dim.single_atom
+            if isinstance(atom, Symbol):
+                env.setdefault(atom, np.shape(value)[axis])
+
+
+def evaluate(function: Function, *args: Any) -> tuple[Any, ...]:
+    """Run `function` on `args` (scalars and NumPy arrays, never written); returns its flat results."""
+    env: Environment = {}
+    bind_symbols(function.params, args, env)
+    for guard in function.guards:
+        value = evaluate_dim(guard.dim, env)
+        if (guard.kind == "eq" and value != 0) or (guard.kind == "ge" and value < 0):
+            raise GuardFailed(guard.span, guard.message)
+    return RegionRunner(function.region, env)(*args)

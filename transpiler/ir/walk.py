@@ -1,0 +1,164 @@
+"""Walking and rewriting IR: what an equation reads, free values of a region, cloning under a substitution.
+
+Assumes: values are defined before they are read and every region sees its enclosing ones. Establishes: a clone defines fresh
+`Var`s only, so a region may be cloned any number of times into one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from gradscribe.transpiler.ir.dims import Atom, Dim, DimLike
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType, StackType
+
+Mapping_ = Callable[[Atom], DimLike | None]
+
+
+def dim_vars(dim: Dim) -> Iterator[Var]:
+    """SSA values that a polynomial mentions."""
+    for leaf in dim.leaves():
+        if isinstance(leaf, Var):
+            yield leaf
+
+
+def param_dims(value: Any) -> Iterator[Dim]:
+    """Every `Dim` inside an equation parameter (tuples are searched; indices and ranges know their own)."""
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from param_dims(item)
+    elif hasattr(value, "dims"):
+        yield from value.dims()
+
+
+def eqn_dims(eqn: Eqn) -> Iterator[Dim]:
+    """Every `Dim` an equation mentions: in params and in the types of its results."""
+    for value in eqn.params.values():
+        yield from param_dims(value)
+    for result in eqn.results:
+        yield from result.type.dims()
+
+
+def eqn_reads(eqn: Eqn, with_types: bool = True) -> Iterator[Var]:
+    """Values an equation reads, those that its regions capture included; may repeat. With `with_types`, also those that
+    only occur in the dims of result types."""
+    for operand in eqn.operands:
+        if isinstance(operand, Var):
+            yield operand
+    own = set(eqn.results)
+    for dim in eqn_dims(eqn) if with_types else (d for p in eqn.params.values() for d in param_dims(p)):
+        for var in dim_vars(dim):
+            if var not in own:
+                yield var
+    for region in eqn.regions:
+        yield from free_vars(region, with_types)
+
+
+def free_vars(region: Region, with_types: bool = True) -> list[Var]:
+    """Captured values: read in the region, defined outside; in order of first use."""
+    bound: set[Var] = set(region.params)
+    free: dict[Var, None] = {}
+
+    def read(vars: Iterable[Var]) -> None:
+        for var in vars:
+            if var not in bound:
+                free.setdefault(var)
+
+    if with_types:
+        for param in region.params:
+            read(v for d in param.type.dims() for v in dim_vars(d))
+    for eqn in region.eqns:
+        read(eqn_reads(eqn, with_types))
+        bound.update(eqn.results)
+    read(v for v in region.results if isinstance(v, Var))
+    return list(free)
+
+
+def substitute_param(value: Any, mapping: Mapping_) -> Any:
+    if isinstance(value, tuple):
+        return tuple(substitute_param(item, mapping) for item in value)
+    if hasattr(value, "substitute"):
+        return value.substitute(mapping)
+    return value
+
+
+class Substitution:
+    """Old value -> new operand, and (for dims) old atom -> new dim. Unmapped values stay as they are."""
+
+    def __init__(self, values: Mapping[Var, Operand] | None = None) -> None:
+        self.values: dict[Var, Operand] = dict(values or {})
+        self.atoms: dict[Atom, Dim] = {}
+
+    def __setitem__(self, old: Var, new: Operand) -> None:
+        self.values[old] = new
+
+    def operand(self, old: Operand) -> Operand:
+        return self.values.get(old, old) if isinstance(old, Var) else old
+
+    def atom(self, atom: Atom) -> DimLike | None:
+        if atom in self.atoms:
+            return self.atoms[atom]
+        if isinstance(atom, Var) and atom in self.values:
+            new = self.values[atom]
+            if isinstance(new, Var):
+                return new
+            if isinstance(new, Literal):
+                return int(new.value)
+        return None
+
+    def dim(self, dim: Dim) -> Dim:
+        return dim.substitute(self.atom)
+
+    def type(self, type: ArrayType | StackType) -> Any:
+        return type.substitute(self.atom)
+
+    def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: substitute_param(value, self.atom) for key, value in params.items()}
+
+    def fresh(self, old: Var) -> Var:
+        """A new value standing for `old`, with the substituted type and bounds; entered into the substitution."""
+        new = Var(
+            self.type(old.type),
+            old.hint,
+            None if old.lower is None else self.dim(old.lower),
+            None if old.upper is None else self.dim(old.upper),
+        )
+        self.values[old] = new
+        return new
+
+
+def clone_eqn(eqn: Eqn, env: Substitution) -> Eqn:
+    """A copy that defines fresh values and reads substituted ones; `env` learns the new results."""
+    operands = tuple(env.operand(x) for x in eqn.operands)
+    params = env.params(eqn.params)
+    regions = tuple(clone_region(r, env) for r in eqn.regions)
+    results = tuple(env.fresh(r) for r in eqn.results)
+    return Eqn(eqn.operation, operands, results, params, regions, eqn.span)
+
+
+def clone_region(region: Region, env: Substitution) -> Region:
+    params = tuple(env.fresh(p) for p in region.params)
+    eqns = tuple(clone_eqn(e, env) for e in region.eqns)
+    return Region(params, eqns, tuple(env.operand(r) for r in region.results))
+
+
+def clone_function(function: Function, name: str | None = None) -> Function:
+    env = Substitution()
+    region = clone_region(function.region, env)
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    return Function(name or function.name, region, guards, function.result_hints, function.span)
+
+
+def inner_eqns(region: Region) -> Iterator[Eqn]:
+    """Every equation of a region, nested ones included, outer before inner."""
+    for eqn in region.eqns:
+        yield eqn
+        for inner in eqn.regions:
+            yield from inner_eqns(inner)
+
+
+def count_eqns(region: Region) -> int:
+    return sum(1 for _ in inner_eqns(region))

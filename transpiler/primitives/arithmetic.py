@@ -1,0 +1,168 @@
+"""Arithmetic, comparison and selection: the elementwise primitives that rules are written in, and exact simplifications.
+
+Establishes: `+ - * / **` and comparisons on IR values emit equations; what operators emit is simplified only by rules that are exact
+in floating point up to the sign of zero (x * 1, a + (-b), -(-a), ...), never x * 0.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.ir.builder import as_operand, emit
+from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Literal, Operand, Var
+from gradscribe.transpiler.primitives.primitive import Elementwise, Quotient, is_literal
+from gradscribe.transpiler.primitives.sample import booleans, draw, uniform
+
+_pair = (
+    draw(uniform(0.5, 2.0), uniform(0.5, 2.0)),
+    draw(uniform(0.5, 2.0, 3), uniform(0.5, 2.0)),
+    draw(uniform(0.5, 2.0, 2, 3), uniform(0.5, 2.0, 3)),
+    draw(uniform(0.5, 2.0, 2, 1), uniform(0.5, 2.0, 1, 3)),
+)
+_one = (draw(uniform(0.5, 2.0)), draw(uniform(0.5, 2.0, 3)), draw(uniform(-2.0, -0.5, 2, 3)))
+
+add = Elementwise(name="add", function=operator.add, arity=2, source="x + y", scalar="x + y", partials=lambda z, x, y: [1.0, 1.0], samples=_pair)
+subtract = Elementwise(
+    name="subtract", function=operator.sub, arity=2, source="x - y", scalar="x - y", partials=lambda z, x, y: [1.0, -1.0], samples=_pair
+)
+multiply = Elementwise(name="multiply", function=operator.mul, arity=2, source="x * y", scalar="x * y", partials=lambda z, x, y: [y, x], samples=_pair)
+
+
+def _divide(x: Any, y: Any) -> Any:
+    """True division with NumPy's answer for zero divisors, on Python scalars too."""
+    return np.divide(x, y)
+
+
+divide = Elementwise(
+    name="divide",
+    function=_divide,
+    arity=2,
+    source="x / y",
+    scalar="x / y",
+    # d(x/y)/dy = -x/y^2 = -z/y, stated with the output
+    partials=lambda z, x, y: [Quotient(1.0, y), Quotient(lambda t: -(t * z), y)],
+    samples=_pair,
+)
+negative = Elementwise(name="negative", function=operator.neg, source="-x", scalar="-x", partials=lambda y, x: [-1.0], samples=_one)
+
+_comparisons = (draw(uniform(-1, 1), uniform(-1, 1)), draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 3)))
+less = Elementwise(name="less", function=operator.lt, arity=2, source="x < y", scalar="x < y", samples=_comparisons)
+less_equal = Elementwise(name="less_equal", function=operator.le, arity=2, source="x <= y", scalar="x <= y", samples=_comparisons)
+greater = Elementwise(name="greater", function=operator.gt, arity=2, source="x > y", scalar="x > y", samples=_comparisons)
+greater_equal = Elementwise(name="greater_equal", function=operator.ge, arity=2, source="x >= y", scalar="x >= y", samples=_comparisons)
+equal = Elementwise(name="equal", function=operator.eq, arity=2, source="x == y", scalar="x == y", samples=_comparisons)
+not_equal = Elementwise(name="not_equal", function=operator.ne, arity=2, source="x != y", scalar="x != y", samples=_comparisons)
+
+select = Elementwise(
+    name="select",
+    function=np.where,
+    arity=3,
+    source="np.where(x, y, z)",
+    scalar="y if x else z",
+    # a selection, not a product with 0/1: 0 * nan would leak from the branch not taken
+    partials=lambda out, x, y, z: [None, lambda t: select(x, t, 0.0), lambda t: select(x, 0.0, t)],
+    samples=(draw(booleans(3), uniform(-1, 1, 3), uniform(-1, 1, 3)), draw(booleans(2, 1), uniform(-1, 1, 3), uniform(-1, 1))),
+)
+
+
+def _negated(x: Operand) -> Operand | None:
+    """a when x is -a."""
+    eqn: Eqn | None = x.definition if isinstance(x, Var) else None
+    return eqn.operands[0] if eqn is not None and eqn.operation is negative else None
+
+
+def _fold(operation: Elementwise, *operands: Operand) -> Literal | None:
+    if all(isinstance(x, Literal) and x.type.weak and not isinstance(x.value, bool) for x in operands):
+        values = [x.value for x in operands if isinstance(x, Literal)]
+        with np.errstate(all="ignore"):
+            value = operation.function(*values)
+        return Literal(value if isinstance(value, (int, float, bool)) else value.item())
+    return None
+
+
+def _keeps_type(result: Operand, *operands: Operand) -> bool:
+    """`result` alone has the type that the operation on `operands` would have."""
+    return emit_type(multiply, *operands) == result.type
+
+
+def emit_type(operation: Elementwise, *operands: Operand) -> Any:
+    return operation.infer(tuple(x.type for x in operands), {}, ())[0]
+
+
+def _add(x: Any, y: Any) -> Operand:
+    x, y = as_operand(x), as_operand(y)
+    folded = _fold(add, x, y)
+    if folded is not None:
+        return folded
+    if (b := _negated(y)) is not None:
+        return _subtract(x, b)
+    if (a := _negated(x)) is not None:
+        return _subtract(y, a)
+    return emit(add, (x, y))[0]
+
+
+def _subtract(x: Any, y: Any) -> Operand:
+    x, y = as_operand(x), as_operand(y)
+    folded = _fold(subtract, x, y)
+    if folded is not None:
+        return folded
+    if (b := _negated(y)) is not None:
+        return _add(x, b)
+    return emit(subtract, (x, y))[0]
+
+
+def _multiply(x: Any, y: Any) -> Operand:
+    x, y = as_operand(x), as_operand(y)
+    folded = _fold(multiply, x, y)
+    if folded is not None:
+        return folded
+    for a, b in ((x, y), (y, x)):
+        if is_literal(a, 1.0) and _keeps_type(b, x, y):
+            return b
+        if is_literal(a, -1.0) and _keeps_type(b, x, y):
+            return _negative(b)
+    if (a := _negated(x)) is not None:
+        return _negative(_multiply(a, y))
+    if (b := _negated(y)) is not None:
+        return _negative(_multiply(x, b))
+    return emit(multiply, (x, y))[0]
+
+
+def _divide_exact(x: Any, y: Any) -> Operand:
+    x, y = as_operand(x), as_operand(y)
+    if is_literal(y, 1.0) and emit_type(divide, x, y) == x.type:
+        return x
+    if (a := _negated(x)) is not None:
+        return _negative(_divide_exact(a, y))
+    return emit(divide, (x, y))[0]
+
+
+def _negative(x: Any) -> Operand:
+    x = as_operand(x)
+    folded = _fold(negative, x)
+    if folded is not None:
+        return folded
+    if (a := _negated(x)) is not None:
+        return a
+    return emit(negative, (x,))[0]
+
+
+def _emitting(operation: Elementwise) -> Callable[..., Operand]:
+    return lambda *operands: emit(operation, operands)[0]
+
+
+OPERATORS.update(
+    add=_add,
+    subtract=_subtract,
+    multiply=_multiply,
+    divide=_divide_exact,
+    negative=_negative,
+    less=_emitting(less),
+    less_equal=_emitting(less_equal),
+    greater=_emitting(greater),
+    greater_equal=_emitting(greater_equal),
+)
