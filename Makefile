@@ -1,0 +1,58 @@
+# Every target installs what it needs into .venv, once; nothing has to be activated.
+# Another interpreter: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# The name carries a checksum of pyproject.toml: a touched but unchanged file installs nothing.
+READY  := $(VENV)/ready-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+PEERS  := $(READY)-peers
+
+# Two test processes that each start a BLAS pool would fight over the cores.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST     := $(ONE_THREAD) $(BIN)/python -m pytest
+# pytest ends with 5 when it selects no test, which is no failure.
+NONE_IS_FINE := || { code=$$?; test $$code -eq 5; }
+WORKERS ?= 2
+TESTS   ?=
+
+.PHONY: demo test test-fast test-all check bench golden clean
+
+demo: $(READY)
+	$(BIN)/python samples/demo.py
+
+test: $(READY)
+	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu" $(TESTS) $(NONE_IS_FINE)
+
+test-fast: $(READY)
+	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu and not native" $(TESTS) $(NONE_IS_FINE)
+
+test-all: $(READY)
+	$(PYTEST) -q -n $(WORKERS) $(TESTS) $(NONE_IS_FINE)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_file_sizes.py
+	$(PYTEST) -q -n 0 -m golden --no-stale-golden $(NONE_IS_FINE)
+
+golden: $(READY)
+	$(PYTEST) -q -n 0 -m golden --update-golden $(NONE_IS_FINE)
+
+bench: $(PEERS)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(READY):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
+	"gradscribe needs Python 3.11, 3.12 or 3.13; this is %d.%d. Say, for example: make PYTHON=python3.12" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,demo]"
+	@rm -f $(VENV)/ready-* && touch $@
+
+$(PEERS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,demo,peers]"
+	@touch $@
