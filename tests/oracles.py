@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 Tree = Any
 Function = Callable[..., Any]
 
-STEPS = (1e-2, 2.5e-3, 6e-4, 1.5e-4)
+STEPS = (1e-2, 2.5e-3, 6e-4, 1.5e-4, 4e-5, 1e-5)
 """Steps tried by `finite_difference_jvp`, as fractions of the size of the arguments."""
 
 
@@ -141,7 +142,7 @@ def finite_difference_jvp(f: Function, args: Sequence[Any], tangents: Sequence[A
         return combine(lambda n, w: (8.0 * n - w) / (12.0 * step), near, far)
 
     estimates = [estimate(fraction * scale) for fraction in STEPS]
-    moves = [relative_error(a, b) for a, b in zip(estimates[:-1], estimates[1:], strict=True)]
+    moves = [relative_error(a, b) for a, b in pairwise(estimates)]
     return estimates[int(np.argmin(moves)) + 1]
 
 

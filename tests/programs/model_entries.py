@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def _attention_scores(rng: Rng, size: Size, dtype: type) -> tuple[Any, ...]:
 def _layers(rng: Rng, widths: tuple[int, ...], dtype: type) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     return tuple(
         ((rng.standard_normal((d, m)) / np.sqrt(d)).astype(dtype), (0.1 * rng.standard_normal(m)).astype(dtype))
-        for d, m in zip(widths[:-1], widths[1:], strict=True)
+        for d, m in pairwise(widths)
     )
 
 
