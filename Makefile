@@ -16,7 +16,7 @@ NONE_IS_FINE := || { code=$$?; test $$code -eq 5; }
 WORKERS ?= 2
 TESTS   ?=
 
-.PHONY: demo test test-fast test-all check bench golden clean
+.PHONY: demo test test-fast test-all check check-lint check-types check-floors check-sizes check-golden bench golden clean
 
 demo: $(READY)
 	$(BIN)/python samples/demo.py
@@ -30,11 +30,22 @@ test-fast: $(READY)
 test-all: $(READY)
 	$(PYTEST) -q -n $(WORKERS) $(TESTS) $(NONE_IS_FINE)
 
-check: $(READY)
+# `make -k check` shows everything that is wrong, not only the first.
+check: check-lint check-types check-floors check-sizes check-golden
+
+check-lint: $(READY)
 	$(BIN)/ruff check .
+
+check-types: $(READY)
 	$(BIN)/mypy
+
+check-floors: $(READY)
 	$(BIN)/lint-imports
+
+check-sizes: $(READY)
 	$(BIN)/python .ci/check_file_sizes.py
+
+check-golden: $(READY)
 	$(PYTEST) -q -n 0 -m golden --no-stale-golden $(NONE_IS_FINE)
 
 golden: $(READY)

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections import OrderedDict, defaultdict, namedtuple
+from enum import StrEnum
 from functools import cached_property
 from timeit import repeat
 
@@ -57,6 +58,10 @@ class Memo:
         return 2 * self.x
 
 
+class Mode(StrEnum):
+    fast = "fast"
+
+
 class Interval:
     def __init__(self, lo, hi, unit):
         self.lo, self.hi, self.unit = lo, hi, unit
@@ -71,7 +76,7 @@ tree.register_node(Interval, lambda v: ((v.lo, v.hi), v.unit), lambda unit, chil
 
 leaf_values = st.one_of(st.integers(-3, 3), st.floats(-1, 1), st.booleans(), st.just("text"), st.just(np.float32(2)))
 static_values = st.sampled_from([1, 1.0, True, 0.0, -0.0, "m", ("m", 1), ("m", True)])
-keys = st.one_of(st.sampled_from("abc"))
+keys = st.sampled_from(["a", "b", "fast", Mode.fast, np.str_("a")])
 number_keys = st.sampled_from([0, 1, 1.0, True, 2, 0.0, -0.0])
 
 
@@ -186,6 +191,9 @@ def test_repr():
         (Layer(0, 0, (1, 2)), Layer(0, 0, (1, 2.0))),
         ({1: 0}, {True: 0}),
         ([0], (0,)),
+        ({"fast": 0}, {Mode.fast: 0}),
+        (Layer(0, 0, "fast"), Layer(0, 0, Mode.fast)),
+        ({"fast": 0}, {np.str_("fast"): 0}),
         (OrderedDict(a=0, b=0), OrderedDict(b=0, a=0)),
         (None, 0),
         (Pair(0, 0), NamedPair(0, 0)),
@@ -307,4 +315,4 @@ def test_generated_flattener_is_much_faster():
     fast = flattener(definition)
     generic = min(repeat(lambda: tree.flatten(value), number=200, repeat=5))
     generated = min(repeat(lambda: fast(value), number=200, repeat=5))
-    assert generated * 5 < generic  # about 20 on an idle machine
+    assert generated * 5 < generic  # about 14 on an idle machine

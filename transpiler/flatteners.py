@@ -38,6 +38,7 @@ class _Text:
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     values: int = 0
+    plain_dicts: list[str] = field(default_factory=list)
 
     def value(self) -> str:
         self.values += 1
@@ -67,6 +68,9 @@ def flattener(definition: TreeDef) -> Callable[[Any], tuple[Any, ...]]:
     root = text.value()
     found: list[str] = []
     _write_take(definition, root, text, found)
+    if text.plain_dicts:  # `Mode.fast == "fast"` for a StrEnum: equal keys may still be of other types
+        every_key = ", ".join(f"*{name}" for name in text.plain_dicts)
+        text.lines += [f"if not only_str(map(type, ({every_key},))):", "    raise StructureMismatch"]
     # A missing dict key ends in KeyError: testing for it first would look every key up twice.
     text.lines = [
         f"def flatten_tree({root}):",
@@ -86,6 +90,7 @@ def flattener(definition: TreeDef) -> Callable[[Any], tuple[Any, ...]]:
             "known_leaf_types": KNOWN_LEAF_TYPES,
             "check_leaves": _check_leaves,
             "exactly_equal": exactly_equal,
+            "only_str": frozenset({str}).issuperset,
         },
     )
 
@@ -122,7 +127,7 @@ def _check_leaves(leaves: tuple[Any, ...]) -> None:
 
 
 def _is_plain(kind: NodeKind, definition: TreeDef) -> bool:
-    """A dict whose keys are all plain strings: equality of such keys is exact, so lookups replace comparisons."""
+    """A dict whose keys are all of type str: lookups replace comparisons, one test covers the types of all keys."""
     keys: Any = definition.static
     return kind.form == "dict" and all(type(key) is str for key in keys)
 
@@ -145,6 +150,7 @@ def _write_take(definition: TreeDef, name: str, text: _Text, found: list[str]) -
     elif _is_plain(kind, definition):
         keys: Any = definition.static
         checks.append(f"len({name}) != {len(children)}")
+        text.plain_dicts.append(name)
         binding = [f"{child} = {name}[{key!r}]" for child, key in zip(children, keys)]
     elif kind.form == "dataclass":
         names, static_names = dataclass_fields(kind.cls)

@@ -107,8 +107,6 @@ def exactly_equal(a: object, b: object) -> bool:
     """Equality of static data that also compares types and signs of zero, inside tuples too; NaN equals NaN."""
     if a is b:
         return True
-    if isinstance(a, str) and isinstance(b, str):
-        return a == b
     if type(a) is not type(b):
         return False
     if isinstance(a, tuple) and isinstance(b, tuple):
