@@ -1,0 +1,229 @@
+"""Division, remainder, powers and overflow of integers (and the float division that goes with them).
+
+In: scalars; out: scalars. Each works in CPython and inside `njit`.
+`floor_divide`, `remainder` and `integer_power` are NumPy's: integers wrap, integer division by zero gives 0, floats
+give NaN or infinities. For Python's ints, which raise instead, generated code adds `status.check_divisor` and
+`status.check_exponent` and uses the `checked_` functions, which report OVERFLOW and wrap.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.core.typing import signature
+from numba.extending import overload, register_jitable
+
+from gradscribe.kernels.elementary import floor
+from gradscribe.kernels.lowering import Signature, common_real, lower, same_float
+from gradscribe.kernels.options import INLINED
+from gradscribe.kernels.status import OVERFLOW, record
+
+
+def floor_divide(a: Any, b: Any) -> Any:
+    """`np.floor_divide(a, b)`: rounds towards minus infinity."""
+    return np.floor_divide(a, b)
+
+
+def remainder(a: Any, b: Any) -> Any:
+    """`np.remainder(a, b)`: has the sign of b."""
+    return np.remainder(a, b)
+
+
+def fmod(a: Any, b: Any) -> Any:
+    """`np.fmod(a, b)`: has the sign of a, as in C."""
+    return np.fmod(a, b)
+
+
+def integer_power(base: Any, exponent: Any) -> Any:
+    """`base ** exponent` of integers, wrapping, in their common type. The exponent must not be negative."""
+    return np.power(base, exponent)
+
+
+_jitable = register_jitable(**INLINED)
+
+
+_CASTS = {
+    getattr(types, name): getattr(np, name)
+    for name in (
+        "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    )
+}  # fmt: skip
+
+
+def _c_fmod(a: Any, b: Any) -> Any:
+    """The C function fmod; Numba has no `math.fmod`."""
+    return math.fmod(a, b)
+
+
+lower(_c_fmod, same_float, lambda _context, builder, _sig, values: builder.frem(*values))
+
+
+def _float_floor_divide(kind):
+    zero, half, one = kind(0), kind(0.5), kind(1)
+
+    def divide(a, b):
+        # npy_divmod: the remainder is exact, so (a - rest) / b is within rounding of an integer
+        rest = _c_fmod(a, b)
+        if b == zero:
+            return kind(a / b)
+        quotient = (a - rest) / b
+        if rest != zero and (b < zero) != (rest < zero):
+            quotient -= one
+        if quotient == zero:
+            return kind(math.copysign(zero, a / b))
+        down = floor(quotient)
+        return kind(down + one if quotient - down > half else down)
+
+    return divide
+
+
+def _float_remainder(kind):
+    zero = kind(0)
+
+    def modulo(a, b):
+        rest = _c_fmod(a, b)
+        if b == zero:
+            return kind(rest)
+        if rest == zero:
+            return kind(math.copysign(zero, b))
+        return kind(rest + b if (b < zero) != (rest < zero) else rest)
+
+    return modulo
+
+
+def _float_fmod(kind):
+    return lambda a, b: kind(_c_fmod(a, b))
+
+
+def _signed_floor_divide(kind):
+    def divide(a, b):
+        # -1 apart: the smallest integer divided by -1 traps in hardware; negation wraps, as in NumPy
+        quotient = a // kind(1 if b == 0 or b == -1 else b)
+        return kind(0) if b == 0 else kind(-a if b == -1 else quotient)
+
+    return divide
+
+
+def _signed_remainder(kind):
+    return lambda a, b: kind(a % kind(1 if b == 0 or b == -1 else b))
+
+
+def _signed_fmod(kind):
+    def modulo(a, b):
+        divisor = kind(1 if b == 0 or b == -1 else b)
+        rest = a % divisor
+        return kind(rest - divisor if rest != 0 and (a < 0) != (divisor < 0) else rest)
+
+    return modulo
+
+
+def _unsigned_floor_divide(kind):
+    return lambda a, b: kind(a // b) if b != 0 else kind(0)
+
+
+def _unsigned_remainder(kind):
+    return lambda a, b: kind(a % b) if b != 0 else kind(0)
+
+
+def _register(function, of_float, of_signed, of_unsigned):
+    """Compile `function` of two scalars, converted to their common type, to the implementation for that type."""
+
+    def choose(a, b):  # no annotations: Numba wants the parameter list of the implementation
+        kind = common_real(a, b)
+        if kind not in _CASTS:
+            return None
+        cast = _CASTS[kind]
+        rule = of_float if isinstance(kind, types.Float) else of_signed if kind.signed else of_unsigned
+        compute = njit(**INLINED)(rule(cast))
+        return lambda a, b: compute(cast(a), cast(b))
+
+    overload(function, jit_options=INLINED)(choose)
+
+
+_register(floor_divide, _float_floor_divide, _signed_floor_divide, _unsigned_floor_divide)
+_register(remainder, _float_remainder, _signed_remainder, _unsigned_remainder)
+_register(fmod, _float_fmod, _signed_fmod, _unsigned_remainder)
+
+
+@overload(integer_power, jit_options=INLINED)
+def _choose_integer_power(base, exponent):
+    kind = common_real(base, exponent)
+    if not isinstance(kind, types.Integer):
+        return None
+    cast = _CASTS[kind]
+
+    def compute(base, exponent):
+        result, square, rest = cast(1), cast(base), np.uint64(exponent)
+        while rest != np.uint64(0):
+            if rest & np.uint64(1):
+                result = cast(result * square)
+            square = cast(square * square)
+            rest >>= np.uint64(1)
+        return result
+
+    return compute
+
+
+def _product_overflows(a: Any, b: Any) -> bool:
+    """Whether the product of two int64 is not an int64."""
+    return not -(2**63) <= int(a) * int(b) < 2**63
+
+
+def _two_int64(a: types.Type, b: types.Type) -> Signature | None:
+    return signature(types.boolean, types.int64, types.int64) if a == types.int64 == b else None
+
+
+def _overflow_bit(_context: Any, builder: Any, _sig: Signature, values: tuple[Any, ...]) -> Any:
+    return builder.extract_value(builder.smul_with_overflow(*values), 1)
+
+
+lower(_product_overflows, _two_int64, _overflow_bit)
+
+
+@_jitable
+def checked_add(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a + b; an overflow is reported as OVERFLOW (a, b), and wraps."""
+    x, y = np.int64(a), np.int64(b)
+    total = x + y
+    if ((x ^ total) & (y ^ total)) < 0:  # both operands have the sign the sum does not have
+        record(status, OVERFLOW, span_id, x, y)
+    return total
+
+
+@_jitable
+def checked_subtract(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a - b; an overflow is reported as OVERFLOW (a, b), and wraps."""
+    x, y = np.int64(a), np.int64(b)
+    difference = x - y
+    if ((x ^ y) & (x ^ difference)) < 0:
+        record(status, OVERFLOW, span_id, x, y)
+    return difference
+
+
+@_jitable
+def checked_multiply(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a * b; an overflow is reported as OVERFLOW (a, b), and wraps."""
+    x, y = np.int64(a), np.int64(b)
+    if _product_overflows(x, y):
+        record(status, OVERFLOW, span_id, x, y)
+    return x * y
+
+
+@_jitable
+def checked_power(base: Any, exponent: Any, status: Any, span_id: int) -> Any:
+    """int64 base ** exponent, exponent >= 0; an overflow is reported as OVERFLOW (base, exponent), and wraps."""
+    result, square, rest = np.int64(1), np.int64(base), np.int64(exponent)
+    overflowed = False
+    while rest > 0:
+        if rest & 1:
+            overflowed = overflowed or _product_overflows(result, square)
+            result = result * square
+        rest >>= 1
+        if rest > 0:  # the last square is not used, and may overflow unharmed
+            overflowed = overflowed or _product_overflows(square, square)
+            square = square * square
+    if overflowed:
+        record(status, OVERFLOW, span_id, base, exponent)
+    return result
