@@ -2,8 +2,9 @@
 
 A contender's module calls :func:`register` when imported; the harness imports the modules it is told to. ``prepare``
 takes ``(workload, args, weights)`` and returns a callable without arguments that computes ``(value, gradients)``, the
-gradients a tuple in the order of ``workload.argnums``, or None where the contender cannot do the program. Preparing may transform, compile and move arguments; only the call is timed. The callable must finish its
-work before it returns and must leave ``args`` as they were.
+gradients a tuple in the order of ``workload.argnums``, or None where the contender cannot do the program. Preparing may
+transform, compile and move arguments; only the call is timed. The callable must finish its work before it returns and
+must leave ``args`` as they were.
 """
 
 from __future__ import annotations

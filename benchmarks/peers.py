@@ -1,8 +1,9 @@
 """JAX and HIPS autograd as contenders.
 
 ``jax``: the best idiomatic form of each program (scan, vectorised or library call, from the corpus), one
-``jax.jit(jax.value_and_grad(...))`` with float64 on and arguments on the device. ``jax, NumPy in and out``: with NumPy arguments in and NumPy gradients out. ``autograd``: NumPy text that autograd accepts, so without writes in place;
-element-by-element sweeps (seidel_2d) have no form there.
+``jax.jit(jax.value_and_grad(...))`` with float64 on and arguments on the device. ``jax, NumPy in and out``: the same
+callable with NumPy arguments in and NumPy gradients out. ``autograd``: NumPy text that autograd accepts, so without
+writes in place; element-by-element sweeps (seidel_2d) have no form there.
 """
 
 from __future__ import annotations

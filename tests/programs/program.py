@@ -49,7 +49,7 @@ class Program:
         return self.jax_module is not None
 
     def jax_reference(self) -> Function | None:
-        """The JAX form: same arguments, same result, nothing mutated. Imports JAX."""
+        """The JAX form: the same arguments as JAX arrays, the same result, nothing mutated. Imports JAX."""
         if self.jax_module is None:
             return None
         return getattr(importlib.import_module(f"programs.{self.jax_module}"), self.name)
