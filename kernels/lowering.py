@@ -44,7 +44,7 @@ def is_real(kind: types.Type) -> bool:
 
 
 def common_float(*kinds: types.Type) -> types.Type | None:
-    """The float type real scalars are computed in: float32 if all are float32, else float64; None for other operands."""
+    """The float type for real scalars: float32 if all are float32, else float64; None for other operands."""
     if not all(is_real(kind) for kind in kinds):
         return None
     return types.float32 if all(kind == types.float32 for kind in kinds) else types.float64

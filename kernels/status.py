@@ -1,7 +1,7 @@
 """How compiled code reports a failure: a record in an array, because native code neither raises nor allocates.
 
 A compiled function takes `status`, an int64[4] that the caller zeroes: `[code, span_id, first, second]`. The checks
-write the first failure there (later ones leave it) and return something safe, so that execution stays inside memory until
+write the first failure there (later ones leave it) and return something safe, so execution stays inside memory until
 generated code tests `status[0] != 0`, at loop exits and before it returns. `failure(status)` turns the record into an
 exception class and a message; the caller knows which line of the user's program `span_id` stands for.
 
