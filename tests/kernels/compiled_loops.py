@@ -51,6 +51,6 @@ def vector_instructions(loop: Any, mnemonic: str) -> list[str]:
 
 
 def units_in_last_place(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """The distance of finite `value` from `exact` (longdouble), in spacings of value's type at the rounded exact value."""
+    """The distance of finite `value` from `exact` (longdouble), in spacings of value's type at that point."""
     rounded = exact.astype(value.dtype)
     return np.abs(value.astype(np.longdouble) - exact) / np.spacing(np.abs(rounded)).astype(np.longdouble)
