@@ -22,6 +22,7 @@ from gradscribe.kernels.integers import (
     integer_power,
     remainder,
 )
+from gradscribe.kernels.lapack import potrf, trtrs
 from gradscribe.kernels.options import INLINED, OPTIONS
 from gradscribe.kernels.reductions import fmax_nan, fmin_nan, radd, rmul
 from gradscribe.kernels.status import (
@@ -121,6 +122,7 @@ __all__ = [
     "log10",
     "logaddexp",
     "new_status",
+    "potrf",
     "pow",
     "radd",
     "reciprocal",
@@ -134,6 +136,7 @@ __all__ = [
     "sinh",
     "tan",
     "tanh",
+    "trtrs",
     "trunc",
     "worst_index",
     "wrap_index",

@@ -17,18 +17,15 @@ Source: BLAS, J. Dongarra et al., "A set of level 3 basic linear algebra subprog
 from dataclasses import dataclass
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing import signature
-from numba.extending import get_cython_function_address
 
+from gradscribe.kernels.fortran import BYTES, WORD, at_least_one, call_by_reference, flag, register_fortran
 from gradscribe.kernels.lowering import Signature, is_real, lower
 
-_ROUTINES = ("dgemm", "sgemm", "dgemv", "sgemv")
-for _routine in _ROUTINES:
-    llvm.add_symbol(f"gradscribe_{_routine}", get_cython_function_address("scipy.linalg.cython_blas", _routine))
+register_fortran("scipy.linalg.cython_blas", ("dgemm", "sgemm", "dgemv", "sgemv"))
 
 
 def gemm(trans_a: int, trans_b: int, alpha: Any, a: np.ndarray, b: np.ndarray, beta: Any, c: np.ndarray) -> None:
@@ -78,10 +75,9 @@ class _Matrix:
     batch_step: Any  # in bytes; 0 if one matrix serves the whole batch
 
 
-_WORD, _BIT, _LETTER, _BLAS_INT = ir.IntType(64), ir.IntType(1), ir.IntType(8), ir.IntType(32)
-_BYTES = _LETTER.as_pointer()
-_TRUE, _FALSE = ir.Constant(_BIT, 1), ir.Constant(_BIT, 0)
-_ZERO, _ONE, _LARGEST = ir.Constant(_WORD, 0), ir.Constant(_WORD, 1), ir.Constant(_WORD, 2**31 - 1)
+_BIT = ir.IntType(1)
+_TRUE = ir.Constant(_BIT, 1)
+_ZERO, _ONE, _LARGEST = ir.Constant(WORD, 0), ir.Constant(WORD, 1), ir.Constant(WORD, 2**31 - 1)
 
 
 def _matrix(context: Any, builder: Any, kind: types.Array, value: Any) -> _Matrix:
@@ -89,11 +85,11 @@ def _matrix(context: Any, builder: Any, kind: types.Array, value: Any) -> _Matri
     array = context.make_array(kind)(context, builder, value)
     shape, strides = cgutils.unpack_tuple(builder, array.shape), cgutils.unpack_tuple(builder, array.strides)
     rows, columns = shape[-2:]
-    data = builder.bitcast(array.data, _BYTES)
+    data = builder.bitcast(array.data, BYTES)
     batch_step = strides[0] if kind.ndim == 3 else _ZERO
     if kind.layout in ("C", "F") and (kind.ndim == 2 or kind.layout == "C"):
         by_rows = kind.layout == "C"
-        leading = _at_least_one(builder, columns if by_rows else rows)
+        leading = at_least_one(builder, columns if by_rows else rows)
         return _Matrix(data, rows, columns, leading, ir.Constant(_BIT, by_rows), _TRUE, batch_step)
     item = array.itemsize
     row_leading, row_usable = _leading(builder, rows, columns, strides[-2], strides[-1], item)
@@ -102,13 +98,9 @@ def _matrix(context: Any, builder: Any, kind: types.Array, value: Any) -> _Matri
     return _Matrix(data, rows, columns, leading, row_usable, builder.or_(row_usable, column_usable), batch_step)
 
 
-def _at_least_one(builder: Any, size: Any) -> Any:
-    return builder.select(builder.icmp_signed(">", size, _ONE), size, _ONE)
-
-
 def _leading(builder: Any, rows: Any, columns: Any, row_step: Any, column_step: Any, item: Any) -> tuple[Any, Any]:
     """The leading dimension of a matrix seen by rows, and whether BLAS can address it so. An axis of 1 has no step."""
-    least = _at_least_one(builder, columns)
+    least = at_least_one(builder, columns)
     few_columns, few_rows = builder.icmp_signed("<=", columns, _ONE), builder.icmp_signed("<=", rows, _ONE)
     steps = builder.sdiv(row_step, item)
     whole = builder.icmp_signed("==", builder.mul(steps, item), row_step)
@@ -130,29 +122,8 @@ def _small_enough(builder: Any, *sizes: Any) -> list[Any]:
     return [builder.icmp_signed("<=", size, _LARGEST) for size in sizes]
 
 
-def _by_reference(builder: Any, value: Any) -> Any:
-    with builder.goto_entry_block():
-        place = builder.alloca(value.type)
-    builder.store(value, place)
-    return builder.bitcast(place, _BYTES)
-
-
-def _flag(builder: Any, transposed: Any) -> Any:
-    return builder.select(transposed, ir.Constant(_LETTER, ord("T")), ir.Constant(_LETTER, ord("N")))
-
-
 def _call(builder: Any, dtype: types.Type, routine: str, arguments: list[Any]) -> None:
-    """Call BLAS, all of whose arguments are pointers: 64-bit integers are narrowed, pointers passed as they are."""
-    pointers = []
-    for argument in arguments:
-        if argument.type == _WORD:
-            argument = builder.trunc(argument, _BLAS_INT)
-        pointers.append(argument if argument.type == _BYTES else _by_reference(builder, argument))
-    name = f"gradscribe_{'d' if dtype == types.float64 else 's'}{routine}"
-    function = builder.module.globals.get(name)
-    if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * len(pointers)), name)
-    builder.call(function, pointers)
+    call_by_reference(builder, f"gradscribe_{'d' if dtype == types.float64 else 's'}{routine}", arguments)
 
 
 def _gemm(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
@@ -171,8 +142,8 @@ def _gemm(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -
         return builder.select(c.by_rows, if_by_rows, if_by_columns)
 
     arguments = [
-        swap(_flag(builder, transpose_b), _flag(builder, transpose_a)),
-        swap(_flag(builder, transpose_a), _flag(builder, transpose_b)),
+        swap(flag(builder, transpose_b, "T", "N"), flag(builder, transpose_a, "T", "N")),
+        swap(flag(builder, transpose_a, "T", "N"), flag(builder, transpose_b, "T", "N")),
         swap(n, m), swap(m, n), k, alpha, swap(b.data, a.data), swap(b.leading, a.leading),
         swap(a.data, b.data), swap(a.leading, b.leading), beta, c.data, c.leading,
     ]  # fmt: skip
@@ -211,13 +182,13 @@ def _gemv(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -
         with cgutils.for_range(builder, size) as loop:
             place = builder.gep(y.data, [builder.mul(loop.index, steps[1])])
             builder.store(builder.select(overwrite, zero, builder.fmul(beta, builder.load(place))), place)
-    transposed = builder.xor(trans, a.by_rows)
+    letter = flag(builder, builder.xor(trans, a.by_rows), "T", "N")
     rows = builder.select(a.by_rows, a.columns, a.rows)
     columns = builder.select(a.by_rows, a.rows, a.columns)
-    x_data, y_data = builder.bitcast(x.data, _BYTES), builder.bitcast(y.data, _BYTES)
+    x_data, y_data = builder.bitcast(x.data, BYTES), builder.bitcast(y.data, BYTES)
     _call(
         builder, dtype, "gemv",
-        [_flag(builder, transposed), rows, columns, alpha, a.data, a.leading, x_data, steps[0], one, y_data, steps[1]],
+        [letter, rows, columns, alpha, a.data, a.leading, x_data, steps[0], one, y_data, steps[1]],
     )  # fmt: skip
     return context.get_dummy_value()
 
