@@ -1,0 +1,1 @@
+"""Affine reasoning about which element an equation touches, and when."""
