@@ -7,15 +7,17 @@ in floating point up to the sign of zero (x * 1, a + (-b), -(-a), ...), never x 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradscribe.transpiler.ir.builder import as_operand, emit
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Literal, Operand, Var
+from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Elementwise, Quotient, is_literal
 from gradscribe.transpiler.primitives.sample import booleans, draw, uniform
+from gradscribe.transpiler.primitives.source_text import dtype_text, python_type_text
 
 _pair = (
     draw(uniform(0.5, 2.0), uniform(0.5, 2.0)),
@@ -25,11 +27,33 @@ _pair = (
 )
 _one = (draw(uniform(0.5, 2.0)), draw(uniform(0.5, 2.0, 3)), draw(uniform(-2.0, -0.5, 2, 3)))
 
-add = Elementwise(name="add", function=operator.add, arity=2, source="x + y", scalar="x + y", partials=lambda z, x, y: [1.0, 1.0], samples=_pair)
-subtract = Elementwise(
-    name="subtract", function=operator.sub, arity=2, source="x - y", scalar="x - y", partials=lambda z, x, y: [1.0, -1.0], samples=_pair
+add = Elementwise(
+    name="add",
+    function=operator.add,
+    arity=2,
+    source="x + y",
+    scalar="x + y",
+    partials=lambda z, x, y: [1.0, 1.0],
+    samples=_pair,
 )
-multiply = Elementwise(name="multiply", function=operator.mul, arity=2, source="x * y", scalar="x * y", partials=lambda z, x, y: [y, x], samples=_pair)
+subtract = Elementwise(
+    name="subtract",
+    function=operator.sub,
+    arity=2,
+    source="x - y",
+    scalar="x - y",
+    partials=lambda z, x, y: [1.0, -1.0],
+    samples=_pair,
+)
+multiply = Elementwise(
+    name="multiply",
+    function=operator.mul,
+    arity=2,
+    source="x * y",
+    scalar="x * y",
+    partials=lambda z, x, y: [y, x],
+    samples=_pair,
+)
 
 
 def _divide(x: Any, y: Any) -> Any:
@@ -47,26 +71,56 @@ divide = Elementwise(
     partials=lambda z, x, y: [Quotient(1.0, y), Quotient(lambda t: -(t * z), y)],
     samples=_pair,
 )
-negative = Elementwise(name="negative", function=operator.neg, source="-x", scalar="-x", partials=lambda y, x: [-1.0], samples=_one)
+negative = Elementwise(
+    name="negative", function=operator.neg, source="-x", scalar="-x", partials=lambda y, x: [-1.0], samples=_one
+)
 
-_comparisons = (draw(uniform(-1, 1), uniform(-1, 1)), draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 3)))
-less = Elementwise(name="less", function=operator.lt, arity=2, source="x < y", scalar="x < y", samples=_comparisons)
-less_equal = Elementwise(name="less_equal", function=operator.le, arity=2, source="x <= y", scalar="x <= y", samples=_comparisons)
-greater = Elementwise(name="greater", function=operator.gt, arity=2, source="x > y", scalar="x > y", samples=_comparisons)
-greater_equal = Elementwise(name="greater_equal", function=operator.ge, arity=2, source="x >= y", scalar="x >= y", samples=_comparisons)
-equal = Elementwise(name="equal", function=operator.eq, arity=2, source="x == y", scalar="x == y", samples=_comparisons)
-not_equal = Elementwise(name="not_equal", function=operator.ne, arity=2, source="x != y", scalar="x != y", samples=_comparisons)
+# ---- comparisons ----
+
+
+def _comparison(name: str, function: Callable[..., Any], sign: str) -> Elementwise:
+    text = f"x {sign} y"
+    samples = (draw(uniform(-1, 1), uniform(-1, 1)), draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 3)))
+    return Elementwise(name=name, function=function, arity=2, source=text, scalar=text, samples=samples)
+
+
+less = _comparison("less", operator.lt, "<")
+less_equal = _comparison("less_equal", operator.le, "<=")
+greater = _comparison("greater", operator.gt, ">")
+greater_equal = _comparison("greater_equal", operator.ge, ">=")
+equal = _comparison("equal", operator.eq, "==")
+not_equal = _comparison("not_equal", operator.ne, "!=")
+
+# ---- selection ----
+
+
+def _select_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    """`np.where` on arrays; on scalars a conditional expression, both of whose branches have the result's kind of scalar."""
+    assert isinstance(result, ArrayType)
+    if result.shape or (not result.weak and all(t.weak for t in operands)):
+        return "np.where(x, y, z)"
+    kind = python_type_text(result.dtype) if result.weak else dtype_text(result.dtype)
+    same = [isinstance(t, ArrayType) and (t.dtype, t.weak) == (result.dtype, result.weak) for t in operands[1:]]
+    y, z = (name if ok else f"{kind}({name})" for name, ok in zip("yz", same, strict=True))
+    return f"{y} if x else {z}"
+
 
 select = Elementwise(
     name="select",
     function=np.where,
     arity=3,
-    source="np.where(x, y, z)",
+    source=_select_text,
     scalar="y if x else z",
     # a selection, not a product with 0/1: 0 * nan would leak from the branch not taken
     partials=lambda out, x, y, z: [None, lambda t: select(x, t, 0.0), lambda t: select(x, 0.0, t)],
-    samples=(draw(booleans(3), uniform(-1, 1, 3), uniform(-1, 1, 3)), draw(booleans(2, 1), uniform(-1, 1, 3), uniform(-1, 1))),
+    samples=(
+        draw(booleans(3), uniform(-1, 1, 3), uniform(-1, 1, 3)),
+        draw(booleans(2, 1), uniform(-1, 1, 3), uniform(-1, 1)),
+        draw(booleans(), uniform(-1, 1), uniform(-1, 1)),
+    ),
 )
+
+# ---- operators on IR values, with exact simplifications ----
 
 
 def _negated(x: Operand) -> Operand | None:

@@ -10,13 +10,14 @@ is a gap, raised as `NoRule` and declared in gaps.toml.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import NoRule, ShapeError
+from gradscribe.transpiler.errors import DTypeError, NoRule, ShapeError
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
@@ -26,6 +27,7 @@ from gradscribe.transpiler.primitives.sample import Sample
 
 Params = Mapping[str, Any]
 Zeroable = Operand | None
+DType = np.dtype[Any]
 PRIMITIVES: dict[str, Primitive] = {}
 
 
@@ -33,13 +35,16 @@ PRIMITIVES: dict[str, Primitive] = {}
 class Primitive:
     """Base of all kinds. `source` is the NumPy text of the operation over operand names x, y, z, w (x0, x1, ... when
     `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text.
-    `scalar` is the text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions."""
+    `scalar` is the text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions.
+    `expand(*operands, **params)` says the same operation in terms of other primitives, for whoever has no kernel of it."""
 
     name: str
     effect: Effect = Effect.PURE
     allocates: bool = False
     source: str | Callable[..., str] = ""
     scalar: str | Callable[..., str] = ""
+    expand: Callable[..., Any] | None = None
+    variadic: bool = False
     samples: tuple[Sample, ...] = ()
 
     def __post_init__(self) -> None:
@@ -124,26 +129,35 @@ def broadcast_shapes(shapes: Sequence[tuple[Dim, ...]], what: str) -> tuple[Dim,
             try:
                 equalities().require(wide[0], d, what)
             except ShapeError as error:
-                names = " with ".join("(" + ", ".join(map(repr, s)) + ("," if len(s) == 1 else "") + ")" for s in shapes if s)
+                names = " with ".join(f"({', '.join(map(repr, s))}{',' * (len(s) == 1)})" for s in shapes if s)
                 raise ShapeError(current_span(), f"cannot broadcast {names} in `{what}`") from error
         out.append(equalities().normalize(wide[0]) if wide else Dim.of(1))
     return tuple(out)
 
 
 @functools.cache
-def _result_dtype(function: Callable[..., Any], operands: tuple[tuple[np.dtype, bool], ...]) -> np.dtype:
+def _result_dtype(
+    function: Callable[..., Any], operands: tuple[tuple[DType, bool], ...], static: tuple[tuple[str, Any], ...]
+) -> DType:
     python = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}
     dummies = [python[d.kind] if weak else d.type(1) for d, weak in operands]
-    with np.errstate(all="ignore"):
-        return np.asarray(function(*dummies)).dtype
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(function(*dummies, **dict(static))).dtype
+
+
+def _static(params: Params) -> dict[str, Any]:
+    """Params that the function itself takes: all but `weak`, which only says what kind of scalar comes out."""
+    return {key: value for key, value in params.items() if key != "weak"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Elementwise(Primitive):
     """One output element from one element of each operand, with NumPy broadcasting.
 
-    You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands)`: one `Partial` per operand, with the
-    output y at hand. Type, JVP, VJP, batching, fusion and loops follow."""
+    You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands, **params)`: one `Partial` per
+    operand, with the output y at hand. Type, JVP, VJP, batching, fusion and loops follow. A scalar result is weak (a Python
+    scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`."""
 
     function: Callable[..., Any]
     partials: Callable[..., Sequence[Partial]] | None = None
@@ -151,23 +165,28 @@ class Elementwise(Primitive):
 
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         arrays = [t for t in operands if isinstance(t, ArrayType)]
-        dtype = _result_dtype(self.function, tuple((t.dtype, t.weak) for t in arrays))
+        try:
+            dtype = _result_dtype(self.function, tuple((t.dtype, t.weak) for t in arrays), tuple(_static(params).items()))
+        except (TypeError, ValueError) as error:
+            names = ", ".join(t.dtype.name for t in arrays)
+            raise DTypeError(current_span(), f"`{self.name}` does not take {names}: {error}") from error
         shape = broadcast_shapes([t.shape for t in arrays], self.name)
-        return (ArrayType(dtype, shape, not shape and all(t.weak for t in arrays)),)
+        weak = params.get("weak", all(t.weak for t in arrays))
+        return (ArrayType(dtype, shape, not shape and weak),)
 
     def evaluate(self, operands: tuple[Any, ...], params: Params, regions: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self.function(*operands),)
+        return (self.function(*operands, **_static(params)),)
 
-    def _partials(self, result: Operand, operands: Sequence[Operand]) -> Sequence[Partial]:
+    def _partials(self, result: Operand, operands: Sequence[Operand], params: Params) -> Sequence[Partial]:
         if self.partials is None:
             raise self.gap("derivative")
-        return self.partials(result, *operands)
+        return self.partials(result, *operands, **_static(params))
 
     def jvp(
         self, operands: Sequence[Operand], results: Sequence[Operand], tangents: Sequence[Zeroable], params: Params
     ) -> tuple[Zeroable, ...]:
         total: Zeroable = None
-        for tangent, partial in zip(tangents, self._partials(results[0], operands), strict=True):
+        for tangent, partial in zip(tangents, self._partials(results[0], operands, params), strict=True):
             term = None if tangent is None else apply_partial(tangent, partial)
             if term is not None:
                 total = term if total is None else total + term
@@ -178,14 +197,14 @@ class Elementwise(Primitive):
     ) -> tuple[Zeroable, ...]:
         (ct,) = cotangents
         assert ct is not None
-        return tuple(apply_partial(ct, p) for p in self._partials(results[0], operands))
+        return tuple(apply_partial(ct, p) for p in self._partials(results[0], operands, params))
 
     def batch(
         self, operands: Sequence[Operand], batched: Sequence[bool], size: Dim, params: Params
     ) -> tuple[Sequence[Operand], Sequence[bool]]:
         rank = max(x.rank - b for x, b in zip(operands, batched, strict=True))
         aligned = [align_batch(x, rank) if b else x for x, b in zip(operands, batched, strict=True)]
-        return emit(self, aligned, dict(params)), (True,)
+        return emit(self, aligned, _static(params)), (True,)
 
 
 def align_batch(x: Operand, rank: int) -> Operand:
@@ -272,11 +291,11 @@ class Reduction(Primitive):
 
     run: Callable[..., Any]
     combine: str
-    init: str | Callable[[np.dtype], str]
+    init: str | Callable[[DType], str]
     linear: bool = False
     pull: Callable[..., Operand] | None = None
     push: Callable[..., Operand] | None = None
-    result_dtype: Callable[[np.dtype], np.dtype] = lambda d: d
+    result_dtype: Callable[[DType], DType] = lambda d: d
 
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         (x,) = operands
@@ -356,7 +375,7 @@ class RegionPrimitive(Primitive):
 def zeros_of(type: Type) -> Operand:
     """A zero value of `type`: a literal for scalars, a fresh array otherwise, an empty stack for stacks."""
     if not isinstance(type, ArrayType):
-        return PRIMITIVES["stack_new"](element=type.element)  # type: ignore[no-any-return]
+        return PRIMITIVES["stack_new"](dtype=type.dtype, element_rank=type.element_rank)  # type: ignore[no-any-return]
     if not type.shape:
         zero = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}[type.dtype.kind]
         return Literal(zero if type.weak else type.dtype.type(zero))

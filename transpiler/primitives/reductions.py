@@ -11,7 +11,7 @@ from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import INT64
 from gradscribe.transpiler.primitives.primitive import Reduction
 from gradscribe.transpiler.primitives.sample import draw, uniform
-from gradscribe.transpiler.primitives.structure import _REDUCE_SUM, broadcast_to, reshape
+from gradscribe.transpiler.primitives.structure import broadcast_to, reshape
 
 
 def axes_text(axes: tuple[int, ...], rank: int) -> str:
@@ -57,6 +57,5 @@ reduce_sum = Reduction(
     result_dtype=_sum_dtype,
     samples=_samples,
 )
-_REDUCE_SUM.append(reduce_sum)
 
 

@@ -1,4 +1,4 @@
-"""Moving elements: indexing and writing, broadcasting, reshaping, permuting, dtype conversion, allocation.
+"""Moving elements: broadcasting, reshaping, permuting, indexing and writing.
 
 `index(x, *takes, at=Index)` reads, `update(x, v, *takes, at=)` is x with v written, `update_add` is x with v added (repeated
 positions accumulate). All are values: bufferize decides what happens in place.
@@ -16,91 +16,20 @@ from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, result_shape
 from gradscribe.transpiler.ir.nodes import Operand
-from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
-from gradscribe.transpiler.primitives.primitive import Linear, Reindex, broadcast_shapes, zeros_of
+from gradscribe.transpiler.ir.types import ArrayType, Type
+from gradscribe.transpiler.primitives.allocation import arange, dim_value, empty, zeros
+from gradscribe.transpiler.primitives.conversion import convert, copy, python_scalar
+from gradscribe.transpiler.primitives.primitive import (
+    PRIMITIVES,
+    Linear,
+    Reindex,
+    Zeroable,
+    align_batch,
+    broadcast_shapes,
+    zeros_of,
+)
 from gradscribe.transpiler.primitives.sample import draw, integers, uniform
-
-# ---- allocation ----
-
-
-def _allocation_text(function: str) -> Any:
-    def source(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
-        dims = [write(d) for d in params["shape"]]
-        shape = dims[0] if len(dims) == 1 else f"({', '.join(dims)})"
-        dtype = np.dtype(params["dtype"])
-        return f"np.{function}({shape})" if dtype == np.float64 else f"np.{function}({shape}, dtype=np.{dtype.name.replace('bool', 'bool_')})"
-
-    return source
-
-
-zeros = Linear(
-    name="zeros",
-    allocates=True,
-    linear_in=(),
-    infer_type=lambda *, shape, dtype: ArrayType(dtype, shape),
-    run=lambda *, shape, dtype: np.zeros(shape, dtype),
-    source=_allocation_text("zeros"),
-    transpose=lambda ct, *, shape, dtype: (),
-    samples=(draw(shape=(2, 3), dtype=np.dtype(np.float64)),),
-)
-# Elements must be written before they are read; `once` writes to it need no zeroing in reverse.
-empty = Linear(
-    name="empty",
-    allocates=True,
-    linear_in=(),
-    infer_type=lambda *, shape, dtype: ArrayType(dtype, shape),
-    run=lambda *, shape, dtype: np.full(shape, 7.7e77 if np.dtype(dtype).kind == "f" else 77).astype(dtype),
-    source=_allocation_text("empty"),
-    transpose=lambda ct, *, shape, dtype: (),
-)
-
-# ---- integers and dtypes ----
-
-# The value of an integer polynomial as data: `dim_value(dim=n - 1)`.
-dim_value = Linear(
-    name="dim_value",
-    linear_in=(),
-    infer_type=lambda *, dim: ArrayType(INT64, (), True),
-    run=lambda *, dim: dim,
-    source=lambda params, operands, result, write: write(params["dim"]),
-    transpose=lambda ct, *, dim: (),
-)
-
-
-def _convert(x: Any, *, dtype: np.dtype) -> Any:
-    return np.asarray(x).astype(dtype) if np.ndim(x) else dtype.type(x)
-
-
-def _convert_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
-    name = np.dtype(params["dtype"]).name.replace("bool", "bool_")
-    return f"x.astype(np.{name})" if isinstance(result, ArrayType) and result.shape else f"np.{name}(x)"
-
-
-def _convert_transpose(ct: Operand, x: Operand, *, dtype: np.dtype) -> Operand:
-    return convert(ct, dtype=x.dtype) if x.dtype.kind in "fc" else None  # type: ignore[return-value]
-
-
-convert = Linear(
-    name="convert",
-    infer_type=lambda x, *, dtype: ArrayType(np.dtype(dtype), x.shape),
-    run=_convert,
-    source=_convert_text,
-    scalar=lambda params, operands, result, write: f"np.{np.dtype(params['dtype']).name.replace('bool', 'bool_')}(x)",
-    transpose=_convert_transpose,
-    batching=lambda xs, batched, size, *, dtype: convert(xs[0], dtype=dtype),
-    samples=(draw(uniform(-1, 1, 3), dtype=np.dtype(np.float32)), draw(uniform(-1, 1), dtype=np.dtype(np.float64))),
-)
-
-copy = Linear(
-    name="copy",
-    allocates=True,
-    infer_type=lambda x: x,
-    run=lambda x: np.array(x, copy=True) if isinstance(x, np.ndarray) else (list(x) if isinstance(x, list) else x),
-    source="x.copy()",
-    transpose=lambda ct, x: ct,
-    batching=lambda xs, batched, size: copy(xs[0]),
-    samples=(draw(uniform(-1, 1, 2, 3)),),
-)
+from gradscribe.transpiler.primitives.source_text import tuple_text
 
 # ---- reindexing ----
 
@@ -112,21 +41,23 @@ def _broadcast_type(x: Type, *, shape: tuple[Dim, ...]) -> Type:
     return ArrayType(x.dtype, shape)
 
 
-def _written_shape(dims: Sequence[str]) -> str:
-    return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
-
-
 broadcast_to = Reindex(
     name="broadcast_to",
     infer_type=_broadcast_type,
     run=lambda x, *, shape: np.broadcast_to(x, shape).copy() if shape else x,
-    source=lambda params, operands, result, write: f"np.broadcast_to(x, {_written_shape([write(d) for d in params['shape']])})",
+    source=lambda params, operands, result, write: (
+        f"np.broadcast_to(x, {tuple_text([write(d) for d in params['shape']])})"
+    ),
     transpose=lambda ct, x, *, shape: sum_to_shape(ct, x.shape),
     batching=lambda xs, batched, size, *, shape: _broadcast_batched(xs[0], size, shape),
     source_index=lambda out, x, *, shape: tuple(
         Dim.of(0) if d == 1 else i for i, d in zip(out[len(out) - len(x.shape) :], x.shape, strict=True)
     ),
-    samples=(draw(uniform(-1, 1, 3), shape=(2, 3)), draw(uniform(-1, 1, 2, 1), shape=(2, 3)), draw(uniform(-1, 1), shape=(2,))),
+    samples=(
+        draw(uniform(-1, 1, 3), shape=(2, 3)),
+        draw(uniform(-1, 1, 2, 1), shape=(2, 3)),
+        draw(uniform(-1, 1), shape=(2,)),
+    ),
 )
 
 
@@ -142,16 +73,31 @@ def _reshape_type(x: Type, *, shape: tuple[Dim, ...]) -> Type:
     return ArrayType(x.dtype, shape)
 
 
+def _reshape_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    shape = [write(d) for d in params["shape"]]
+    if isinstance(operands[0], ArrayType) and operands[0].shape and shape:
+        return f"x.reshape({', '.join(shape)})"
+    return f"np.reshape(x, {tuple_text(shape)})" if shape else "np.reshape(x, ())[()]"
+
+
+def _reshaped(x: Any, *, shape: tuple[int, ...]) -> Any:
+    y = np.reshape(x, shape)
+    return np.array(y) if shape else y[()]  # a shape () is a NumPy scalar
+
+
 reshape = Reindex(
     name="reshape",
     infer_type=_reshape_type,
-    run=lambda x, *, shape: np.array(np.reshape(x, shape)),
-    source=lambda params, operands, result, write: f"x.reshape({', '.join(write(d) for d in params['shape'])})"
-    if getattr(operands[0], "shape", ())
-    else f"np.reshape(x, {_written_shape([write(d) for d in params['shape']])})",
+    run=_reshaped,
+    source=_reshape_text,
     transpose=lambda ct, x, *, shape: reshape(ct, shape=x.shape),
     batching=lambda xs, batched, size, *, shape: reshape(xs[0], shape=(size, *shape)),
-    samples=(draw(uniform(-1, 1, 2, 3), shape=(6,)), draw(uniform(-1, 1, 6), shape=(3, 1, 2))),
+    samples=(
+        draw(uniform(-1, 1, 2, 3), shape=(6,)),
+        draw(uniform(-1, 1, 6), shape=(3, 1, 2)),
+        draw(uniform(-1, 1), shape=(1,)),
+        draw(uniform(-1, 1, 1, 1), shape=()),
+    ),
 )
 
 
@@ -159,11 +105,16 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axes.index(k) for k in range(len(axes)))
 
 
+def _permute_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    axes = params["axes"]
+    return "x.T" if axes == tuple(reversed(range(len(axes)))) else f"x.transpose({', '.join(map(str, axes))})"
+
+
 permute = Reindex(
     name="permute",
     infer_type=lambda x, *, axes: ArrayType(x.dtype, tuple(x.shape[a] for a in axes)),
     run=lambda x, *, axes: np.ascontiguousarray(np.transpose(x, axes)),
-    source=lambda params, operands, result, write: "x.T" if params["axes"] == tuple(reversed(range(len(params["axes"])))) else f"x.transpose({', '.join(map(str, params['axes']))})",
+    source=_permute_text,
     transpose=lambda ct, x, *, axes: permute(ct, axes=_inverse(axes)),
     batching=lambda xs, batched, size, *, axes: permute(xs[0], axes=(0, *(a + 1 for a in axes))),
     source_index=lambda out, x, *, axes: tuple(out[axes.index(k)] for k in range(len(axes))),
@@ -174,21 +125,13 @@ permute = Reindex(
 def sum_to_shape(ct: Operand, shape: tuple[Dim, ...]) -> Operand:
     """The transpose of broadcasting: sum over the axes that were stretched, so that the result has `shape`."""
     extra = ct.rank - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        k + extra for k, d in enumerate(shape) if d == 1 and ct.shape[k + extra] != 1
-    )
+    stretched = (k + extra for k, d in enumerate(shape) if d == 1 and ct.shape[k + extra] != 1)
+    axes = (*range(extra), *stretched)
     if not axes:
         return ct
-    summed = sum_over(ct, axes)
+    summed: Operand = PRIMITIVES["reduce_sum"](ct, axes=axes)
     return summed if summed.shape == shape else reshape(summed, shape=shape)
 
-
-def sum_over(x: Operand, axes: tuple[int, ...]) -> Operand:
-    from_table: Operand = _REDUCE_SUM[0](x, axes=axes)
-    return from_table
-
-
-_REDUCE_SUM: list[Any] = []  # filled by `reductions`, which needs this file for its own rules
 
 # ---- indexing ----
 
@@ -206,19 +149,57 @@ def _index_transpose(ct: Operand, x: Operand, *takes: Operand, at: Index) -> Ope
     return emit(update_add, (zeros_of(x.type), ct, *takes), {"at": at})[0]
 
 
-def _shifted(at: Index) -> Index:
-    return tuple(Take(c.operand) if isinstance(c, Take) else c for c in at)
+def _layout(at: Index, take_rank: int) -> list[tuple[str, int]]:
+    """Which axis of `x[at]` comes from what: ("take", k) for axes of the index arrays, ("axis", k) for sliced axes of x."""
+    slices = [k for k, c in enumerate(at) if isinstance(c, Slice)]
+    if not any(isinstance(c, Take) for c in at):
+        return [("axis", k) for k in slices]
+    advanced = [k for k in range(len(at)) if k not in slices]
+    adjacent = advanced == list(range(advanced[0], advanced[-1] + 1))
+    before = [("axis", k) for k in slices if adjacent and k < advanced[0]]
+    after = [("axis", k) for k in slices if not (adjacent and k < advanced[0])]
+    return [*before, *(("take", k) for k in range(take_rank)), *after]
+
+
+def _batch_index(
+    takes: Sequence[Operand], batched: Sequence[bool], size: Dim, at: Index, x_batched: bool
+) -> tuple[list[Operand], Index, tuple[int, ...]]:
+    """Index operands and index that read (or write) all examples at once, and the axes order that brings what they read
+    into the order (batch, then the axes of one example)."""
+    rank = max((t.rank - b for t, b in zip(takes, batched, strict=True)), default=0)
+    single = _layout(at, rank)
+    if not any(batched):  # one more sliced axis in front
+        wide = (Slice(Dim.of(0), size), *at)
+        operands, natural = list(takes), _layout(wide, rank)
+        wanted = [("axis", 0), *((kind, k + (kind == "axis")) for kind, k in single)]
+        return operands, wide, tuple(natural.index(label) for label in wanted)
+    operands = [align_batch(t, rank) if b else t for t, b in zip(takes, batched, strict=True)]
+    if not x_batched:  # the batch axis is the first axis of the index arrays
+        wanted = [("take", 0), *((kind, k + (kind == "take")) for kind, k in single)]
+        return operands, at, tuple(_layout(at, rank + 1).index(label) for label in wanted)
+    lane = emit(arange, (), {"start": Dim.of(0), "length": size, "step": 1})[0]
+    operands.append(reshape(lane, shape=(size, *(Dim.of(1),) * rank)) if rank else lane)
+    wide = (Take(len(takes)), *at)
+    wanted = [("take", 0), *((kind, k + 1) for kind, k in single)]
+    return operands, wide, tuple(_layout(wide, rank + 1).index(label) for label in wanted)
+
+
+def _permuted(x: Operand, axes: tuple[int, ...]) -> Operand:
+    return x if axes == tuple(range(x.rank)) else permute(x, axes=axes)
 
 
 def _index_batch(xs: Sequence[Operand], batched: Sequence[bool], size: Dim, *, at: Index) -> Operand:
-    if any(batched[1:]):
-        raise index.gap("batch (batched index arrays)")
-    return emit(index, xs, {"at": (Slice(Dim.of(0), size), *_shifted(at))})[0]
+    takes, wide, order = _batch_index(xs[1:], batched[1:], size, at, batched[0])
+    return _permuted(emit(index, (xs[0], *takes), {"at": wide})[0], order)
 
 
 def _read(x: Any, *takes: Any, at: Any) -> Any:
     y = x[at]
     return np.array(y) if isinstance(y, np.ndarray) else y
+
+
+def _all(length: int) -> Slice:
+    return Slice(Dim.of(0), Dim.of(length))
 
 
 index = Reindex(
@@ -233,6 +214,8 @@ index = Reindex(
         draw(uniform(-1, 1, 4, 5), at=(At(Dim.of(2)), Slice(Dim.of(4), Dim.of(3), -2))),
         draw(uniform(-1, 1, 4, 5), integers(0, 4, 6), at=(Take(0), Slice(Dim.of(0), Dim.of(5)))),
         draw(uniform(-1, 1, 4, 5), integers(0, 4, 6), integers(0, 5, 6), at=(Take(0), Take(1))),
+        draw(uniform(-1, 1, 3, 4, 2), integers(0, 4, 2, 3), at=(_all(3), Take(0), _all(2))),
+        draw(uniform(-1, 1, 3, 4, 5), integers(0, 3, 6), integers(0, 5, 6), at=(Take(0), _all(4), Take(1))),
     ),
 )
 
@@ -280,15 +263,19 @@ def _update_vjp(ct: Operand, x: Operand, v: Operand, *takes: Operand, at: Index,
 
 def _update_batch(operation: Any) -> Any:
     def batching(xs: Sequence[Operand], batched: Sequence[bool], size: Dim, *, at: Index, **params: Any) -> Operand:
-        if any(batched[2:]):
-            raise operation().gap("batch (batched index arrays)")
         x, v, *takes = xs
-        rank = len(result_shape(at, _take_shape([t.type for t in takes])))
+        take_rank = max((t.rank - b for t, b in zip(takes, batched[2:], strict=True)), default=0)
+        rank = len(_layout(at, take_rank))
         if not batched[0]:
             x = broadcast_to(x, shape=(size, *x.shape))
-        if batched[1] and v.rank - 1 < rank:
-            v = reshape(v, shape=(size, *(Dim.of(1),) * (rank - v.rank + 1), *v.shape[1:]))
-        return emit(operation(), (x, v, *takes), {"at": (Slice(Dim.of(0), size), *at), **params})[0]
+        takes, wide, order = _batch_index(takes, batched[2:], size, at, True)
+        if batched[1]:
+            v = align_batch(v, rank)
+        if order != tuple(range(len(order))):
+            missing = len(order) - v.rank
+            v = reshape(v, shape=(*(Dim.of(1),) * missing, *v.shape)) if missing else v
+            v = permute(v, axes=_inverse(order))
+        return emit(operation(), (x, v, *takes), {"at": wide, **params})[0]
 
     return batching
 
@@ -313,7 +300,26 @@ update_add = Linear(
     run=_added,
     transpose=lambda ct, x, v, *takes, at: (ct, sum_to_shape(emit(index, (ct, *takes), {"at": at})[0], v.shape)),
     batching=_update_batch(lambda: update_add),
-    samples=(*_writes, draw(uniform(-1, 1, 4), uniform(-1, 1, 6), integers(0, 4, 6), at=(Take(0),))),
+    samples=(
+        *_writes,
+        draw(uniform(-1, 1, 4), uniform(-1, 1, 6), integers(0, 4, 6), at=(Take(0),)),
+        draw(uniform(-1, 1, 3, 4), uniform(-1, 1, 3, 6), integers(0, 4, 6), at=(_all(3), Take(0))),
+    ),
 )
 
-
+__all__ = [
+    "broadcast_to",
+    "convert",
+    "copy",
+    "dim_value",
+    "empty",
+    "index",
+    "index_through",
+    "permute",
+    "python_scalar",
+    "reshape",
+    "sum_to_shape",
+    "update",
+    "update_add",
+    "zeros",
+]

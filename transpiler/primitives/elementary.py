@@ -1,0 +1,143 @@
+"""Elementary functions: exponentials, logarithms, trigonometric and hyperbolic functions, roots, the error function.
+
+Partials are stated with the output y where that is cheaper (tanh' = 1 - y y). A Python scalar stays one (`math.sin`); NumPy's
+function of it is the same primitive with `weak=False`. Formulas: Abramowitz & Stegun, ch. 4 and 7.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.primitives.primitive import Elementwise, Partial, Quotient
+from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.source_text import numpy_or_python
+
+Partials = Callable[..., Sequence[Partial]]
+
+_LN2 = math.log(2.0)
+_LN10 = math.log(10.0)
+_TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
+
+
+def _function(
+    name: str,
+    partials: Partials,
+    low: float,
+    high: float,
+    *,
+    python: str | None = None,
+    function: Callable[..., Any] | None = None,
+    text: str | None = None,
+    scalar: str | None = None,
+) -> Elementwise:
+    """An elementary function of one operand, sampled on [low, high)."""
+    return Elementwise(
+        name=name,
+        function=function or getattr(np, name),
+        source=numpy_or_python(text or f"np.{name}(x)", f"math.{python or name}(x)"),
+        scalar=scalar or f"{name}(x)",
+        partials=partials,
+        samples=(draw(uniform(low, high)), draw(uniform(low, high, 2, 3))),
+    )
+
+
+# ---- exponentials and logarithms ----
+
+exp = _function("exp", lambda y, x: [y], -2, 2)
+exp2 = _function("exp2", lambda y, x: [_LN2 * y], -2, 2)
+expm1 = _function("expm1", lambda y, x: [y + 1.0], -2, 2)
+log = _function("log", lambda y, x: [Quotient(1.0, x)], 0.2, 4)
+log1p = _function("log1p", lambda y, x: [Quotient(1.0, x + 1.0)], -0.8, 4)
+log2 = _function("log2", lambda y, x: [Quotient(1.0, _LN2 * x)], 0.2, 4)
+log10 = _function("log10", lambda y, x: [Quotient(1.0, _LN10 * x)], 0.2, 4)
+
+# ---- trigonometric ----
+
+sin = _function("sin", lambda y, x: [cos(x)], -3, 3)
+cos = _function("cos", lambda y, x: [-sin(x)], -3, 3)
+tan = _function("tan", lambda y, x: [1.0 + y * y], -1.2, 1.2)
+arcsin = _function("arcsin", lambda y, x: [Quotient(1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="asin")
+arccos = _function("arccos", lambda y, x: [Quotient(-1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="acos")
+arctan = _function("arctan", lambda y, x: [Quotient(1.0, 1.0 + x * x)], -3, 3, python="atan")
+
+# ---- hyperbolic ----
+
+sinh = _function("sinh", lambda y, x: [cosh(x)], -2, 2)
+cosh = _function("cosh", lambda y, x: [sinh(x)], -2, 2)
+tanh = _function("tanh", lambda y, x: [1.0 - y * y], -2, 2)
+arcsinh = _function("arcsinh", lambda y, x: [Quotient(1.0, sqrt(x * x + 1.0))], -3, 3, python="asinh")
+arccosh = _function("arccosh", lambda y, x: [Quotient(1.0, sqrt(x * x - 1.0))], 1.2, 4, python="acosh")
+arctanh = _function("arctanh", lambda y, x: [Quotient(1.0, 1.0 - x * x)], -0.9, 0.9, python="atanh")
+
+# ---- roots ----
+
+sqrt = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar="math.sqrt(x)")
+cbrt = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4)
+
+# ---- error function: NumPy has none, so array text calls the kernel, which is SciPy's under CPython ----
+
+erf = _function(
+    "erf",
+    lambda y, x: [_TWO_OVER_ROOT_PI * exp(-(x * x))],
+    -2,
+    2,
+    function=scipy.special.erf,
+    text="kernels.erf(x)",
+)
+erfc = _function(
+    "erfc",
+    lambda y, x: [-(_TWO_OVER_ROOT_PI * exp(-(x * x)))],
+    -2,
+    2,
+    function=scipy.special.erfc,
+    text="kernels.erfc(x)",
+)
+
+# ---- of two operands ----
+
+
+def _quadrant_partials(z: Operand, y: Operand, x: Operand) -> Sequence[Partial]:
+    """d arctan2(y, x) = (x dy - y dx) / (x^2 + y^2)."""
+    square: Any = x * x + y * y
+    return [Quotient(x, square), Quotient(lambda t: -(t * y), square)]
+
+
+_pairs = (
+    draw(uniform(0.5, 2.0), uniform(-2.0, -0.5)),
+    draw(uniform(0.5, 2.0, 2, 3), uniform(-2.0, 2.0, 3)),
+    draw(uniform(-2.0, -0.5, 2, 1), uniform(-2.0, 2.0, 1, 3)),
+)
+
+arctan2 = Elementwise(
+    name="arctan2",
+    function=np.arctan2,
+    arity=2,
+    source=numpy_or_python("np.arctan2(x, y)", "math.atan2(x, y)"),
+    scalar="atan2(x, y)",
+    partials=_quadrant_partials,
+    samples=_pairs,
+)
+hypot = Elementwise(
+    name="hypot",
+    function=np.hypot,
+    arity=2,
+    source=numpy_or_python("np.hypot(x, y)", "math.hypot(x, y)"),
+    scalar="hypot(x, y)",
+    partials=lambda z, x, y: [Quotient(x, z), Quotient(y, z)],
+    samples=_pairs,
+)
+logaddexp = Elementwise(
+    name="logaddexp",
+    function=np.logaddexp,
+    arity=2,
+    source=numpy_or_python("np.logaddexp(x, y)"),
+    scalar="logaddexp(x, y)",
+    partials=lambda z, x, y: [exp(x - z), exp(y - z)],
+    samples=_pairs,
+)

@@ -1,0 +1,128 @@
+"""Functions with kinks and steps: absolute value, sign, rounding, floor division, maximum and minimum.
+
+At a kink the derivative is JAX's: sign(0) = 0 for the absolute value, half to each operand of a tied maximum; steps have
+derivative zero. Complex operands have no such derivative and are refused.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import NotDifferentiable
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.primitives.arithmetic import equal, greater, less, select
+from gradscribe.transpiler.primitives.primitive import Elementwise, Partial
+from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.source_text import numpy_or_python
+
+_one = (draw(uniform(0.6, 0.9)), draw(uniform(-1.9, -1.6, 2, 3)))
+_pairs = (
+    draw(uniform(0.5, 1.0), uniform(1.5, 2.0)),
+    draw(uniform(1.5, 2.0, 2, 3), uniform(0.5, 1.0, 3)),
+    draw(uniform(-2.0, -1.5, 2, 1), uniform(0.5, 1.0, 1, 3)),
+)
+
+
+def _real_only(name: str, *operands: Operand) -> None:
+    if any(x.dtype.kind == "c" for x in operands):
+        raise NotDifferentiable(current_span(), f"`{name}` of a complex number has no complex derivative")
+
+
+def _absolute_partials(y: Operand, x: Operand) -> Sequence[Partial]:
+    _real_only("np.abs", x)
+    return [sign(x)]
+
+
+absolute = Elementwise(
+    name="absolute",
+    function=abs,
+    source=numpy_or_python("np.abs(x)", "abs(x)"),
+    scalar="abs(x)",
+    partials=_absolute_partials,
+    samples=_one,
+)
+
+
+def _step(name: str, scalar: str = "") -> Elementwise:
+    return Elementwise(
+        name=name,
+        function=getattr(np, name),
+        source=numpy_or_python(f"np.{name}(x)"),
+        scalar=scalar or f"{name}(x)",
+        partials=lambda y, x: [None],
+        samples=_one,
+    )
+
+
+sign = _step("sign")
+floor = _step("floor")
+ceil = _step("ceil")
+trunc = _step("trunc")
+rint = _step("rint")
+
+# ---- division with rounding ----
+
+floor_divide = Elementwise(
+    name="floor_divide",
+    function=operator.floordiv,
+    arity=2,
+    source="x // y",
+    scalar="floor_divide(x, y)",
+    partials=lambda z, x, y: [None, None],
+    samples=_pairs,
+)
+remainder = Elementwise(
+    name="remainder",
+    function=operator.mod,
+    arity=2,
+    source="x % y",
+    scalar="remainder(x, y)",
+    partials=lambda z, x, y: [1.0, lambda t: -(t * floor_divide(x, y))],
+    samples=_pairs,
+)
+fmod = Elementwise(
+    name="fmod",
+    function=np.fmod,
+    arity=2,
+    source=numpy_or_python("np.fmod(x, y)", "math.fmod(x, y)"),
+    scalar="fmod(x, y)",
+    partials=lambda z, x, y: [1.0, lambda t: -(t * trunc(x / y))],
+    samples=_pairs,
+)
+
+# ---- maximum and minimum ----
+
+
+def _extremum_partials(name: str, wins: Callable[..., Any]) -> Callable[..., Sequence[Partial]]:
+    """The winner takes the cotangent; in a tie each operand takes half."""
+
+    def partials(z: Operand, x: Operand, y: Operand) -> Sequence[Partial]:
+        _real_only(name, x, y)
+
+        def share(own: Operand, other: Operand) -> Callable[[Operand], Any]:
+            return lambda t: select(wins(own, other), t, select(equal(own, other), 0.5 * t, 0.0))
+
+        return [share(x, y), share(y, x)]
+
+    return partials
+
+
+def _extremum(name: str, scalar: str, wins: Elementwise) -> Elementwise:
+    return Elementwise(
+        name=name,
+        function=getattr(np, name),
+        arity=2,
+        source=numpy_or_python(f"np.{name}(x, y)"),
+        scalar=scalar,
+        partials=_extremum_partials(f"np.{name}", wins),
+        samples=_pairs,
+    )
+
+
+maximum = _extremum("maximum", "fmax_nan(x, y)", greater)
+minimum = _extremum("minimum", "fmin_nan(x, y)", less)
