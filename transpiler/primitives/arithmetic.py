@@ -68,7 +68,7 @@ divide = Elementwise(
     source="x / y",
     scalar="x / y",
     # d(x/y)/dy = -x/y^2 = -z/y, stated with the output
-    partials=lambda z, x, y: [Quotient(1.0, y), Quotient(lambda t: -(t * z), y)],
+    partials=lambda z, x, y: [Quotient(1.0, y), lambda t: -(t / y * z)],
     samples=_pair,
 )
 negative = Elementwise(

@@ -1,0 +1,88 @@
+"""Drop what nobody reads: dead equations, dead results of branches, loop carries that feed only themselves.
+
+In and out: a `Function` or a `Region`. Establishes: every pure equation left has a live result. Checks and io stay, and so does
+whatever they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
+from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
+from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
+
+
+def has_effect(eqn: Eqn) -> bool:
+    """The equation, or one inside its regions, is a check or io."""
+    if eqn.operation.effect is not Effect.PURE:
+        return True
+    return any(e.operation.effect is not Effect.PURE for r in eqn.regions for e in inner_eqns(r))
+
+
+def drop_dead_code(function: Function) -> Function:
+    region = prune_region(function.region)
+    return Function(function.name, region, function.guards, function.result_hints, function.span)
+
+
+def prune_region(region: Region, results: Sequence[Operand] | None = None) -> Region:
+    """The region with only what `results` (default: its own results) and effects need."""
+    results = region.results if results is None else tuple(results)
+    live: set[Var] = set()
+    _read(live, results)
+    kept: list[Eqn] = []
+    for eqn in reversed(region.eqns):
+        if not has_effect(eqn) and not any(r in live for r in eqn.results):
+            continue
+        if eqn.operation is loop:
+            eqn = _prune_loop(eqn, live)
+        elif eqn.operation is if_:
+            eqn = _prune_if(eqn, live)
+        kept.append(eqn)
+        live.update(eqn_reads(eqn))
+    return Region(region.params, tuple(reversed(kept)), tuple(results))
+
+
+def _read(live: set[Var], operands: Iterable[Operand]) -> None:
+    live.update(x for x in operands if isinstance(x, Var))
+
+
+def _prune_if(eqn: Eqn, live: set[Var]) -> Eqn:
+    keep = [k for k, r in enumerate(eqn.results) if r in live]
+    regions = tuple(prune_region(r, [r.results[k] for k in keep]) for r in eqn.regions)
+    return Eqn(eqn.operation, eqn.operands, tuple(eqn.results[k] for k in keep), eqn.params, regions, eqn.span)
+
+
+def _prune_loop(eqn: Eqn, live: set[Var]) -> Eqn:
+    """Carries needed: those live after, those the condition reads, and those that needed ones are computed from."""
+    body, exits = eqn.regions[-1], eqn.params["exits"]
+    params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
+    code = body.results[:1] if exits else ()
+    needed = {k for k, r in enumerate(results) if r in live}
+    condition_reads: set[Var] = set()
+    if len(eqn.regions) == 2:
+        condition = prune_region(eqn.regions[0])
+        _read(condition_reads, condition.results)
+        for inner in condition.eqns:
+            condition_reads.update(eqn_reads(inner))
+        needed |= {k for k, p in enumerate(condition.params) if p in condition_reads}
+    while True:
+        pruned = prune_region(body, [*code, *(returned[k] for k in sorted(needed))])
+        reads: set[Var] = set()
+        _read(reads, pruned.results)
+        for inner in pruned.eqns:
+            reads.update(eqn_reads(inner))
+        for param in pruned.params:  # sizes of carries that stay
+            reads.update(v for d in param.type.dims() for v in d.leaves() if isinstance(v, Var))
+        more = needed | {k for k, p in enumerate(params) if p in reads}
+        if more == needed:
+            break
+        needed = more
+    keep = sorted(needed)
+    head = body.params[: len(body.params) - len(params)]
+    regions = [Region((*head, *(params[k] for k in keep)), pruned.eqns, pruned.results)]
+    if len(eqn.regions) == 2:
+        regions.insert(0, Region(tuple(condition.params[k] for k in keep), condition.eqns, condition.results))
+    operands = tuple(eqn.operands[k] for k in keep)
+    out = (*eqn.results[: len(code)], *(results[k] for k in keep))
+    return Eqn(eqn.operation, operands, out, eqn.params, tuple(regions), eqn.span)

@@ -1,0 +1,167 @@
+"""Forward mode: d(f)(x; dx) = f'(x) dx, one equation at a time.
+
+In: a `Function` and the parameter positions to differentiate. Out: a `Function` of the parameters and their tangents that returns
+the results, then a tangent for every floating result. Assumes a verified program; the output is ordinary IR.
+Source: Griewank & Walther, Evaluating Derivatives, ch. 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, naming
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
+from gradscribe.transpiler.passes.simplify import simplify
+from gradscribe.transpiler.primitives.primitive import zeros_of
+from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
+from gradscribe.transpiler.primitives.structure import broadcast_to, convert
+from gradscribe.transpiler.transforms.activity import varied
+
+Tangents = dict[Var, Operand]
+
+
+def tangent_name(hint: str) -> str:
+    """dx for x."""
+    return f"d{hint}" if hint else ""
+
+
+def jvp(function: Function, wrt: Sequence[int]) -> Function:
+    """The program (params, tangents of the params at `wrt`) -> (results, tangents of the floating results)."""
+    function = simplify(function)
+    moving = varied(function, wrt)
+    env = Substitution()
+    params = [env.fresh(p) for p in function.params]
+    seeds = [Var(strong(params[k].type), tangent_name(params[k].hint)) for k in wrt]
+    tangents: Tangents = {function.params[k]: seed for k, seed in zip(wrt, seeds, strict=True)}
+
+    def body(*_: Var) -> list[Operand]:
+        _differentiate(function.region, env, tangents, moving)
+        outs = [env.operand(r) for r in function.results]
+        return outs + [
+            _tangent(old, new, tangents)
+            for old, new in zip(function.results, outs, strict=True)
+            if new.type.is_float and isinstance(new.type, ArrayType)
+        ]
+
+    region = build_body([*params, *seeds], body)
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    return simplify(Function(f"{function.name}_jvp", region, guards, (), function.span))
+
+
+def strong(type: object) -> ArrayType:
+    assert isinstance(type, ArrayType)
+    return type.strong()
+
+
+def _tangent(old: Operand, new: Operand, tangents: Tangents) -> Operand:
+    """The tangent of a value, a zero made explicit, in the value's own shape and dtype."""
+    t = tangents.get(old) if isinstance(old, Var) else None
+    return zeros_of(new.type) if t is None else conform(t, new)
+
+
+def conform(t: Operand, primal: Operand) -> Operand:
+    """A tangent in the dtype and shape of its primal (a term of a broadcast sum may be smaller)."""
+    if not isinstance(primal.type, ArrayType):
+        return t
+    if t.dtype != primal.dtype:
+        t = convert(t, dtype=primal.dtype)
+    return t if t.shape == primal.shape else broadcast_to(t, shape=primal.shape)
+
+
+def _differentiate(region: Region, env: Substitution, tangents: Tangents, moving: set[Var]) -> None:
+    for eqn in region.eqns:
+        with at_span(eqn.span):
+            if eqn.operation is loop:
+                _loop(eqn, env, tangents, moving)
+            elif eqn.operation is if_:
+                _if(eqn, env, tangents, moving)
+            else:
+                append_eqn(clone_eqn(eqn, env))
+                if any(r in moving for r in eqn.results):
+                    _equation(eqn, env, tangents)
+
+
+def _equation(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
+    ts = [tangents.get(x) if isinstance(x, Var) else None for x in eqn.operands]
+    if eqn.operands and all(t is None for t in ts):
+        return
+    operands = [env.operand(x) for x in eqn.operands]
+    results = [env.operand(r) for r in eqn.results]
+    with naming(""):
+        outs = eqn.operation.jvp(operands, results, ts, env.params(eqn.params))
+    for old, new, t in zip(eqn.results, results, outs, strict=True):
+        if t is None or not old.type.is_float:
+            continue
+        t = conform(t, new)
+        if isinstance(t, Var) and not t.hint:
+            t.hint = tangent_name(old.hint)
+        tangents[old] = t
+
+
+def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> None:
+    params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
+    lifted = [k for k, p in enumerate(params) if p in moving]
+    inits = [env.operand(x) for x in eqn.operands]
+    seeds = [_tangent(eqn.operands[k], inits[k], tangents) for k in lifted]
+    regions = []
+    if len(eqn.regions) == 2:
+        condition = eqn.regions[0]
+        fresh = [env.fresh(p) for p in condition.params]
+        extra = [Var(inits[k].type, tangent_name(params[k].hint)) for k in lifted]
+
+        def test(*_: Var) -> list[Operand]:
+            _differentiate(condition, env, {}, set())
+            return [env.operand(r) for r in condition.results]
+
+        regions.append(build_region([*fresh, *extra], test))
+    body = eqn.regions[-1]
+    fresh = [env.fresh(p) for p in body.params]
+    dparams = [Var(_strong_type(env.operand(params[k])), tangent_name(params[k].hint)) for k in lifted]
+    inner = {**tangents, **{params[k]: d for k, d in zip(lifted, dparams, strict=True)}}
+
+    def step(*_: Var) -> list[Operand]:
+        _differentiate(body, env, inner, moving)
+        outs = [env.operand(r) for r in body.results]
+        return outs + [_tangent(returned[k], env.operand(params[k]), inner) for k in lifted]
+
+    regions.append(build_region([*fresh, *dparams], step))
+    types = [env.type(r.type) for r in eqn.results]
+    types += [_strong(env.type(results[k].type)) for k in lifted]
+    hints = [r.hint for r in eqn.results] + [tangent_name(results[k].hint) for k in lifted]
+    out = emit(loop, [*inits, *seeds], env.params(eqn.params), regions, types=types, hints=hints)
+    for old, new in zip(eqn.results, out, strict=False):
+        env[old] = new
+    for k, d in zip(lifted, out[len(eqn.results) :], strict=True):
+        tangents[results[k]] = d
+
+
+def _strong(type: object) -> object:
+    return type.strong() if isinstance(type, ArrayType) else type
+
+
+def _strong_type(x: Operand) -> object:
+    return _strong(x.type)
+
+
+def _if(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> None:
+    lifted = [k for k, r in enumerate(eqn.results) if r in moving]
+    regions = []
+    for branch in eqn.regions:
+        inner = dict(tangents)
+
+        def run(branch: Region = branch, inner: Tangents = inner) -> list[Operand]:
+            _differentiate(branch, env, inner, moving)
+            outs = [env.operand(r) for r in branch.results]
+            return outs + [_tangent(branch.results[k], outs[k], inner) for k in lifted]
+
+        regions.append(build_region((), run))
+    types = [env.type(r.type) for r in eqn.results]
+    types += [_strong(env.type(eqn.results[k].type)) for k in lifted]
+    hints = [r.hint for r in eqn.results] + [tangent_name(eqn.results[k].hint) for k in lifted]
+    out = emit(if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions, types=types, hints=hints)
+    for old, new in zip(eqn.results, out, strict=False):
+        env[old] = new
+    for k, d in zip(lifted, out[len(eqn.results) :], strict=True):
+        tangents[eqn.results[k]] = d

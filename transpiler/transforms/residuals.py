@@ -1,0 +1,272 @@
+"""Choose what the reverse sweep gets its forward values from: scope, re-reading, recomputation, or a tape.
+
+In: the prepared forward `Function` and its reverse region from `reverse.sweep`. Out: a `ResidualPlan`.
+Every forward value that the reverse region reads is *demanded* in the region where it is defined. Values of the root are in scope.
+Values inside loops and branches are re-read from an array that still holds them, recomputed if that is cheap, or saved; which of them
+to save is a minimum vertex cut over the data flow, capacity = bytes x trips.
+Values that decide branches or comparisons are recomputed only from loads and exact operations: fused multiply-add may otherwise send
+the reverse sweep down another branch.
+Source: min-cut checkpointing as in Enzyme and functorch; adjoint-sensitive re-reading after Naumann, The Art of Differentiating
+Computer Programs, ch. 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.index import Index, index_dims
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, eqn_reads
+from gradscribe.transpiler.passes.affine.rereads import RereadOracle
+from gradscribe.transpiler.passes.min_cut import min_vertex_cut
+from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.primitive import Elementwise, Reindex
+from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
+from gradscribe.transpiler.primitives.structure import convert, dim_value
+
+# Elementwise operations whose result does not depend on how the compiler contracts or vectorises.
+_EXACT = frozenset(
+    "negative absolute select maximum minimum sign floor ceil rint less less_equal greater greater_equal equal not_equal "
+    "logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and bitwise_or bitwise_xor invert".split()
+)
+# Elementwise operations cheap enough to repeat; transcendental functions are not among them.
+_CHEAP = _EXACT | frozenset("add subtract multiply divide square sqrt reciprocal floor_divide remainder power_integer".split())
+# Operations of the reverse sweep whose answer jumps when an operand changes in the last bit.
+_DECIDING = frozenset("less less_equal greater greater_equal equal not_equal sign floor ceil rint argmax argmin".split())
+_NOMINAL_SIZE = 100
+
+
+class Homes:
+    """Where every forward value is defined, and what encloses each region."""
+
+    def __init__(self, function: Function) -> None:
+        self.root = function.region
+        self.home: dict[Var, Region] = {}
+        self.owner: dict[Region, tuple[Eqn, Region]] = {}
+        self.mirrored: dict[Var, None] = {}  # loop indices and trip counters: the reverse loop has them
+        self._enter(function.region)
+
+    def _enter(self, region: Region) -> None:
+        for param in region.params:
+            self.home[param] = region
+        for eqn in region.eqns:
+            for result in eqn.results:
+                self.home[result] = region
+            for inner in eqn.regions:
+                self.owner[inner] = (eqn, region)
+                self._enter(inner)
+            if eqn.operation is loop:
+                body = eqn.regions[-1]
+                self.mirrored[body.params[0] if is_counted(eqn) else body.params[-1]] = None
+
+    def chain(self, region: Region) -> list[tuple[Eqn, Region]]:
+        """Region equations from the root down to `region`, each with the region of it that leads there."""
+        out: list[tuple[Eqn, Region]] = []
+        while region is not self.root:
+            eqn, outer = self.owner[region]
+            out.append((eqn, region))
+            region = outer
+        return out[::-1]
+
+    def at_root(self, dim: Dim) -> bool:
+        """The polynomial can be computed where no loop is open."""
+        return all(self.home[v] is self.root for v in dim_vars(dim))
+
+
+@dataclass(frozen=True)
+class Reread:
+    """Read again from a root-level array that still holds the value."""
+
+    array: Var
+    at: Index
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A saved value. kind: "slot" (through branches only), "array" (every trip count is known beforehand) or "stack"."""
+
+    var: Var
+    kind: str
+    chain: tuple[tuple[Eqn, Region], ...]
+
+    def loops(self) -> Iterator[tuple[Eqn, Var]]:
+        for eqn, region in self.chain:
+            if eqn.operation is loop:
+                yield eqn, region.params[0]
+
+
+@dataclass
+class ResidualPlan:
+    homes: Homes
+    tapes: dict[Var, Tape] = field(default_factory=dict)
+    rereads: dict[Var, Reread] = field(default_factory=dict)
+    needed: dict[Var, None] = field(default_factory=dict)  # everything the reverse sweep materialises
+
+    def sources(self, var: Var) -> Iterator[Var]:
+        """Forward values that materialising `var` reads."""
+        if var in self.tapes:
+            for _, counter in self.tapes[var].loops():
+                if self.tapes[var].kind == "array":
+                    yield counter
+        elif var in self.rereads:
+            for dim in index_dims(self.rereads[var].at):
+                yield from dim_vars(dim)
+        elif var.definition is not None and not self.is_given(var):
+            yield from eqn_reads(var.definition)
+        for dim in var.type.dims():
+            yield from dim_vars(dim)
+
+    def is_given(self, var: Var) -> bool:
+        return self.homes.home[var] is self.homes.root or var in self.homes.mirrored
+
+
+def plan_residuals(forward: Function, reverse: Region, save_everything: bool = False) -> ResidualPlan:
+    """Decide for every demanded value; with `save_everything` each one is taped (the tests' oracle)."""
+    homes = Homes(forward)
+    plan = ResidualPlan(homes)
+    demanded: dict[Var, None] = {}
+    exact: set[Var] = set()
+    for reader, var in _reads(reverse):
+        if var in homes.home and not plan.is_given(var):
+            demanded.setdefault(var)
+            if reader is not None and reader.operation.name in _DECIDING:
+                exact.add(var)
+            if reader is not None and reader.operation is if_:
+                exact.add(var)
+    oracle = None if save_everything else RereadOracle(forward)
+    graph = _DataFlow(plan, oracle, exact)
+    chosen = list(demanded) if save_everything else graph.cut(list(demanded))
+    for var in chosen:
+        plan.tapes[var] = _tape(var, homes)
+    pending = list(demanded)
+    while pending:
+        var = pending.pop(0)
+        if var in plan.needed or var not in homes.home:
+            continue
+        plan.needed[var] = None
+        if plan.is_given(var):
+            continue
+        if var not in plan.tapes and oracle is not None:
+            found = graph.reread(var)
+            if found is not None:
+                plan.rereads[var] = found
+        if var not in plan.tapes and var not in plan.rereads and not graph.can_recompute(var):
+            plan.tapes[var] = _tape(var, homes)
+        pending.extend(plan.sources(var))
+    return plan
+
+
+def _reads(region: Region) -> Iterator[tuple[Eqn | None, Var]]:
+    """Every value read anywhere in a region, with the equation that reads it."""
+    for eqn in region.eqns:
+        for x in eqn.operands:
+            if isinstance(x, Var):
+                yield eqn, x
+        for dim in eqn_dims(eqn):
+            for v in dim_vars(dim):
+                yield None, v
+        for inner in eqn.regions:
+            for param in inner.params:
+                for dim in param.type.dims():
+                    for v in dim_vars(dim):
+                        yield None, v
+            yield from _reads(inner)
+    for x in region.results:
+        if isinstance(x, Var):
+            yield None, x
+
+
+class _DataFlow:
+    """The forward data flow as the cut sees it."""
+
+    def __init__(self, plan: ResidualPlan, oracle: RereadOracle | None, exact: set[Var]) -> None:
+        self.plan = plan
+        self.homes = plan.homes
+        self.oracle = oracle
+        self.exact = exact
+        self._rereads: dict[Var, Reread | None] = {}
+
+    def reread(self, var: Var) -> Reread | None:
+        if var not in self._rereads:
+            found = None if self.oracle is None else self.oracle.reread(var)
+            self._rereads[var] = None if found is None else Reread(found.array, found.at)
+        return self._rereads[var]
+
+    def can_recompute(self, var: Var) -> bool:
+        eqn = var.definition
+        if eqn is None or eqn.regions or len(eqn.results) != 1:
+            return False
+        operation = eqn.operation
+        if var in self.exact or not var.type.is_float:
+            # a decision or an integer: only from loads and exact operations on them
+            if isinstance(operation, Elementwise) and operation.name not in _EXACT and var.type.is_float:
+                return False
+            if not isinstance(operation, Reindex) and not all(self._is_exact(x) for x in eqn.operands):
+                return False
+        if isinstance(operation, Elementwise):
+            return operation.name in _CHEAP
+        return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index)
+
+    def _is_exact(self, x: Operand) -> bool:
+        """Recomputing x gives the same bits: it is a load, a saved or given value, an integer, or made of such exactly."""
+        if not isinstance(x, Var) or x.definition is None or self.plan.is_given(x) or not x.type.is_float:
+            return True
+        operation = x.definition.operation
+        if isinstance(operation, Elementwise):
+            return operation.name in _EXACT and all(self._is_exact(y) for y in x.definition.operands)
+        return True
+
+    def cut(self, demanded: list[Var]) -> list[Var]:
+        """The values to save so that all demanded ones can be had."""
+        capacities: dict[Var, int] = {}
+        edges: list[tuple[Var, Var]] = []
+        sources: list[Var] = []
+        pending = [v for v in demanded if self.reread(v) is None]
+        sinks = list(pending)
+        while pending:
+            var = pending.pop()
+            if var in capacities:
+                continue
+            capacities[var] = self._bytes(var)
+            if not self.can_recompute(var):
+                sources.append(var)
+                continue
+            assert var.definition is not None
+            for x in dict.fromkeys(eqn_reads(var.definition)):
+                if x not in self.homes.home or self.plan.is_given(x) or self.reread(x) is not None:
+                    continue
+                edges.append((x, var))
+                pending.append(x)
+        order = {v: k for k, v in enumerate(capacities)}
+        chosen = min_vertex_cut(capacities, edges, sources, [s for s in sinks if s in capacities])
+        return sorted((v for v in chosen if isinstance(v, Var)), key=lambda v: order[v])
+
+    def _bytes(self, var: Var) -> int:
+        """bytes x trips for nominal sizes: a stable estimate, not a measurement."""
+
+        def nominal(dim: Dim) -> int:
+            return max(dim.evaluate(lambda a: _NOMINAL_SIZE if isinstance(a, (Symbol, Var)) else 1), 1)
+
+        if isinstance(var.type, StackType):
+            return 1 << 50
+        total = var.type.dtype.itemsize
+        for dim in var.type.shape:
+            total *= nominal(dim)
+        for eqn, _ in self.homes.chain(self.homes.home[var]):
+            if eqn.operation is loop:
+                constant = (eqn.params["hi"] - eqn.params["lo"]).constant if is_counted(eqn) else None
+                total *= _NOMINAL_SIZE if constant is None else max(constant, 1)
+        return min(total, 1 << 50)
+
+
+def _tape(var: Var, homes: Homes) -> Tape:
+    chain = tuple(homes.chain(homes.home[var]))
+    loops = [eqn for eqn, _ in chain if eqn.operation is loop]
+    fixed_shape = all(homes.at_root(d) for d in var.type.dims())
+    if not loops and fixed_shape:
+        return Tape(var, "slot", chain)
+    rectangular = all(is_counted(e) and homes.at_root(e.params["hi"]) and homes.at_root(e.params["lo"]) for e in loops)
+    return Tape(var, "array" if rectangular and fixed_shape else "stack", chain)

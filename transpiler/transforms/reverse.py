@@ -1,0 +1,195 @@
+"""The reverse sweep: cotangents flow from results to operands, equation by equation, last to first.
+
+In: a `Function` prepared by `count_trips`, its active values, a cotangent per result. Out: a region that mirrors the forward one
+(a reverse loop for each loop, a branch for each branch), whose equations read forward values *as if they were all in scope*.
+`residuals` then looks at what is really read, and `restoration` puts a real value in its place.
+Establishes: every reverse loop and branch has a param `mirror` naming the forward equation it mirrors.
+Source: Griewank & Walther, Evaluating Derivatives, ch. 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradscribe.transpiler.ir.builder import at_span, emit, naming, open_block
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
+from gradscribe.transpiler.ir.walk import free_vars
+from gradscribe.transpiler.primitives.primitive import zeros_of
+from gradscribe.transpiler.primitives.regions import (
+    body_carries,
+    if_,
+    index_var,
+    is_counted,
+    loop,
+    loop_carries,
+    result_carries,
+)
+from gradscribe.transpiler.primitives.stacks import stack_pop
+from gradscribe.transpiler.primitives.structure import convert, index, sum_to_shape, update_add
+from gradscribe.transpiler.transforms.activity import useful_in
+
+Cotangents = dict[Var, Operand]
+
+
+@dataclass(frozen=True, eq=False)
+class Mirror:
+    """Names the forward equation that a reverse loop or branch mirrors."""
+
+    eqn: Eqn
+
+    def __repr__(self) -> str:
+        return f"mirror of {self.eqn.results}"
+
+
+def cotangent_name(hint: str) -> str:
+    """x_bar for x, and for x_bar too (second order)."""
+    if not hint:
+        return ""
+    return hint if hint.endswith("_bar") else f"{hint}_bar"
+
+
+class ReverseSweep:
+    """Emits the reverse of regions into the open block; cotangents live in a dict per region."""
+
+    def __init__(self, active: set[Var]) -> None:
+        self.active = active
+
+    def accumulate(self, cts: Cotangents, x: Operand, g: Operand | None) -> None:
+        """cts[x] += g, in x's dtype and shape (the sum over stretched axes undoes broadcasting)."""
+        if g is None or not isinstance(x, Var) or x not in self.active:
+            return
+        if isinstance(x.type, ArrayType):
+            if g.dtype != x.dtype:
+                g = convert(g, dtype=x.dtype)
+            g = sum_to_shape(g, x.shape)
+            if x in cts:
+                g = cts[x] + g
+        cts[x] = _named(g, x)
+
+    def region(self, region: Region, cts: Cotangents) -> None:
+        for eqn in reversed(region.eqns):
+            with at_span(eqn.span), naming(""):
+                if eqn.operation is loop:
+                    self._loop(eqn, cts)
+                elif eqn.operation is if_:
+                    self._if(eqn, cts)
+                else:
+                    self._equation(eqn, cts)
+
+    def _equation(self, eqn: Eqn, cts: Cotangents) -> None:
+        gs = [cts.pop(r, None) for r in eqn.results]
+        if not any(x in self.active for x in eqn.operands if isinstance(x, Var)):
+            return
+        if all(g is None for g in gs) and eqn.operation is not stack_pop:
+            return
+        x = eqn.operands[0]
+        if eqn.operation is index and isinstance(x, Var):
+            # accumulate straight into the base's cotangent: no array of zeros per load
+            base = cts.get(x)
+            into = zeros_of(x.type) if base is None else base
+            cts[x] = _named(emit(update_add, (into, gs[0], *eqn.operands[1:]), dict(eqn.params))[0], x)
+            return
+        for x, g in zip(eqn.operands, eqn.operation.vjp(eqn.operands, eqn.results, gs, eqn.params), strict=True):
+            self.accumulate(cts, x, g)
+
+    def _loop(self, eqn: Eqn, cts: Cotangents) -> None:
+        body = eqn.regions[-1]
+        params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
+        chosen = {k for k, r in enumerate(results) if r in self.active and r in cts}
+        if not chosen:
+            return
+        while True:
+            reached = useful_in(body, [returned[k] for k in sorted(chosen)])
+            more = chosen | {k for k, p in enumerate(params) if p in reached and p in self.active}
+            if more == chosen:
+                break
+            chosen = more
+        carried = sorted(chosen)
+        captures = [c for c in free_vars(body, with_types=False) if c in reached and c in self.active]
+        inits = [cts.pop(results[k], None) or zeros_of(strong(results[k].type)) for k in carried]
+        inits += [cts.get(c) or zeros_of(strong(c.type)) for c in captures]
+        bars = [Var(strong(v.type), cotangent_name(v.hint)) for v in [*(params[k] for k in carried), *captures]]
+        lo, hi, direction, hint = _reverse_range(eqn)
+        counter = index_var(lo, hi, hint)
+        with open_block() as block:
+            inner: Cotangents = dict(zip(captures, bars[len(carried) :], strict=True))
+            for k, bar in zip(carried, bars, strict=False):
+                self.accumulate(inner, returned[k], bar)
+            self.region(body, inner)
+            outs = [inner.get(params[k]) or zeros_of(strong(params[k].type)) for k in carried]
+            outs += [inner[c] for c in captures]
+        region = Region((counter, *bars), tuple(block.eqns), tuple(outs))
+        loop_params = {"lo": lo, "hi": hi, "direction": direction, "exits": False, "mirror": Mirror(eqn)}
+        out = emit(loop, inits, loop_params, (region,), types=[b.type for b in bars], hints=[b.hint for b in bars])
+        for c, g in zip(captures, out[len(carried) :], strict=True):
+            cts[c] = g
+        for k, g in zip(carried, out, strict=False):
+            self.accumulate(cts, eqn.operands[k], g)
+
+    def _if(self, eqn: Eqn, cts: Cotangents) -> None:
+        hits = [k for k, r in enumerate(eqn.results) if r in self.active and r in cts]
+        if not hits:
+            return
+        gs = {k: cts.pop(eqn.results[k]) for k in hits}
+        captures: dict[Var, None] = {}
+        for branch in eqn.regions:
+            reached = useful_in(branch, [branch.results[k] for k in hits])
+            for c in free_vars(branch, with_types=False):
+                if c in reached and c in self.active:
+                    captures.setdefault(c)
+        if not captures:
+            return
+        regions = []
+        for branch in eqn.regions:
+            with open_block() as block:
+                inner: Cotangents = {c: cts[c] for c in captures if c in cts}
+                for k in hits:
+                    self.accumulate(inner, branch.results[k], gs[k])
+                self.region(branch, inner)
+                outs = [inner.get(c) or zeros_of(strong(c.type)) for c in captures]
+            regions.append(Region((), tuple(block.eqns), tuple(outs)))
+        types = [strong(c.type) for c in captures]
+        hints = [cotangent_name(c.hint) for c in captures]
+        out = emit(if_, (eqn.operands[0],), {"mirror": Mirror(eqn)}, regions, types=types, hints=hints)
+        for c, g in zip(captures, out, strict=True):
+            cts[c] = g
+
+
+def _reverse_range(eqn: Eqn) -> tuple[Dim, Dim, int, str]:
+    """The iterations that were run, last first: the same index values where there is an index, else the counter."""
+    direction = -eqn.params["direction"]
+    if not is_counted(eqn):
+        return Dim.of(0), Dim.of(eqn.results[-1]), -1, "k"
+    lo, hi, hint = eqn.params["lo"], eqn.params["hi"], eqn.regions[-1].params[0].hint
+    if not eqn.params["exits"]:
+        return lo, hi, direction, hint
+    trips = Dim.of(eqn.results[-1])
+    return (lo, lo + trips, direction, hint) if direction < 0 else (hi - trips, hi, direction, hint)
+
+
+def strong(type: Type) -> Type:
+    return type if isinstance(type, StackType) else type.strong()
+
+
+def _named(g: Operand, x: Var) -> Operand:
+    if isinstance(g, Var) and not g.hint:
+        g.hint = cotangent_name(x.hint)
+    return g
+
+
+def sweep(
+    region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var]
+) -> Region:
+    """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results of
+    the returned region are the cotangents of `wrt`, zeros where nothing flows."""
+    reverse = ReverseSweep(active)
+    with open_block(nested=False) as block:
+        cts: Cotangents = {}
+        for result, seed in zip(region.results, seeds, strict=True):
+            reverse.accumulate(cts, result, seed)
+        reverse.region(region, cts)
+        grads = tuple(cts.get(p) or zeros_of(strong(p.type)) for p in wrt)
+    return Region((), tuple(block.eqns), grads)

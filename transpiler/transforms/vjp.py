@@ -1,0 +1,178 @@
+"""Reverse mode: a forward program that also keeps what the reverse needs, and the reverse program.
+
+In: a `Function`, the parameters to differentiate, the results to seed. Out: `VjpParts`, fused (for `grad`) and split (for a pullback
+that may be called again). Assumes a verified program; the output is ordinary IR and may be differentiated again.
+Steps: simplify -> count trips -> activity -> reverse sweep with everything in scope -> plan residuals -> emit forward with tapes ->
+emit reverse with restored values -> simplify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gradscribe.transpiler.ir.builder import append_eqn, build_body
+from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, free_vars, inner_eqns
+from gradscribe.transpiler.passes.dead_code import prune_region
+from gradscribe.transpiler.passes.simplify import simplify
+from gradscribe.transpiler.primitives.structure import dim_value
+from gradscribe.transpiler.transforms.activity import active
+from gradscribe.transpiler.transforms.residuals import ResidualPlan, plan_residuals
+from gradscribe.transpiler.transforms.restoration import Restoration
+from gradscribe.transpiler.transforms.reverse import cotangent_name, strong, sweep
+from gradscribe.transpiler.transforms.tapes import TapedForward
+from gradscribe.transpiler.transforms.trips import count_trips
+
+
+@dataclass(frozen=True, eq=False)
+class VjpParts:
+    """`fused`: (params, cotangents of the seeded results) -> (results, cotangents of the chosen params)."""
+
+    fused: Function
+    wrt_count: int
+    result_count: int
+    param_count: int
+    backward_from: int
+
+    @cached_property
+    def split(self) -> tuple[Function, Function]:
+        """(forward, backward): forward returns the results, then the saved values; backward takes the saved values, then the
+        cotangents. Calling backward twice gives equal results: it borrows what is saved."""
+        return _split(self)
+
+    @property
+    def forward(self) -> Function:
+        return self.split[0]
+
+    @property
+    def backward(self) -> Function:
+        return self.split[1]
+
+    @property
+    def saved_count(self) -> int:
+        return len(self.forward.results) - self.result_count
+
+
+def vjp(
+    function: Function, wrt: Sequence[int], results: Sequence[int] | None = None, *, save_everything: bool = False
+) -> VjpParts:
+    """Reverse mode of `function` for the parameters at `wrt`, seeded at `results` (default: every floating result)."""
+    if results is None:
+        results = [k for k, r in enumerate(function.results) if r.type.is_float and isinstance(r.type, ArrayType)]
+    return _reverse(function, wrt, list(results), None, save_everything)
+
+
+def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> Function:
+    """The program params -> (results, gradients of scalar result number `result`)."""
+    return _reverse(function, wrt, [result], 1.0, False).fused
+
+
+def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> ResidualPlan:
+    """What reverse mode would save, re-read and recompute (for explanations and tests)."""
+    function = count_trips(simplify(function))
+    reverse = _sweep(function, wrt, {k: Literal(1.0) for k in results})
+    return plan_residuals(function, reverse)
+
+
+def _sweep(function: Function, wrt: Sequence[int], seeds: dict[int, Operand]) -> Region:
+    moving = active(function, wrt, list(seeds))
+    by_result = [seeds.get(k) for k in range(len(function.results))]
+    return prune_region(sweep(function.region, moving, by_result, [function.params[k] for k in wrt]))
+
+
+def _reverse(
+    function: Function, wrt: Sequence[int], seeded: list[int], seed: float | None, save_everything: bool
+) -> VjpParts:
+    name = f"{function.name}_vjp" if seed is None else f"{function.name}_grad"
+    function = count_trips(simplify(function))
+    bars = [Var(strong(function.results[k].type), _bar_name(function, k)) for k in seeded] if seed is None else []
+    given: list[Operand] = list(bars)
+    if seed is not None:
+        given = [Literal(function.results[k].dtype.type(seed)) for k in seeded]
+    reverse = _sweep(function, wrt, dict(zip(seeded, given, strict=True)))
+    plan = plan_residuals(function, reverse, save_everything)
+    env = Substitution()
+    params = [env.fresh(p) for p in function.params]
+    fresh_bars = [env.fresh(b) for b in bars]
+
+    def body(*_: Var) -> list[Operand]:
+        taped = TapedForward(function, plan, env)
+        outs = [env.operand(r) for r in function.results]
+        rooted = Substitution({v: env.values[v] for v in plan.homes.home if plan.homes.home[v] is plan.homes.root})
+        rooted.values.update({b: env.values[b] for b in bars})
+        grads = Restoration(plan, taped.current, rooted).region(reverse, function.region)
+        return outs + grads
+
+    region = build_body([*params, *fresh_bars], body)
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    hints = tuple(_result_name(function, k) for k in range(len(function.results)))
+    hints += tuple(cotangent_name(function.params[k].hint) for k in wrt)
+    fused = simplify(Function(name, region, guards, hints, function.span))
+    start = _backward_start(fused, len(function.results))
+    return VjpParts(fused, len(wrt), len(function.results), len(function.params), start)
+
+
+def _result_name(function: Function, k: int) -> str:
+    if function.result_hints:
+        return function.result_hints[k]
+    result = function.results[k]
+    return result.hint if isinstance(result, Var) else ""
+
+
+def _bar_name(function: Function, k: int) -> str:
+    return cotangent_name(_result_name(function, k) or "out")
+
+
+def _backward_start(fused: Function, result_count: int) -> int:
+    """Index of the first top-level equation that the results do not need: where the backward part begins."""
+    primal = prune_region(Region(fused.params, fused.region.eqns, fused.results[:result_count]))
+    kept = {r for e in primal.eqns for r in e.results}
+    last = max((k for k, e in enumerate(fused.region.eqns) if any(r in kept for r in e.results)), default=-1)
+    return last + 1
+
+
+def _split(parts: VjpParts) -> tuple[Function, Function]:
+    fused = parts.fused
+    primal_params = fused.params[: parts.param_count]
+    bars = fused.params[parts.param_count :]
+    eqns = fused.region.eqns
+    head, tail = eqns[: parts.backward_from], eqns[parts.backward_from :]
+    backward = Region(bars, tail, fused.results[parts.result_count :])
+    saved = free_vars(backward)
+    name = fused.name.removesuffix("_vjp")
+    # sizes that no saved array or cotangent carries are saved as integers
+    bound = {d.single_atom for v in (*saved, *bars) for d in v.type.dims()}
+    mentioned: dict[Symbol, None] = {}
+    for dims in [*(eqn_dims(e) for e in inner_eqns(backward)), *(v.type.dims() for v in (*saved, *bars))]:
+        for leaf in (leaf for d in dims for leaf in d.leaves()):
+            if isinstance(leaf, Symbol) and leaf not in bound:
+                mentioned.setdefault(leaf)
+    env = Substitution()
+    params = [env.fresh(p) for p in primal_params]
+
+    def forward_body(*_: Var) -> list[Operand]:
+        for eqn in head:
+            append_eqn(clone_eqn(eqn, env))
+        sizes = [dim_value(dim=Dim.of(s)) for s in mentioned]
+        return [env.operand(r) for r in (*fused.results[: parts.result_count], *saved)] + sizes
+
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in fused.guards)
+    forward = Function(f"{name}_vjp_fwd", build_body(params, forward_body), guards, (), fused.span)
+    env = Substitution()
+    size_params = [Var(dim_value.infer((), {"dim": Dim.of(s)}, ())[0], s.name) for s in mentioned]
+    env.atoms.update({s: Dim.of(v) for s, v in zip(mentioned, size_params, strict=True)})
+    saved_params = [env.fresh(v) for v in saved]
+    bar_params = [env.fresh(b) for b in bars]
+
+    def backward_body(*_: Var) -> list[Operand]:
+        for eqn in tail:
+            append_eqn(clone_eqn(eqn, env))
+        return [env.operand(r) for r in backward.results]
+
+    region = build_body([*saved_params, *size_params, *bar_params], backward_body)
+    return forward, Function(f"{name}_vjp_bwd", region, (), (), fused.span)
+
