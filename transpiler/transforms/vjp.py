@@ -74,7 +74,7 @@ def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> F
 def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> ResidualPlan:
     """What reverse mode would save, re-read and recompute (for explanations and tests)."""
     function = count_trips(simplify(function))
-    reverse = _sweep(function, wrt, {k: Literal(1.0) for k in results})
+    reverse = _sweep(function, wrt, {k: Var(strong(function.results[k].type)) for k in results})
     return plan_residuals(function, reverse)
 
 
