@@ -39,9 +39,7 @@ def number(value: float) -> Literal:
 
 def newton(a: Operand, x: Operand) -> Sequence[Operand]:
     """sqrt(a) by Newton's iteration: trip count from data."""
-    return while_loop(
-        [x], lambda x: (x * x - a) * (x * x - a) > 1e-20, lambda x: ((x + a / x) * 0.5,), hints=["x"]
-    )
+    return while_loop([x], lambda x: (x * x - a) * (x * x - a) > 1e-20, lambda x: ((x + a / x) * 0.5,), hints=["x"])
 
 
 def while_in_for(x: Operand) -> Sequence[Operand]:
@@ -133,9 +131,7 @@ def recurrent(x: Operand, w: Operand) -> Sequence[Operand]:
 
 def branch_at_root(x: Operand, y: Operand) -> Sequence[Operand]:
     s = reduce_sum(x, axes=(0,))
-    return cond(
-        s > 0.0, lambda: (update(x, s * index(x, at=at(0)), at=at(0)), s * y), lambda: (x, (y * y) * s)
-    )
+    return cond(s > 0.0, lambda: (update(x, s * index(x, at=at(0)), at=at(0)), s * y), lambda: (x, (y * y) * s))
 
 
 def zero_trips(x: Operand) -> Sequence[Operand]:
@@ -154,7 +150,9 @@ REGION_PROGRAMS = {
         program("while_in_for", [("x", VECTOR)], while_in_for, np.array([0.5, 3.0, 2.2, 7.0])),
         program("exit_loop", [("x", VECTOR)], exit_loop, _BUMPY),
         program("exit_in_loop", [("x", VECTOR)], exit_in_loop, _BUMPY),
-        program("buffer_swap", [("a", VECTOR), ("b", VECTOR)], buffer_swap, np.arange(6) / 6.0, np.arange(6)[::-1] / 7.0),
+        program(
+            "buffer_swap", [("a", VECTOR), ("b", VECTOR)], buffer_swap, np.arange(6) / 6.0, np.arange(6)[::-1] / 7.0
+        ),
         program("forked_versions", [("x", VECTOR)], forked_versions, np.array([0.5, 1.3, 0.9, -1.1, 2.0, 1.0])),
         program("triangular", [("x", VECTOR)], triangular, np.array([0.5, 1.3, 0.9, -1.1, 0.3, 1.0])),
         program(
@@ -164,7 +162,9 @@ REGION_PROGRAMS = {
             np.linspace(0.1, 0.5, 4),
             np.random.default_rng(0).normal(size=(4, 4)) * 0.5,
         ),
-        program("branch_at_root", [("x", VECTOR), ("y", SCALAR)], branch_at_root, np.array([0.5, 0.2]), np.float64(0.3)),
+        program(
+            "branch_at_root", [("x", VECTOR), ("y", SCALAR)], branch_at_root, np.array([0.5, 0.2]), np.float64(0.3)
+        ),
         program("zero_trips", [("x", VECTOR)], zero_trips, _BUMPY),
     )
 }

@@ -72,9 +72,7 @@ def test_vjp_is_the_transpose_of_jvp(case: Any, save_everything: bool) -> None:
 
 def test_both_plans_agree(case: Any) -> None:
     function, args, _, weights = case
-    runs = [
-        evaluate(vjp(function, range(len(args)), save_everything=s).fused, *args, *weights) for s in (True, False)
-    ]
+    runs = [evaluate(vjp(function, range(len(args)), save_everything=s).fused, *args, *weights) for s in (True, False)]
     for a, b in zip(*runs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
 

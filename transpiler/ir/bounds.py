@@ -1,6 +1,7 @@
 """Proving signs of integer polynomials from the bounds of their atoms.
 
-In: a `Dim`. Out: a constant lower bound, or None when nothing is known. Source: bound elimination from the youngest atom outwards
+In: a `Dim`. Out: a constant lower bound, or None when nothing is known. Source: bound elimination from the youngest
+atom outwards
 (a loop index is replaced by the bound of its range, then entry sizes by 2), as interval arithmetic with symbolic ends.
 """
 
@@ -44,7 +45,9 @@ def lower_bound(dim: Dim) -> int | None:
             return None
         if len(terms) == 1 and len(terms[0][0]) == 1:
             rising = terms[0][1] > 0
-        elif all(c > 0 for _, c in terms) and all(is_nonnegative(Dim.of(b)) for m, _ in terms for b in m if b is not atom):
+        elif all(c > 0 for _, c in terms) and all(
+            is_nonnegative(Dim.of(b)) for m, _ in terms for b in m if b is not atom
+        ):
             rising = True
         else:
             return None

@@ -1,7 +1,9 @@
 """Emitting equations into the block under construction.
 
-In: an operation, operands, static params. Out: result values. Ambient per thread: the stack of open blocks, the span that new
-equations carry, and a name hint. Establishes: every emitted equation has types inferred by its operation; within one open block
+In: an operation, operands, static params. Out: result values. Ambient per thread: the stack of open blocks, the span
+that new
+equations carry, and a name hint. Establishes: every emitted equation has types inferred by its operation; within one
+open block
 and those around it, two equal pure equations are one (unless the operation allocates).
 """
 
@@ -120,7 +122,7 @@ def emit(
     shareable = operation.effect is Effect.PURE and not regions and not getattr(operation, "allocates", False)
     key = None
     if shareable:
-        key = (operation, ops, tuple(sorted(params.items())), None if types is None else tuple(types))
+        key = (operation, ops, tuple(sorted(params.items())))
         found = block.find(key)
         if found is not None:
             return found

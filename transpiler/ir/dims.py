@@ -1,7 +1,9 @@
 """Integer polynomials: what every shape, subscript, loop bound and Python int in a program is made of.
 
-In: Python ints and atoms (an entry symbol, an integer SSA value, a floor division, ...). Out: `Dim`, a polynomial in normal form.
-Establishes: equal polynomials compare and hash equal, and the order of terms depends only on the order in which atoms were made.
+In: Python ints and atoms (an entry symbol, an integer SSA value, a floor division, ...). Out: `Dim`, a polynomial in
+normal form.
+Establishes: equal polynomials compare and hash equal, and the order of terms depends only on the order in which atoms
+were made.
 """
 
 from __future__ import annotations

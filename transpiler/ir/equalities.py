@@ -1,7 +1,9 @@
 """Equalities between dims, as they are discovered while a program is being built.
 
-In: two dims that an operation needs equal. Out: nothing, or `ShapeError`. The ambient solver decides: outside the frontend two dims
-are equal only as polynomials; the frontend installs a solver that substitutes symbols and records guards or run-time checks.
+In: two dims that an operation needs equal. Out: nothing, or `ShapeError`. The ambient solver decides: outside the
+frontend two dims
+are equal only as polynomials; the frontend installs a solver that substitutes symbols and records guards or run-time
+checks.
 Establishes: `normalize` maps equal dims to one polynomial.
 """
 

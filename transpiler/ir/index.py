@@ -77,8 +77,10 @@ def is_whole(component: Component, dim: Dim) -> bool:
 
 
 def result_shape(at: Index, take_shape: tuple[Dim, ...] = ()) -> tuple[Dim, ...]:
-    """Shape of `x[at]`. `take_shape` is the broadcast shape of the index operands; it stands where NumPy puts it: at the
-    place of the advanced axes if they are adjacent, else in front. (A position beside `Take`s is itself advanced in NumPy.)"""
+    """Shape of `x[at]`. `take_shape` is the broadcast shape of the index operands; it stands where NumPy puts it: at
+    the
+    place of the advanced axes if they are adjacent, else in front. (A position beside `Take`s is itself advanced in
+    NumPy.)"""
     takes = [k for k, c in enumerate(at) if isinstance(c, Take)]
     if not takes:
         return tuple(c.length for c in at if isinstance(c, Slice))

@@ -1,8 +1,10 @@
 """The IR: typed, functional SSA with structured regions.
 
-A `Region` is a list of equations over `Var`s; regions read values of enclosing regions lexically, and only what changes per
+A `Region` is a list of equations over `Var`s; regions read values of enclosing regions lexically, and only what
+changes per
 iteration is carried by a loop. There is no control-flow graph: `loop` and `if` are equations that own regions.
-Establishes: nodes are immutable and compared by identity; arithmetic on a `Var` emits equations through `OPERATORS`, which the
+Establishes: nodes are immutable and compared by identity; arithmetic on a `Var` emits equations through `OPERATORS`,
+which the
 primitives room fills at import.
 """
 
@@ -139,14 +141,19 @@ class Operation(Protocol):
     @property
     def effect(self) -> Effect: ...
 
-    def infer(self, operands: tuple[Type, ...], params: Mapping[str, Any], regions: tuple[Region, ...]) -> tuple[Type, ...]: ...
+    def infer(
+        self, operands: tuple[Type, ...], params: Mapping[str, Any], regions: tuple[Region, ...]
+    ) -> tuple[Type, ...]: ...
 
-    def evaluate(self, operands: tuple[Any, ...], params: Mapping[str, Any], regions: tuple[Any, ...]) -> tuple[Any, ...]: ...
+    def evaluate(
+        self, operands: tuple[Any, ...], params: Mapping[str, Any], regions: tuple[Any, ...]
+    ) -> tuple[Any, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Eqn:
-    """`results = operation(operands, **params)`, with regions for `loop` and `if`. Array data are operands, static facts
+    """`results = operation(operands, **params)`, with regions for `loop` and `if`. Array data are operands, static
+    facts
     are params (hashable; dims, indices and ranges among them are rewritten by `walk`)."""
 
     operation: Any
@@ -179,7 +186,8 @@ class Region:
 class Guard:
     """A fact checked at entry: `dim == 0` (kind "eq") or `dim >= 0` (kind "ge").
 
-    A requirement is what Python itself would raise for (shapes that do not fit); an assumption was chosen from the example
+    A requirement is what Python itself would raise for (shapes that do not fit); an assumption was chosen from the
+    example
     and makes the caller retrace."""
 
     kind: str
@@ -191,7 +199,8 @@ class Guard:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A whole program: flat parameters and results. Symbols in parameter shapes are bound at entry by the first parameter
+    """A whole program: flat parameters and results. Symbols in parameter shapes are bound at entry by the first
+    parameter
     axis whose size is exactly that symbol."""
 
     name: str

@@ -1,4 +1,5 @@
-"""IR as text: what `gs.ir` and `--level ir` show. Values are numbered in order of appearance, so equal programs print equal."""
+"""IR as text: what `gs.ir` and `--level ir` show. Values are numbered in order of appearance, so equal programs print
+equal."""
 
 from __future__ import annotations
 
@@ -36,8 +37,7 @@ def print_eqn(eqn: Eqn) -> str:
     results = ", ".join(map(_typed, eqn.results))
     params = ", ".join(f"{k}={v!r}" for k, v in eqn.params.items())
     inside = ", ".join(filter(None, [", ".join(map(repr, eqn.operands)), params]))
-    line = f"{results} = {eqn.operation.name}({inside})" if eqn.results else f"{eqn.operation.name}({inside})"
-    return line
+    return f"{results} = {eqn.operation.name}({inside})" if eqn.results else f"{eqn.operation.name}({inside})"
 
 
 def _lines(region: Region, indent: int, out: list[str]) -> None:

@@ -1,6 +1,8 @@
-"""A staged call: what the frontend makes of a Python callable and (abstract) arguments, and what transformations hand on.
+"""A staged call: what the frontend makes of a Python callable and (abstract) arguments, and what transformations hand
+on.
 
-In: a callable and argument pytrees. Out: `Staged`, a flat `Function` together with how its parameters are found in a call and how
+In: a callable and argument pytrees. Out: `Staged`, a flat `Function` together with how its parameters are found in a
+call and how
 its results become the Python return value and the caller-visible mutations.
 """
 
@@ -64,7 +66,8 @@ class Mutation:
 
 @dataclass(frozen=True)
 class ContainerMutation:
-    """A caller-visible rebinding inside an argument container: `path` for messages; `store(args, kwargs, value)` performs
+    """A caller-visible rebinding inside an argument container: `path` for messages; `store(args, kwargs, value)`
+    performs
     it with the value built from `template` (a tree of result leaves)."""
 
     path: str

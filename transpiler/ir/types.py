@@ -1,6 +1,7 @@
 """Types of IR values: dtype and symbolic shape of an array, or a stack (a tape that grows).
 
-Establishes: a shape is a tuple of `Dim`; a scalar is an array of rank 0; `weak` marks a Python scalar (NumPy 2 promotion).
+Establishes: a shape is a tuple of `Dim`; a scalar is an array of rank 0; `weak` marks a Python scalar (NumPy 2
+promotion).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ FLOAT64 = np.dtype(np.float64)
 
 @dataclass(frozen=True)
 class ArrayType:
-    """An array (or, with shape (), a scalar) of `dtype`; `weak` if it is a Python scalar whose dtype yields to its partner."""
+    """An array (or, with shape (), a scalar) of `dtype`; `weak` if it is a Python scalar whose dtype yields to its
+    partner."""
 
     dtype: np.dtype
     shape: tuple[Dim, ...] = ()
@@ -64,23 +66,26 @@ class ArrayType:
 
 @dataclass(frozen=True)
 class StackType:
-    """A last-in first-out store of values of one type: the tape of a loop whose trip count is not known beforehand."""
+    """A last-in first-out store of arrays of one dtype and rank (their shapes may differ): the tape of a loop whose
+    trip
+    count is not known beforehand."""
 
-    element: ArrayType
+    dtype: np.dtype
+    element_rank: int = 0
     weak: bool = field(default=False, init=False)
 
     @property
     def is_float(self) -> bool:
-        return self.element.is_float
+        return self.dtype.kind in "fc"
 
     def substitute(self, mapping: Callable[[Atom], DimLike | None]) -> StackType:
-        return StackType(self.element.substitute(mapping))
+        return self
 
     def dims(self) -> tuple[Dim, ...]:
-        return self.element.shape
+        return ()
 
     def __repr__(self) -> str:
-        return f"stack<{self.element!r}>"
+        return f"stack<{self.dtype.kind}{self.dtype.itemsize * 8}, rank {self.element_rank}>"
 
 
 Type = ArrayType | StackType

@@ -1,7 +1,9 @@
 """The verifier: scopes and types of a program, run between passes under tests.
 
-In: a `Function`. Out: nothing, or `InvalidIR`. Establishes: every value is defined once and before it is read, dims of types
-and params mention only values in scope, region signatures fit their equation, and each equation's types are those its operation
+In: a `Function`. Out: nothing, or `InvalidIR`. Establishes: every value is defined once and before it is read, dims
+of types
+and params mention only values in scope, region signatures fit their equation, and each equation's types are those its
+operation
 infers.
 """
 

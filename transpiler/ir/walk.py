@@ -1,6 +1,7 @@
 """Walking and rewriting IR: what an equation reads, free values of a region, cloning under a substitution.
 
-Assumes: values are defined before they are read and every region sees its enclosing ones. Establishes: a clone defines fresh
+Assumes: values are defined before they are read and every region sees its enclosing ones. Establishes: a clone
+defines fresh
 `Var`s only, so a region may be cloned any number of times into one program.
 """
 

@@ -1,6 +1,7 @@
 """Drop what nobody reads: dead equations, dead results of branches, loop carries that feed only themselves.
 
-In and out: a `Function` or a `Region`. Establishes: every pure equation left has a live result. Checks and io stay, and so does
+In and out: a `Function` or a `Region`. Establishes: every pure equation left has a live result. Checks and io stay,
+and so does
 whatever they read.
 """
 

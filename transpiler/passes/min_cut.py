@@ -1,6 +1,7 @@
 """Minimum vertex cut of a directed graph, nearest the sinks among equals.
 
-In: node capacities, edges, nodes that must be cut off (sources) and nodes that must be reached (sinks). Out: the nodes to cut.
+In: node capacities, edges, nodes that must be cut off (sources) and nodes that must be reached (sinks). Out: the
+nodes to cut.
 Source: max-flow min-cut (Edmonds-Karp on the node-split graph).
 """
 
@@ -8,7 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeVar
 
+Node = TypeVar("Node", bound=Hashable)
 _INFINITE = 1 << 60
 
 
@@ -37,8 +41,8 @@ class _Flow:
         while path[-1] is not source:
             path.append(parent[path[-1]])
         path.reverse()
-        amount = min(self.capacity[a][b] for a, b in zip(path, path[1:], strict=False))
-        for a, b in zip(path, path[1:], strict=False):
+        amount = min(self.capacity[a][b] for a, b in pairwise(path))
+        for a, b in pairwise(path):
             self.capacity[a][b] -= amount
             self.capacity[b][a] += amount
         return True
@@ -57,12 +61,13 @@ class _Flow:
 
 
 def min_vertex_cut(
-    capacities: Mapping[Hashable, int],
-    edges: Iterable[tuple[Hashable, Hashable]],
-    sources: Sequence[Hashable],
-    sinks: Sequence[Hashable],
-) -> list[Hashable]:
-    """Nodes of least total capacity that separate `sources` from `sinks` (a source or sink may itself be cut), in the order
+    capacities: Mapping[Node, int],
+    edges: Iterable[tuple[Node, Node]],
+    sources: Sequence[Node],
+    sinks: Sequence[Node],
+) -> list[Node]:
+    """Nodes of least total capacity that separate `sources` from `sinks` (a source or sink may itself be cut), in the
+    order
     of `capacities`."""
     if not sources or not sinks:
         return []

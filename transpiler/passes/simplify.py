@@ -1,7 +1,9 @@
 """Re-emit a program with sharing: common subexpressions, invariant carries, forwarded stores, merged writes.
 
-In and out: a `Function`. Assumes a verified program. Establishes: equal pure equations visible to one another are one; a carry that
-comes back unchanged is a capture; a load of what was just stored is the stored value; `x[i] = 0; x[i] += v` is `x[i] = v`.
+In and out: a `Function`. Assumes a verified program. Establishes: equal pure equations visible to one another are
+one; a carry that
+comes back unchanged is a capture; a load of what was just stored is the stored value; `x[i] = 0; x[i] += v` is `x[i]
+= v`.
 Every rewrite is exact in floating point (up to the sign of zero for merged accumulations).
 """
 
@@ -96,10 +98,10 @@ def _emit_if(eqn: Eqn, env: Substitution, algebra: bool) -> None:
     predicate = env.operand(eqn.operands[0])
     if isinstance(predicate, Literal):
         taken = _emit_region(eqn.regions[0 if predicate.value else 1], env, algebra)
-        for old, new in zip(eqn.results, taken, strict=True):
-            env[old] = new
+        for old, value in zip(eqn.results, taken, strict=True):
+            env[old] = value
         return
-    regions = [build_region((), lambda r=r: _emit_region(r, env, algebra)) for r in eqn.regions]  # type: ignore[misc]
+    regions = [build_region((), lambda r=r: _emit_region(r, env, algebra)) for r in eqn.regions]
     inside = {v for r in regions for e in r.eqns for v in e.results}
     differing = []
     for k, (a, b) in enumerate(zip(regions[0].results, regions[1].results, strict=True)):
@@ -165,7 +167,8 @@ def _merge_update(operands: list[Operand], params: dict[str, Any]) -> Operand | 
 
 
 def _merge_accumulation(operands: list[Operand], params: dict[str, Any]) -> Operand | None:
-    """x[at] = 0; (other +=)*; x[at] += v  becomes  x[at] = v; (other +=)*, because additions commute; and an accumulation
+    """x[at] = 0; (other +=)*; x[at] += v  becomes  x[at] = v; (other +=)*, because additions commute; and an
+    accumulation
     into fresh zeros is a write."""
     x, v, *takes = operands
     if is_literal(v, 0.0):

@@ -1,6 +1,7 @@
 """Which values carry derivatives: those that vary with the chosen parameters and matter for the chosen results.
 
-In: a `Function`, parameter and result positions. Out: sets of values. Assumes a verified program. Only floating values (and stacks of
+In: a `Function`, parameter and result positions. Out: sets of values. Assumes a verified program. Only floating
+values (and stacks of
 them) are ever active; a loop carry is active as a whole (initial value, parameter, returned value and result together).
 """
 
@@ -15,7 +16,8 @@ from gradscribe.transpiler.primitives.stacks import stack_new
 
 
 def varied(function: Function, wrt: Sequence[int]) -> set[Var]:
-    """Floating values that depend on the parameters at positions `wrt`. Stacks of floats always count: their tangents must
+    """Floating values that depend on the parameters at positions `wrt`. Stacks of floats always count: their tangents
+    must
     stay in step with them."""
     seeds = {function.params[k] for k in wrt if function.params[k].type.is_float}
     return _forward(function.region, seeds)

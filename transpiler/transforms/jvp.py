@@ -1,6 +1,7 @@
 """Forward mode: d(f)(x; dx) = f'(x) dx, one equation at a time.
 
-In: a `Function` and the parameter positions to differentiate. Out: a `Function` of the parameters and their tangents that returns
+In: a `Function` and the parameter positions to differentiate. Out: a `Function` of the parameters and their tangents
+that returns
 the results, then a tangent for every floating result. Assumes a verified program; the output is ordinary IR.
 Source: Griewank & Walther, Evaluating Derivatives, ch. 3.
 """
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, naming
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
-from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.primitive import zeros_of
@@ -137,11 +138,11 @@ def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> 
         tangents[results[k]] = d
 
 
-def _strong(type: object) -> object:
+def _strong(type: Type) -> Type:
     return type.strong() if isinstance(type, ArrayType) else type
 
 
-def _strong_type(x: Operand) -> object:
+def _strong_type(x: Operand) -> Type:
     return _strong(x.type)
 
 

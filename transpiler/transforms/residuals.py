@@ -1,12 +1,16 @@
 """Choose what the reverse sweep gets its forward values from: scope, re-reading, recomputation, or a tape.
 
 In: the prepared forward `Function` and its reverse region from `reverse.sweep`. Out: a `ResidualPlan`.
-Every forward value that the reverse region reads is *demanded* in the region where it is defined. Values of the root are in scope.
-Values inside loops and branches are re-read from an array that still holds them, recomputed if that is cheap, or saved; which of them
+Every forward value that the reverse region reads is *demanded* in the region where it is defined. Values of the root
+are in scope.
+Values inside loops and branches are re-read from an array that still holds them, recomputed if that is cheap, or
+saved; which of them
 to save is a minimum vertex cut over the data flow, capacity = bytes x trips.
-Values that decide branches or comparisons are recomputed only from loads and exact operations: fused multiply-add may otherwise send
+Values that decide branches or comparisons are recomputed only from loads and exact operations: fused multiply-add may
+otherwise send
 the reverse sweep down another branch.
-Source: min-cut checkpointing as in Enzyme and functorch; adjoint-sensitive re-reading after Naumann, The Art of Differentiating
+Source: min-cut checkpointing as in Enzyme and functorch; adjoint-sensitive re-reading after Naumann, The Art of
+Differentiating
 Computer Programs, ch. 3.
 """
 
@@ -18,7 +22,7 @@ from dataclasses import dataclass, field
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.index import Index, index_dims
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
-from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.types import StackType
 from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, eqn_reads
 from gradscribe.transpiler.passes.affine.rereads import RereadOracle
 from gradscribe.transpiler.passes.min_cut import min_vertex_cut
@@ -29,13 +33,18 @@ from gradscribe.transpiler.primitives.structure import convert, dim_value
 
 # Elementwise operations whose result does not depend on how the compiler contracts or vectorises.
 _EXACT = frozenset(
-    "negative absolute select maximum minimum sign floor ceil rint less less_equal greater greater_equal equal not_equal "
-    "logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and bitwise_or bitwise_xor invert".split()
+    "negative absolute select maximum minimum sign floor ceil rint less less_equal greater greater_equal equal "
+    "not_equal logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and bitwise_or "
+    "bitwise_xor bitwise_invert".split()
 )
 # Elementwise operations cheap enough to repeat; transcendental functions are not among them.
-_CHEAP = _EXACT | frozenset("add subtract multiply divide square sqrt reciprocal floor_divide remainder power_integer".split())
+_CHEAP = _EXACT | frozenset(
+    "add subtract multiply divide square sqrt reciprocal floor_divide remainder fmod integer_power".split()
+)
 # Operations of the reverse sweep whose answer jumps when an operand changes in the last bit.
-_DECIDING = frozenset("less less_equal greater greater_equal equal not_equal sign floor ceil rint argmax argmin".split())
+_DECIDING = frozenset(
+    "less less_equal greater greater_equal equal not_equal sign floor ceil rint argmax argmin".split()
+)
 _NOMINAL_SIZE = 100
 
 
@@ -86,7 +95,8 @@ class Reread:
 
 @dataclass(frozen=True)
 class Tape:
-    """A saved value. kind: "slot" (through branches only), "array" (every trip count is known beforehand) or "stack"."""
+    """A saved value. kind: "slot" (through branches only), "array" (every trip count is known beforehand) or
+    "stack"."""
 
     var: Var
     kind: str
@@ -211,7 +221,8 @@ class _DataFlow:
         return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index)
 
     def _is_exact(self, x: Operand) -> bool:
-        """Recomputing x gives the same bits: it is a load, a saved or given value, an integer, or made of such exactly."""
+        """Recomputing x gives the same bits: it is a load, a saved or given value, an integer, or made of such
+        exactly."""
         if not isinstance(x, Var) or x.definition is None or self.plan.is_given(x) or not x.type.is_float:
             return True
         operation = x.definition.operation

@@ -1,9 +1,12 @@
 """Put real values in the place of forward values that the reverse region reads.
 
-In: the reverse region of `reverse.sweep`, a `ResidualPlan`, the final tapes and a substitution for root values. Out: equations
-emitted into the open block, and the gradients. In each mirrored region a value of the forward region is popped (stacks, at its head),
+In: the reverse region of `reverse.sweep`, a `ResidualPlan`, the final tapes and a substitution for root values. Out:
+equations
+emitted into the open block, and the gradients. In each mirrored region a value of the forward region is popped
+(stacks, at its head),
 or read from its tape, re-read or recomputed just before its first use.
-Establishes: no equation reads a value out of its scope; stacks are threaded through the reverse regions as they were forward.
+Establishes: no equation reads a value out of its scope; stacks are threaded through the reverse regions as they were
+forward.
 """
 
 from __future__ import annotations
@@ -118,11 +121,15 @@ class Restoration:
         params = {k: v for k, v in env.params(eqn.params).items() if k != "mirror"}
         types = [env.type(r.type) for r in eqn.results] + [x.type for x in before]
         is_loop = eqn.operation is loop
-        pairs = [(eqn.regions[0], mirror.eqn.regions[-1])] if is_loop else zip(eqn.regions, mirror.eqn.regions, strict=True)
+        pairs = (
+            [(eqn.regions[0], mirror.eqn.regions[-1])] if is_loop else zip(eqn.regions, mirror.eqn.regions, strict=True)
+        )
         regions = []
         for reverse, forward in pairs:
             fresh = [env.fresh(p) for p in reverse.params]
-            carried = [Var(x.type, saved_name(t.var.hint)) for t, x in zip(stacks, before, strict=True)] if is_loop else []
+            carried = (
+                [Var(x.type, saved_name(t.var.hint)) for t, x in zip(stacks, before, strict=True)] if is_loop else []
+            )
             self.tapes.update(zip(stacks, carried if is_loop else before, strict=True))
             if is_loop:
                 self._name_counter(fresh[0], mirror.eqn)
@@ -143,4 +150,3 @@ class Restoration:
         """The reverse index stands for the forward index, or for the trip counter of a while loop."""
         params = forward.regions[-1].params
         self.env[params[0] if is_counted(forward) else params[-1]] = counter
-

@@ -1,7 +1,9 @@
 """The reverse sweep: cotangents flow from results to operands, equation by equation, last to first.
 
-In: a `Function` prepared by `count_trips`, its active values, a cotangent per result. Out: a region that mirrors the forward one
-(a reverse loop for each loop, a branch for each branch), whose equations read forward values *as if they were all in scope*.
+In: a `Function` prepared by `count_trips`, its active values, a cotangent per result. Out: a region that mirrors the
+forward one
+(a reverse loop for each loop, a branch for each branch), whose equations read forward values *as if they were all in
+scope*.
 `residuals` then looks at what is really read, and `restoration` puts a real value in its place.
 Establishes: every reverse loop and branch has a param `mirror` naming the forward equation it mirrors.
 Source: Griewank & Walther, Evaluating Derivatives, ch. 3 and 4.
@@ -109,7 +111,7 @@ class ReverseSweep:
             chosen = more
         carried = sorted(chosen)
         captures = [c for c in free_vars(body, with_types=False) if c in reached and c in self.active]
-        inits = [cts.pop(results[k], None) or zeros_of(strong(results[k].type)) for k in carried]
+        inits = [_take(cts, results[k]) or zeros_of(strong(results[k].type)) for k in carried]
         inits += [cts.get(c) or zeros_of(strong(c.type)) for c in captures]
         bars = [Var(strong(v.type), cotangent_name(v.hint)) for v in [*(params[k] for k in carried), *captures]]
         lo, hi, direction, hint = _reverse_range(eqn)
@@ -174,16 +176,19 @@ def strong(type: Type) -> Type:
     return type if isinstance(type, StackType) else type.strong()
 
 
+def _take(cts: Cotangents, var: Var) -> Operand | None:
+    return cts.pop(var) if var in cts else None
+
+
 def _named(g: Operand, x: Var) -> Operand:
     if isinstance(g, Var) and not g.hint:
         g.hint = cotangent_name(x.hint)
     return g
 
 
-def sweep(
-    region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var]
-) -> Region:
-    """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results of
+def sweep(region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var]) -> Region:
+    """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results
+    of
     the returned region are the cotangents of `wrt`, zeros where nothing flows."""
     reverse = ReverseSweep(active)
     with open_block(nested=False) as block:

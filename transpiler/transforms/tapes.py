@@ -1,8 +1,11 @@
 """The forward program with its tapes: every saved value is written where it is defined.
 
-In: the prepared forward `Function` and a `ResidualPlan`. Out: equations emitted into the open block, a substitution for root values,
-and the final version of every tape. A tape is threaded from the root through every region down to its value: a loop carries it, a
-branch returns it (the other branch hands it on untouched). Rectangular tapes are written once per element and never zeroed.
+In: the prepared forward `Function` and a `ResidualPlan`. Out: equations emitted into the open block, a substitution
+for root values,
+and the final version of every tape. A tape is threaded from the root through every region down to its value: a loop
+carries it, a
+branch returns it (the other branch hands it on untouched). Rectangular tapes are written once per element and never
+zeroed.
 """
 
 from __future__ import annotations

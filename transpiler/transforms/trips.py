@@ -1,6 +1,7 @@
 """Give every loop whose trip count is only known afterwards (while, or with exits) a carried counter.
 
-In and out: a `Function`. Establishes: such a loop has the param `counted=True`, its last carry is the number of iterations run so far,
+In and out: a `Function`. Establishes: such a loop has the param `counted=True`, its last carry is the number of
+iterations run so far,
 and its last result is its trip count: what the reverse sweep iterates over.
 """
 
@@ -37,9 +38,11 @@ def _rebuild(region: Region, env: Substitution) -> list[Operand]:
             if counting:
                 fresh.append(Var(COUNTER, "k", Dim.of(0)))
 
-            def run(*_: Var, inner: Region = inner, is_body: bool = is_body, counter: Var = fresh[-1] if fresh else None) -> list[Operand]:  # type: ignore[assignment]
+            counter = fresh[-1] if is_body else None
+
+            def run(*_: Var, inner: Region = inner, counter: Var | None = counter) -> list[Operand]:
                 results = _rebuild(inner, env)
-                return [*results, dim_value(dim=Dim.of(counter) + 1)] if is_body else results
+                return results if counter is None else [*results, dim_value(dim=Dim.of(counter) + 1)]
 
             regions.append(build_region(fresh, run))
         results = [env.fresh(r) for r in eqn.results]
@@ -49,5 +52,3 @@ def _rebuild(region: Region, env: Substitution) -> list[Operand]:
             params["counted"] = True
         append_eqn(Eqn(eqn.operation, tuple(operands), tuple(results), params, tuple(regions), eqn.span))
     return [env.operand(r) for r in region.results]
-
-

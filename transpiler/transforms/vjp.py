@@ -1,8 +1,10 @@
 """Reverse mode: a forward program that also keeps what the reverse needs, and the reverse program.
 
-In: a `Function`, the parameters to differentiate, the results to seed. Out: `VjpParts`, fused (for `grad`) and split (for a pullback
+In: a `Function`, the parameters to differentiate, the results to seed. Out: `VjpParts`, fused (for `grad`) and split
+(for a pullback
 that may be called again). Assumes a verified program; the output is ordinary IR and may be differentiated again.
-Steps: simplify -> count trips -> activity -> reverse sweep with everything in scope -> plan residuals -> emit forward with tapes ->
+Steps: simplify -> count trips -> activity -> reverse sweep with everything in scope -> plan residuals -> emit forward
+with tapes ->
 emit reverse with restored values -> simplify.
 """
 
@@ -40,7 +42,8 @@ class VjpParts:
 
     @cached_property
     def split(self) -> tuple[Function, Function]:
-        """(forward, backward): forward returns the results, then the saved values; backward takes the saved values, then the
+        """(forward, backward): forward returns the results, then the saved values; backward takes the saved values,
+        then the
         cotangents. Calling backward twice gives equal results: it borrows what is saved."""
         return _split(self)
 
@@ -175,4 +178,3 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
 
     region = build_body([*saved_params, *size_params, *bar_params], backward_body)
     return forward, Function(f"{name}_vjp_bwd", region, (), (), fused.span)
-
