@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradscribe.transpiler.ir.bounds import lower_bound
+from gradscribe.transpiler.ir.bounds import is_nonnegative, lower_bound
 from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Monomial, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.passes.affine.integer_sets import Affine, IntegerSet
+from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.regions import body_carries, is_counted, loop, loop_carries
 from gradscribe.transpiler.primitives.structure import dim_value
 
@@ -270,7 +271,18 @@ class AccessSystem:
             if atom.upper is not None:
                 self.inequalities.append(self.affine(atom.upper, tag) - value)
             self._count_along(atom, value, tag)
+            self._wrap(atom, value, tag)
         return value
+
+    def _wrap(self, atom: Var, value: Affine, tag: str) -> None:
+        """A checked position lies inside its axis; it is the number that was checked unless that may be negative."""
+        eqn = atom.definition
+        if eqn is None or eqn.operation is not wrap_index:
+            return
+        self.inequalities += [value, self.affine(eqn.params["size"], tag) - 1 - value]
+        checked = _as_dim(eqn.operands[0])
+        if checked is not None and is_nonnegative(self._expanded(checked)):
+            self.equalities.append(value - self.affine(checked, tag))
 
     def _count_along(self, atom: Var, value: Affine, tag: str) -> None:
         """A carried integer that a loop changes by a constant per iteration is init + constant * iterations so

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gradscribe.transpiler.ir.index import Index
+from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.passes.affine.access import AccessSystem, Layout, Moment, Order, later, same_element
+from gradscribe.transpiler.passes.affine.access import AccessSystem, Layout, Moment, later, same_element
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.structure import copy, index, update, update_add
 
@@ -37,6 +38,14 @@ class Lineage:
     first: Var | None
 
 
+@dataclass(frozen=True)
+class Place:
+    """A position in a region, in the half steps of `Moment`."""
+
+    region: Region
+    position: int
+
+
 def is_array(operand: Operand) -> bool:
     return isinstance(operand, Var) and isinstance(operand.type, ArrayType) and operand.type.rank > 0
 
@@ -48,6 +57,7 @@ class ArrayHistory:
         self.layout = layout or Layout(function)
         self._lineages: dict[Region, list[Lineage]] = {}
         self._previous: dict[Var, Var | None] = {}
+        self._answers: dict[Any, bool] = {}
 
     # ---- following versions ----
     def previous(self, version: Var) -> Var | None:
@@ -186,26 +196,64 @@ class ArrayHistory:
         return any(self._touches(write, version, at, region, outer, after) for write in line.writes)
 
     def _touches(self, write: Eqn, version: Var, at: Index, region: Region, outer: Region, after: bool) -> bool:
+        """The same question for one write. The answer depends on the places of version and write only through their
+        regions and through which of them comes first where the ways down to them part: equal statements are asked
+        about once."""
+        home, position = self.layout.home[version]
+        write_home, write_position = self.layout.place[write]
+        if _are_apart(at, write.params["at"], self.layout):
+            return False
+        defined_at, written_at = 2 * position + 1, 2 * write_position
+        first = self._parting(home, defined_at, write_home, written_at)
+        key = (at, region, home, write.params["at"], write_home, first, outer, after)
+        if key not in self._answers:
+            self._answers[key] = self._is_reached(
+                at, region, Place(home, defined_at), write.params["at"], Place(write_home, written_at), outer, after
+            )
+        return self._answers[key]
+
+    def _parting(self, home: Region, position: int, other: Region, other_position: int) -> bool:
+        """Whether the first place comes before the other where the ways down from the root part."""
         layout = self.layout
-        home, position = layout.home[version]
-        write_home, write_position = layout.place[write]
+        way, other_way = layout.path(home), layout.path(other)
+        k = 0
+        while k < min(len(way), len(other_way)) and way[k] is other_way[k]:
+            k += 1
+        first = position if k == len(way) else 2 * layout.place[layout.owner[way[k]]][1]
+        second = other_position if k == len(other_way) else 2 * layout.place[layout.owner[other_way[k]]][1]
+        return first < second
+
+    def _is_reached(
+        self, at: Index, region: Region, defined: Place, write_at: Index, written: Place, outer: Region, after: bool
+    ) -> bool:
+        """Is there a write, later (or earlier, unless `after`) than the definition, that touches an element of
+        `at`?"""
+        layout = self.layout
         system = AccessSystem(layout)
-        reader, writer = system.instance("r", region), system.instance("w", write_home)
-        defined = reader.moment(len(layout.path(home)), 2 * position + 1)
-        written = Moment(writer.steps, 2 * write_position)
-        orders = later(defined, written) if after else later(written, defined)
+        reader, writer = system.instance("r", region), system.instance("w", written.region)
+        definition = reader.moment(len(layout.path(defined.region)), defined.position)
+        writing = Moment(writer.steps, written.position)
+        orders = later(definition, writing) if after else later(writing, definition)
         depth = len(layout.path(outer))
-        cases: list[Order] = [o for o in orders if o.shared >= depth]
+        cases = [order for order in orders if order.shared >= depth]
         if not cases:
             return False
-        same = same_element(system.positions(at, "r"), system.positions(write.params["at"], "w"))
+        same = same_element(system.positions(at, "r"), system.positions(write_at, "w"))
         for case in cases:
-            conjunction = system.constraints().restrict(
-                (*same, *case.equalities, *system.same_values(reader, writer, case.shared)), case.inequalities
-            )
+            values = system.same_values(reader, writer, case.shared)
+            conjunction = system.constraints().restrict((*same, *case.equalities, *values), case.inequalities)
             if not conjunction.is_empty():
                 return True
         return False
+
+
+def _are_apart(at: Index, other: Index, layout: Layout) -> bool:
+    """Two positions on some axis differ by a constant, both being the same for all executions."""
+    for a, b in zip(at, other):
+        if isinstance(a, At) and isinstance(b, At) and (a.position - b.position).constant not in (None, 0):
+            if all(layout.is_invariant(leaf) for leaf in a.position.leaves()):
+                return True
+    return False
 
 
 def base_of(eqn: Eqn) -> Var | None:
