@@ -208,6 +208,7 @@ class Function:
     guards: tuple[Guard, ...] = ()
     result_hints: tuple[str, ...] = ()
     span: Span | None = None
+    backward_from: int | None = None  # first top-level equation of the reverse sweep, for readers of the emitted text
 
     @property
     def params(self) -> tuple[Var, ...]:

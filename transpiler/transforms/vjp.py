@@ -11,7 +11,7 @@ emit reverse with restored values -> simplify.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
@@ -38,7 +38,6 @@ class VjpParts:
     wrt_count: int
     result_count: int
     param_count: int
-    backward_from: int
 
     @cached_property
     def split(self) -> tuple[Function, Function]:
@@ -115,8 +114,8 @@ def _reverse(
     hints = tuple(_result_name(function, k) for k in range(len(function.results)))
     hints += tuple(cotangent_name(function.params[k].hint) for k in wrt)
     fused = simplify(Function(name, region, guards, hints, function.span))
-    start = _backward_start(fused, len(function.results))
-    return VjpParts(fused, len(wrt), len(function.results), len(function.params), start)
+    fused = replace(fused, backward_from=_backward_start(fused, len(function.results)))
+    return VjpParts(fused, len(wrt), len(function.results), len(function.params))
 
 
 def _result_name(function: Function, k: int) -> str:
@@ -143,7 +142,7 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
     primal_params = fused.params[: parts.param_count]
     bars = fused.params[parts.param_count :]
     eqns = fused.region.eqns
-    head, tail = eqns[: parts.backward_from], eqns[parts.backward_from :]
+    head, tail = eqns[: fused.backward_from], eqns[fused.backward_from :]
     backward = Region(bars, tail, fused.results[parts.result_count :])
     saved = free_vars(backward)
     name = fused.name.removesuffix("_vjp")
