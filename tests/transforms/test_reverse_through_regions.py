@@ -122,3 +122,10 @@ def test_newton_saves_one_value_per_trip() -> None:
     function, _ = REGION_PROGRAMS["newton"]
     tapes = list(plan_of(function, [0, 1], [0]).tapes.values())
     assert [(t.var.hint, t.kind) for t in tapes] == [("x", "stack")]
+
+
+def test_exits_save_the_code_and_no_flag_per_iteration() -> None:
+    function, _ = REGION_PROGRAMS["exit_in_loop"]
+    plan = plan_of(function, [0], [0, 1])
+    assert len(plan.flags) == 1
+    assert [t.var.hint for t in plan.tapes.values() if not t.var.type.is_float] == ["trips", "code"]

@@ -30,6 +30,7 @@ from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reindex
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.structure import convert, dim_value
+from gradscribe.transpiler.transforms.exit_flags import ExitFlag, exit_flags
 
 # Elementwise operations whose result does not depend on how the compiler contracts or vectorises.
 _EXACT = frozenset(
@@ -113,6 +114,7 @@ class ResidualPlan:
     homes: Homes
     tapes: dict[Var, Tape] = field(default_factory=dict)
     rereads: dict[Var, Reread] = field(default_factory=dict)
+    flags: dict[Var, ExitFlag] = field(default_factory=dict)
     needed: dict[Var, None] = field(default_factory=dict)  # everything the reverse sweep materialises
 
     def sources(self, var: Var) -> Iterator[Var]:
@@ -124,6 +126,8 @@ class ResidualPlan:
         elif var in self.rereads:
             for dim in index_dims(self.rereads[var].at):
                 yield from dim_vars(dim)
+        elif var in self.flags:
+            yield from self.flags[var].sources()
         elif var.definition is not None and not self.is_given(var):
             yield from eqn_reads(var.definition)
         for dim in var.type.dims():
@@ -147,7 +151,8 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
             if reader is not None and reader.operation is if_:
                 exact.add(var)
     oracle = None if save_everything else RereadOracle(forward)
-    graph = _DataFlow(plan, oracle, exact)
+    known_flags = {} if save_everything else exit_flags(forward)
+    graph = _DataFlow(plan, oracle, exact, known_flags)
     chosen = list(demanded) if save_everything else graph.cut(list(demanded))
     for var in chosen:
         plan.tapes[var] = _tape(var, homes)
@@ -159,11 +164,13 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
         plan.needed[var] = None
         if plan.is_given(var):
             continue
-        if var not in plan.tapes and oracle is not None:
+        if var not in plan.tapes:
             found = graph.reread(var)
             if found is not None:
                 plan.rereads[var] = found
-        if var not in plan.tapes and var not in plan.rereads and not graph.can_recompute(var):
+            elif var in known_flags:
+                plan.flags[var] = known_flags[var]
+        if not any(var in way for way in (plan.tapes, plan.rereads, plan.flags)) and not graph.can_recompute(var):
             plan.tapes[var] = _tape(var, homes)
         pending.extend(plan.sources(var))
     return plan
@@ -192,11 +199,14 @@ def _reads(region: Region) -> Iterator[tuple[Eqn | None, Var]]:
 class _DataFlow:
     """The forward data flow as the cut sees it."""
 
-    def __init__(self, plan: ResidualPlan, oracle: RereadOracle | None, exact: set[Var]) -> None:
+    def __init__(
+        self, plan: ResidualPlan, oracle: RereadOracle | None, exact: set[Var], flags: dict[Var, ExitFlag]
+    ) -> None:
         self.plan = plan
         self.homes = plan.homes
         self.oracle = oracle
         self.exact = exact
+        self.flags = flags
         self._rereads: dict[Var, Reread | None] = {}
 
     def reread(self, var: Var) -> Reread | None:
@@ -204,6 +214,10 @@ class _DataFlow:
             found = None if self.oracle is None else self.oracle.reread(var)
             self._rereads[var] = None if found is None else Reread(found.array, found.at)
         return self._rereads[var]
+
+    def is_had(self, var: Var) -> bool:
+        """The value can be had without saving anything in its own region."""
+        return var in self.flags or self.reread(var) is not None
 
     def can_recompute(self, var: Var) -> bool:
         eqn = var.definition
@@ -235,7 +249,7 @@ class _DataFlow:
         capacities: dict[Var, int] = {}
         edges: list[tuple[Var, Var]] = []
         sources: list[Var] = []
-        pending = [v for v in demanded if self.reread(v) is None]
+        pending = [v for v in demanded if not self.is_had(v)]
         sinks = list(pending)
         while pending:
             var = pending.pop()
@@ -247,7 +261,7 @@ class _DataFlow:
                 continue
             assert var.definition is not None
             for x in dict.fromkeys(eqn_reads(var.definition)):
-                if x not in self.homes.home or self.plan.is_given(x) or self.reread(x) is not None:
+                if x not in self.homes.home or self.plan.is_given(x) or self.is_had(x):
                     continue
                 edges.append((x, var))
                 pending.append(x)

@@ -93,6 +93,8 @@ class Restoration:
         if reread is not None:
             array, at = self.env.operand(reread.array), self.env.params({"at": reread.at})
             return emit(index, (array,), at, hint=var.hint)[0]
+        if var in self.plan.flags:
+            return self.plan.flags[var].restore(self.env)
         eqn = var.definition
         assert eqn is not None and len(eqn.results) == 1, f"{var} has no source in the reverse sweep"
         operands = [self.env.operand(x) for x in eqn.operands]
