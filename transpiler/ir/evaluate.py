@@ -38,14 +38,14 @@ def evaluate_dim(dim: Dim, env: Environment) -> int:
     return dim.evaluate(_lookup(env))
 
 
-def _resolve(value: Any, env: Environment, operands: tuple[Any, ...]) -> Any:
+def _resolve(value: Any, env: Environment, takes: tuple[Any, ...]) -> Any:
     """Static params with their dims turned into ints, and indices into Python indices."""
     if isinstance(value, Dim):
         return evaluate_dim(value, env)
     if isinstance(value, tuple) and value and all(isinstance(c, (At, Slice, Take)) for c in value):
-        return as_numpy(value, lambda d: evaluate_dim(d, env), operands[1:])
+        return as_numpy(value, lambda d: evaluate_dim(d, env), takes)
     if isinstance(value, tuple):
-        return tuple(_resolve(item, env, operands) for item in value)
+        return tuple(_resolve(item, env, takes) for item in value)
     return value
 
 
@@ -91,7 +91,8 @@ def read(operand: Operand, env: Environment) -> Any:
 def run_eqns(eqns: Sequence[Eqn], env: Environment) -> None:
     for eqn in eqns:
         operands = tuple(read(x, env) for x in eqn.operands)
-        params = {k: _resolve(v, env, operands) for k, v in eqn.params.items()}
+        takes = operands[2:] if eqn.operation.name in ("update", "update_add") else operands[1:]
+        params = {k: _resolve(v, env, takes) for k, v in eqn.params.items()}
         regions = tuple(RegionRunner(r, env) for r in eqn.regions)
         with np.errstate(all="ignore"):
             results = eqn.operation.evaluate(operands, params, regions)

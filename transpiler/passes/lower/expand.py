@@ -1,0 +1,70 @@
+"""Library operations without a kernel, written out in terms of simpler primitives; products of matrices brought to BLAS's forms.
+
+In and out: a `Function` at array level. Establishes: what is left of library operations has a kernel, or lowers to a loop by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region
+from gradscribe.transpiler.ir.walk import Substitution
+from gradscribe.transpiler.passes.lower.contractions import matrix_product
+from gradscribe.transpiler.primitives.contraction import dot_general
+from gradscribe.transpiler.primitives.primitive import Primitive
+from gradscribe.transpiler.primitives.regions import if_, loop
+
+
+def expand_library(function: Function, depth: int = 8) -> Function:
+    """The program in primitives that lowering knows; expansions are expanded in turn."""
+    while depth and any(_expansion(e) is not None for e in _all_eqns(function.region)):
+        function = _expanded(function)
+        depth -= 1
+    return function
+
+
+def _all_eqns(region: Region) -> list[Eqn]:
+    return [e for eqn in region.eqns for e in (eqn, *(i for r in eqn.regions for i in _all_eqns(r)))]
+
+
+def _expansion(eqn: Eqn) -> Any:
+    operation: Primitive = eqn.operation
+    if operation is dot_general:
+        return matrix_product
+    return operation.expand
+
+
+def _expanded(function: Function) -> Function:
+    env = Substitution()
+    params = [env.fresh(p) for p in function.params]
+    region = build_body(params, lambda *_: _region(function.region, env))
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    return Function(function.name, region, guards, function.result_hints, function.span)
+
+
+def _region(region: Region, env: Substitution) -> list[Operand]:
+    for eqn in region.eqns:
+        with at_span(eqn.span):
+            _equation(eqn, env)
+    return [env.operand(r) for r in region.results]
+
+
+def _inner(region: Region, env: Substitution) -> Region:
+    params = [env.fresh(p) for p in region.params]
+    return build_region(params, lambda *_: _region(region, env))
+
+
+def _equation(eqn: Eqn, env: Substitution) -> None:
+    operands, params = [env.operand(x) for x in eqn.operands], env.params(eqn.params)
+    expansion = _expansion(eqn)
+    if expansion is not None:
+        out = expansion(*operands, **params)
+        results: Sequence[Operand] = out if isinstance(out, (tuple, list)) else (out,)
+    else:
+        regions = tuple(_inner(r, env) for r in eqn.regions) if eqn.operation in (loop, if_) else ()
+        types = [env.type(r.type) for r in eqn.results]
+        results = emit(eqn.operation, operands, params, regions, hints=[r.hint for r in eqn.results], types=types)
+    for old, new in zip(eqn.results, results, strict=True):
+        env[old] = new

@@ -1,0 +1,19 @@
+"""The whole lowering: nests for every equation, siblings fused, intermediate arrays contracted."""
+
+from __future__ import annotations
+
+from gradscribe.transpiler.ir.nodes import Function
+from gradscribe.transpiler.passes.dead_code import drop_dead_code
+from gradscribe.transpiler.passes.lower.expand import expand_library
+from gradscribe.transpiler.passes.lower.forward import forward_stores
+from gradscribe.transpiler.passes.lower.fuse import fuse_siblings
+from gradscribe.transpiler.passes.lower.regions import lower_equations
+
+
+def lower(function: Function) -> Function:
+    """From array level to loop level.
+
+    In: a verified function whose equations work on whole arrays. Out: an equal one made of counted loops over scalars, reads and
+    writes at single positions, allocations, and library operations on whole arrays."""
+    function = drop_dead_code(lower_equations(expand_library(function)))
+    return drop_dead_code(forward_stores(fuse_siblings(function)))

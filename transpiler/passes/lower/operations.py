@@ -1,0 +1,90 @@
+"""Operations that exist at loop level only: what lowering makes of reductions and of index arrays.
+
+They are never differentiated or batched, so they are not in the primitive table; the evaluator runs them like any other.
+`scalar` is the text of one element over x, y, z, in terms of `gradscribe.kernels`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.ir.nodes import Effect, Literal, Region
+from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES, Params, Primitive, Reduction
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoopOperation(Primitive):
+    """An operation that only lowering emits; you write `infer_types(*types, **params)` and `run(*values, **params)`."""
+
+    infer_types: Callable[..., tuple[Type, ...]]
+    run: Callable[..., tuple[Any, ...]]
+
+    def __post_init__(self) -> None:
+        """Not entered into the table of primitives."""
+
+    def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
+        return self.infer_types(*operands, **params)
+
+    def evaluate(self, operands: tuple[Any, ...], params: Params, regions: tuple[Any, ...]) -> tuple[Any, ...]:
+        return self.run(*operands, **params)
+
+
+def _reduction(name: str) -> Reduction:
+    reduction = PRIMITIVES[name]
+    assert isinstance(reduction, Reduction)
+    return reduction
+
+
+def _step(acc: Any, x: Any, *, reduction: str) -> tuple[Any]:
+    pair = np.array([acc, x], dtype=np.asarray(acc).dtype)
+    return (_reduction(reduction).run(pair, axes=(0,)),)
+
+
+def _step_text(params: Params, operands: Any, result: Any, write: Any) -> str:
+    text = re.sub(r"\bx\b", "y", _reduction(params["reduction"]).combine)
+    text = re.sub(r"\bacc\b", "x", text)
+    return "radd(x, y)" if text == "x + y" else "rmul(x, y)" if text == "x * y" else text
+
+
+# acc combined with one more element. The order of combination is free: a float sum may be split into partial sums.
+accumulate = LoopOperation(
+    name="accumulate",
+    infer_types=lambda acc, x, *, reduction: (ArrayType(acc.dtype),),
+    run=_step,
+    scalar=_step_text,
+)
+
+
+def initial_value(reduction: Reduction, dtype: np.dtype) -> Literal:
+    """What an accumulator of `dtype` starts from."""
+    text = reduction.init(dtype) if callable(reduction.init) else reduction.init
+    value = eval(text, {"np": np, "math": math, "inf": math.inf}) if isinstance(text, str) else text
+    return Literal(dtype.type(value))
+
+
+def _check_indices(positions: Any, *, size: int) -> tuple[()]:
+    bad = (positions < -size) | (positions >= size)
+    if np.any(bad):
+        first = int(np.asarray(positions)[bad].flat[0])
+        raise IndexError(f"index {first} is out of bounds for axis with size {size}")
+    return ()
+
+
+# Every element of an index array is a valid position of an axis of `size`, negative ones counting from the end.
+check_indices = LoopOperation(
+    name="check_indices", effect=Effect.CHECK, infer_types=lambda positions, *, size: (), run=_check_indices
+)
+
+# A position known to be valid, made nonnegative.
+wrapped = LoopOperation(
+    name="wrapped",
+    infer_types=lambda i, *, size: (ArrayType(INT64, (), True),),
+    run=lambda i, *, size: (int(i) + size if i < 0 else int(i),),
+)

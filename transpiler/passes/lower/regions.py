@@ -1,0 +1,330 @@
+"""From array level to loop level, equation by equation.
+
+In: a verified `Function` at array level. Out: an equal one whose equations are scalar arithmetic, `index`/`update` at single
+positions, allocations, loops and branches, and library operations on whole arrays. Array expressions are pulled into the nests
+that consume them (`pulling`); a value is stored before an array that it reads is overwritten, so that no base is ever copied
+for the sake of a slice of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, open_block
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.index import At, Slice, Take
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import INT64, ArrayType
+from gradscribe.transpiler.ir.walk import Substitution, inner_eqns
+from gradscribe.transpiler.passes.lower.accumulations import AdditionRun, addition_run, lower_additions
+from gradscribe.transpiler.passes.lower.elements import Pulled, Stored, Uniform, Value, broadcast_element, merged_bases
+from gradscribe.transpiler.passes.lower.indexing import index_value, lower_take_write, slice_position
+from gradscribe.transpiler.passes.lower.nests import store, write
+from gradscribe.transpiler.passes.lower.pulling import DEAR, UseTable, is_array, is_reindex, operation_cost, unit_axes, worth_pulling
+from gradscribe.transpiler.passes.lower.reductions import lower_reduction
+from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
+from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
+from gradscribe.transpiler.primitives.regions import if_, loop
+from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
+from gradscribe.transpiler.primitives.conversion import convert, copy
+from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
+
+
+def lower_equations(function: Function) -> Function:
+    """Lower every equation to nests of its own; siblings are fused later."""
+    return _Lowering().function(function)
+
+
+class _Lowering:
+    def __init__(self) -> None:
+        self.env = Substitution()  # scalars and dims
+        self.values: dict[Var, Value] = {}  # arrays
+        self.uses = UseTable(Region((), (), ()))
+
+    # ---- functions and regions ----
+    def function(self, function: Function) -> Function:
+        params = [self._parameter(p) for p in function.params]
+        region = build_body(params, lambda *_: self._results(function))
+        guards = tuple(Guard(g.kind, self.env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+        return Function(function.name, region, guards, function.result_hints, function.span)
+
+    def _parameter(self, old: Var) -> Var:
+        new = self.env.fresh(old)
+        if is_array(old):
+            self.values[old] = Stored(new)
+        return new
+
+    def _results(self, function: Function) -> list[Operand]:
+        """Results as values of their own: two results, or a result and a parameter, share an array only if the program says so."""
+        results = self.equations(function.region)
+        owners: dict[Var, Operand] = {self.stored(p): p for p in function.params if is_array(p)}
+        out: list[Operand] = []
+        for old, new in zip(function.results, results, strict=True):
+            if is_array(old) and isinstance(new, Var):
+                if new in owners and owners[new] is not old:
+                    new = emit(copy, (new,), hint=new.hint)[0]
+                else:
+                    owners[new] = old
+            out.append(new)
+        return out
+
+    def region(self, region: Region, params: Sequence[Var] | None = None) -> Region:
+        new = [self._parameter(p) for p in region.params] if params is None else list(params)
+        saved, uses = dict(self.values), self.uses
+        built = build_region(new, lambda *_: self.equations(region))
+        self.values, self.uses = saved, uses
+        return built
+
+    def equations(self, region: Region) -> list[Operand]:
+        self.uses = UseTable(region)
+        runs = self._addition_runs(region)
+        for position, eqn in enumerate(region.eqns):
+            with at_span(eqn.span):
+                if eqn in runs:
+                    run = runs[eqn]
+                    if run is not None:
+                        self._additions(run, position)
+                else:
+                    self._equation(eqn, position)
+        return [self.operand(x) for x in region.results]
+
+    def _addition_runs(self, region: Region) -> dict[Eqn, AdditionRun | None]:
+        """Runs of additions into one value, filed under their last equation; their other equations have None."""
+        runs: dict[Eqn, AdditionRun | None] = {}
+        for eqn in region.eqns:
+            if eqn.operation is update_add and eqn not in runs:
+                run = addition_run(eqn, self.uses, region)
+                if run is not None:
+                    self.uses.gathered(run.eqns)
+                    runs.update(dict.fromkeys(run.eqns))
+                    runs[run.eqns[-1]] = run
+        return runs
+
+    # ---- operands ----
+    def operand(self, x: Operand) -> Operand:
+        """A scalar, or the array that a value is stored in."""
+        return self.stored(x) if isinstance(x, Var) and is_array(x) else self.env.operand(x)
+
+    def value(self, x: Operand) -> Value:
+        """Any operand as something with elements."""
+        if isinstance(x, Var) and x in self.values:
+            return self.values[x]
+        scalar = self.env.operand(x)
+        assert isinstance(scalar.type, ArrayType)
+        return Uniform(scalar.type, scalar)
+
+    def stored(self, x: Var) -> Var:
+        value = self.values[x]
+        if not isinstance(value, Stored):
+            value = Stored(store(value, x.hint))
+            self.values[x] = value
+        return value.var
+
+    def define(self, eqn: Eqn, value: Value) -> None:
+        """Enter the value of an equation's one result: pulled if that is worth it, else stored now."""
+        (result,) = eqn.results
+        self.values[result] = value
+        if not isinstance(value, Stored) and not worth_pulling(value.cost, self.uses.pulls(result), self.uses.is_forced(result)):
+            self.stored(result)
+
+    def settle_readers(self, base: Var, position: int, inclusive: bool = False) -> None:
+        """Store every pulled value that reads `base` and is read after equation `position`: `base` is about to be overwritten."""
+        for x, value in list(self.values.items()):
+            if isinstance(value, Pulled) and base in value.bases:
+                last = max(self.uses.get(x).positions, default=-1)
+                if last > position or (inclusive and last == position):
+                    self.stored(x)
+
+    # ---- equations ----
+    def _equation(self, eqn: Eqn, position: int) -> None:
+        operation = eqn.operation
+        if operation is loop:
+            self._loop(eqn, position)
+        elif operation is if_:
+            self._if(eqn, position)
+        elif operation in (update, update_add):
+            self._update(eqn, position)
+        elif not any(is_array(x) for x in eqn.results) and not any(is_array(x) for x in eqn.operands):
+            self._scalar(eqn)
+        elif isinstance(operation, Elementwise) or operation is convert:
+            self._elementwise(eqn)
+        elif operation in (zeros, ones, full):
+            self._uniform(eqn)
+        elif operation is arange:
+            self._arange(eqn)
+        elif isinstance(operation, Reduction):
+            self._bind(eqn, lower_reduction(eqn, self.value(eqn.operands[0]), self._type(eqn)))
+        elif operation is copy and isinstance(eqn.results[0].type, ArrayType):
+            self.values[eqn.result] = self.values[eqn.operands[0]]  # values do not alias: a copy is the value itself
+            if not isinstance(self.values[eqn.result], Stored):
+                self.define(eqn, self.values[eqn.result])
+        elif isinstance(operation, Reindex) and (is_reindex(eqn) or operation is index):
+            self._reindex(eqn)
+        else:
+            self._whole(eqn)
+
+    def _type(self, eqn: Eqn) -> ArrayType:
+        type: ArrayType = self.env.type(eqn.results[0].type)
+        return type
+
+    def _bind(self, eqn: Eqn, result: Operand) -> None:
+        (old,) = eqn.results
+        self._record(old, result)
+
+    def _record(self, old: Var, new: Operand) -> None:
+        if is_array(old):
+            assert isinstance(new, Var)
+            self.values[old] = Stored(new)
+        else:
+            self.env[old] = new
+
+    def _scalar(self, eqn: Eqn) -> None:
+        operands = [self.env.operand(x) for x in eqn.operands]
+        if isinstance(eqn.operation, Elementwise):
+            result = compute(eqn.operation, operands, self._type(eqn), eqn.results[0].hint)
+            self.env[eqn.results[0]] = result
+            return
+        self._emit_as_is(eqn, operands)
+
+    def _emit_as_is(self, eqn: Eqn, operands: Sequence[Operand]) -> None:
+        types = [self.env.type(r.type) for r in eqn.results]
+        results = emit(eqn.operation, operands, self.env.params(eqn.params), hints=[r.hint for r in eqn.results], types=types)
+        for old, new in zip(eqn.results, results, strict=True):
+            self._record(old, new)
+
+    def _whole(self, eqn: Eqn) -> None:
+        """A library operation: its operands are arrays."""
+        self._emit_as_is(eqn, [self.operand(x) for x in eqn.operands])
+
+    def _uniform(self, eqn: Eqn) -> None:
+        """A fresh array of one scalar."""
+        type = self._type(eqn)
+        scalar = self.env.operand(eqn.operands[0]) if eqn.operands else Literal(0 if eqn.operation is zeros else 1)
+        self.define(eqn, Uniform(type, with_dtype(scalar, type.dtype)))
+
+    def _arange(self, eqn: Eqn) -> None:
+        params = self.env.params(eqn.params)
+        load = lambda s: with_dtype(emit(dim_value, (), {"dim": params["start"] + params["step"] * s[0]})[0], INT64)
+        self.define(eqn, Pulled(self._type(eqn), load, (), 0))
+
+    def _elementwise(self, eqn: Eqn) -> None:
+        operands = [self.value(x) for x in eqn.operands]
+        type = self._type(eqn)
+        cost = operation_cost(eqn) + sum(x.cost for x in operands)
+
+        def load(subscripts: tuple[Dim, ...]) -> Operand:
+            elements = [broadcast_element(x, subscripts) for x in operands]
+            if eqn.operation is convert:
+                return with_dtype(elements[0], type.dtype)
+            return compute(eqn.operation, elements, type)
+
+        if all(isinstance(x, Uniform) for x in operands):
+            self.define(eqn, Uniform(type, load(())))
+        else:
+            self.define(eqn, Pulled(type, load, merged_bases(operands), cost))
+
+    def _reindex(self, eqn: Eqn) -> None:
+        source, type, params = self.value(eqn.operands[0]), self._type(eqn), self.env.params(eqn.params)
+        if eqn.operation is index and any(isinstance(c, Take) for c in params["at"]):
+            takes = [self.operand(x) for x in eqn.operands[1:]]
+            self._define_or_bind(eqn, index_value(source, type, params["at"], takes))
+            return
+        if isinstance(source, Uniform):
+            self._define_or_bind(eqn, Uniform(type, source.scalar))
+            return
+        if eqn.operation is reshape:
+            axes = unit_axes(eqn)
+            assert axes is not None
+            through = lambda s: tuple(Dim.of(0) if k is None else s[k] for k in axes)
+        elif eqn.operation is copy:
+            through = lambda s: s
+        else:
+            operation, operand_types = eqn.operation, [source.type]
+            through = lambda s: operation.source_index(s, *operand_types, **params)
+        self._define_or_bind(eqn, Pulled(type, lambda s: source.element(through(s)), source.bases, source.cost))
+
+    def _define_or_bind(self, eqn: Eqn, value: Value) -> None:
+        """A value of rank 0 is an element: compute it here."""
+        if is_array(eqn.results[0]):
+            self.define(eqn, value)
+        else:
+            self._bind(eqn, value.element(()))
+
+    # ---- writes ----
+    def _update(self, eqn: Eqn, position: int) -> None:
+        x, v = eqn.operands[:2]
+        target, value = self.stored(x), self.value(v)  # type: ignore[arg-type]
+        self.settle_readers(target, position)
+        at = self.env.params(eqn.params)["at"]
+        if any(isinstance(c, Take) for c in at):
+            takes = [self.operand(t) for t in eqn.operands[2:]]
+            if target in value.bases:
+                value = Stored(self.stored(v))  # type: ignore[arg-type]
+            self._bind(eqn, lower_take_write(eqn.operation, target, value, at, takes))
+            return
+        if not any(isinstance(c, Slice) for c in at):
+            element = with_dtype(value.element((Dim.of(0),) * len(value.type.shape)), target.type.dtype)
+            facts = {"at": at}
+            self._bind(eqn, emit(eqn.operation, (target, element), facts, hint=x.hint)[0])
+            return
+        extents = [c.length for c in at if isinstance(c, Slice)]
+        position_of = slice_position(at)
+        through_carry = target in value.bases and self._reads_only_what_it_writes(target, value, extents, position_of)
+        if target in value.bases and not through_carry:
+            value = Stored(self.stored(v))  # type: ignore[arg-type]
+        self._bind(eqn, write(target, value, extents, position_of, eqn.operation, through_carry=through_carry))
+
+    def _reads_only_what_it_writes(self, target: Var, value: Value, extents: Sequence[Dim], position_of: Any) -> bool:
+        """Every load of `target` for an element of `value` is at the position that the element is written to."""
+        subscripts = tuple(Dim.of(0) if d == 1 else Dim.of(Var(ArrayType(INT64), "i")) for d in extents)
+        with open_block() as block:
+            broadcast_element(value, subscripts)
+        written = tuple(At(p) for p in position_of(subscripts))
+        return all(e.operation is index and e.params["at"] == written for e in block.eqns if target in e.operands)
+
+    def _additions(self, run: AdditionRun, position: int) -> None:
+        target = self.stored(run.eqns[0].operands[0])  # type: ignore[arg-type]
+        self.settle_readers(target, position)
+        terms = []
+        for eqn in run.eqns:
+            v, value = eqn.operands[1], self.value(eqn.operands[1])
+            if target in value.bases or (isinstance(value, Pulled) and len(run.eqns) > 1 and value.cost > DEAR):
+                value = Stored(self.stored(v))  # type: ignore[arg-type]
+            terms.append((value, self.env.params(eqn.params)["at"]))
+        result = lower_additions(target, terms)
+        last = run.eqns[-1].result
+        self.values[last] = Stored(result)
+
+    # ---- control flow ----
+    def _loop(self, eqn: Eqn, position: int) -> None:
+        inits = [self.operand(x) for x in eqn.operands]
+        for x in inits:
+            if isinstance(x, Var) and is_array(x):
+                self.settle_readers(x, position, inclusive=True)
+        self._settle_captures(eqn, position)
+        params = self.env.params(eqn.params)
+        regions = [self.region(r) for r in eqn.regions]
+        types = [self.env.type(r.type) for r in eqn.results]
+        self._emit_regions(eqn, inits, params, regions, types)
+
+    def _if(self, eqn: Eqn, position: int) -> None:
+        self._settle_captures(eqn, position)
+        regions = [self.region(r) for r in eqn.regions]
+        types = [self.env.type(r.type) for r in eqn.results]
+        self._emit_regions(eqn, [self.env.operand(x) for x in eqn.operands], {}, regions, types)
+
+    def _settle_captures(self, eqn: Eqn, position: int) -> None:
+        """Arrays from outside that the regions consume may be overwritten there."""
+        for region in eqn.regions:
+            for inner in inner_eqns(region):
+                consumed = inner.operands[:1] if inner.operation in (update, update_add) else inner.operands if inner.operation is loop else ()
+                for x in consumed:
+                    if isinstance(x, Var) and isinstance(self.values.get(x), Stored):
+                        self.settle_readers(self.stored(x), position, inclusive=True)
+
+    def _emit_regions(self, eqn: Eqn, operands: Sequence[Operand], params: Any, regions: Sequence[Region], types: Any) -> None:
+        results = emit(eqn.operation, operands, params, regions, types=types, hints=[r.hint for r in eqn.results])
+        for old, new in zip(eqn.results, results, strict=True):
+            self._record(old, new)
+
