@@ -1,0 +1,22 @@
+"""`make bench`: every contender on every workload, and what a first gradient costs, cold and from the disk cache."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    here = Path(__file__).resolve().parent
+    modules = "peers,gradscribe_contender"
+    timing = subprocess.run(
+        [sys.executable, str(here / "harness.py"), "--modules", modules, *sys.argv[1:]], check=False
+    )
+    print()
+    first = subprocess.run([sys.executable, str(here / "first_gradient.py")], check=False)
+    return timing.returncode or first.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
