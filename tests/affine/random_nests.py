@@ -1,7 +1,7 @@
 """Random structured programs over arrays: affine loop nests with forks, swaps, branches, whiles and data subscripts.
 
-Subscripts are built from the loop indices in scope with an offset that keeps them inside the axes; the arrays are larger than the
-loops so that coupled and reversed subscripts fit.
+Subscripts are built from the loop indices in scope with an offset that keeps them inside the axes; the arrays are
+larger than the loops so that coupled and reversed subscripts fit.
 """
 
 import random
@@ -106,7 +106,8 @@ class RandomNest:
         test = index(arrays[0], at=(At(self.position(counters)),)) > 0.5
         one_sided = self.random.random() < 0.5
         then = lambda: self.block(list(arrays), counters, depth + 1)
-        return list(cond(test, then, lambda: list(arrays) if one_sided else self.block(list(arrays), counters, depth + 1)))
+        otherwise = (lambda: list(arrays)) if one_sided else then
+        return list(cond(test, then, otherwise))
 
     def repeat(self, arrays, counters, depth):
         """A while loop over a carried integer that it increases by one."""
@@ -131,15 +132,13 @@ class RandomNest:
             source = self.random.randrange(3)
             here = at if source == target and self.random.random() < 0.4 else None
             if here is None:
-                here = tuple(
-                    c if isinstance(c, At) else At(self.position(counters)) for c in self.where(arrays[source], counters)
-                )
+                found = self.where(arrays[source], counters)
+                here = tuple(c if isinstance(c, At) else At(self.position(counters)) for c in found)
             term = index(arrays[source], at=here) * self.random.choice([0.3, 0.5, -0.7]) + self.random.random()
             value = term if value is None or term.rank > value.rank else value + term if value.rank == 0 else value
         operation = update if self.random.random() < 0.75 else update_add
-        written = operation(arrays[target], value, at=at) if self.fits(value, at) else operation(arrays[target], 0.25, at=at)
         arrays = list(arrays)
-        arrays[target] = written
+        arrays[target] = operation(arrays[target], value if self.fits(value, at) else 0.25, at=at)
         if self.random.random() < 0.1:  # read the version that was just superseded
             stale = index(old[target], at=tuple(At(self.position(counters)) for _ in at))
             arrays[0] = update_add(arrays[0], stale * 0.1, at=(At(self.position(counters)),))
