@@ -81,8 +81,9 @@ def _build(function: Function, dependent: set[Var], size: Dim, run: Any) -> tupl
         for g in function.guards
         if not mentions_batched((g.dim,), dependent)
     )
-    region = build_body(params, lambda *_: run(function, env, _Batcher(size, dependent)))
-    flags = tuple(isinstance(r, Var) and r in dependent for r in function.results)
+    batcher = _Batcher(size, set(dependent))
+    region = build_body(params, lambda *_: run(function, env, batcher))
+    flags = tuple(isinstance(r, Var) and r in batcher.lanes for r in function.results)
     new = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
     return drop_dead_code(new), flags
 
@@ -102,6 +103,7 @@ def _by_array_where_possible(function: Function, env: Substitution, batcher: _Ba
             with open_block() as attempt:
                 batcher.equation(eqn, env)
         except NoRule:
+            batcher.lanes = lane_dependent(function.region, {*batcher.lanes, *eqn.results})  # stacked, even if all equal
             _run_lanes([eqn], list(eqn.results), env, batcher)
         else:
             for done in attempt.eqns:
@@ -111,19 +113,26 @@ def _by_array_where_possible(function: Function, env: Substitution, batcher: _Ba
 
 def _by_lane(function: Function, env: Substitution, batcher: _Batcher) -> list[Operand]:
     """What is the same in all lanes once, then everything else in one loop over the lanes."""
-    inside: list[Eqn] = []
+    while True:
+        inside = [e for e in function.region.eqns if _touches(e, batcher.lanes) or _has_io(e)]
+        lanes = lane_dependent(function.region, {*batcher.lanes, *(r for e in inside for r in e.results)})
+        if len(lanes) == len(batcher.lanes):
+            break
+        batcher.lanes = lanes
+    moved = set(inside)
     for eqn in function.region.eqns:
-        alone = not any(v in batcher.lanes for v in (*eqn_reads(eqn), *eqn.results))
-        if alone and not _has_io(eqn):
+        if eqn not in moved:
             batcher.equation(eqn, env)
-        else:
-            inside.append(eqn)
     guards = [g for g in function.guards if mentions_batched((g.dim,), batcher.lanes)]
     wanted = list(dict.fromkeys(r for r in function.results if isinstance(r, Var) and r in batcher.lanes))
     if inside or guards:
         inner = [r for r in wanted if r not in function.params]
         _run_lanes(inside, inner, env, batcher, guards)
     return [env.operand(r) for r in function.results]
+
+
+def _touches(eqn: Eqn, lanes: set[Var]) -> bool:
+    return any(v in lanes for v in (*eqn_reads(eqn), *eqn.results))
 
 
 def _has_io(eqn: Eqn) -> bool:
