@@ -18,8 +18,8 @@ from gradscribe.transpiler.ir.builder import append_eqn, build_body
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, free_vars, inner_eqns
-from gradscribe.transpiler.passes.dead_code import prune_region
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, eqn_reads, free_vars, inner_eqns
+from gradscribe.transpiler.passes.dead_code import has_effect, prune_region
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
@@ -114,7 +114,7 @@ def _reverse(
     hints = tuple(_result_name(function, k) for k in range(len(function.results)))
     hints += tuple(cotangent_name(function.params[k].hint) for k in wrt)
     fused = simplify(Function(name, region, guards, hints, function.span))
-    fused = replace(fused, backward_from=_backward_start(fused, len(function.results)))
+    fused = replace(fused, backward_from=_backward_start(fused, len(function.results), len(params)))
     return VjpParts(fused, len(wrt), len(function.results), len(function.params))
 
 
@@ -129,11 +129,21 @@ def _bar_name(function: Function, k: int) -> str:
     return cotangent_name(_result_name(function, k) or "out")
 
 
-def _backward_start(fused: Function, result_count: int) -> int:
-    """Index of the first top-level equation that the results do not need: where the backward part begins."""
-    primal = prune_region(Region(fused.params, fused.region.eqns, fused.results[:result_count]))
-    kept = {r for e in primal.eqns for r in e.results}
-    last = max((k for k, e in enumerate(fused.region.eqns) if any(r in kept for r in e.results)), default=-1)
+def _backward_start(fused: Function, result_count: int, param_count: int) -> int:
+    """Index of the first top-level equation that the results do not need: where the backward part begins. Checks that do not
+    wait for a cotangent belong to the forward part; those that the reverse sweep repeats do not."""
+    needed = {r for r in fused.results[:result_count] if isinstance(r, Var)}
+    last = -1
+    for k, eqn in reversed(list(enumerate(fused.region.eqns))):
+        if any(r in needed for r in eqn.results):
+            last = max(last, k)
+            needed.update(eqn_reads(eqn))
+    waiting = set(fused.params[param_count:])
+    for k, eqn in enumerate(fused.region.eqns if waiting else ()):
+        if any(v in waiting for v in eqn_reads(eqn)):
+            break
+        if has_effect(eqn):
+            last = max(last, k)
     return last + 1
 
 
