@@ -1,0 +1,293 @@
+"""Which values are printed inside the expression that uses them, instead of by a statement of their own.
+
+In: a bufferized `Function`. Out: a `Folding`. Assumes copies are explicit: only consumers write memory. Establishes: a folded value
+is pure, used once, by an equation of the same region, and nothing it reads is written between; lines stay within a width.
+The choice depends on structure and on the user's names only, never on names given by the printer, so printing a printed
+program again folds alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradscribe.transpiler.ir.dims import Atom, Dim
+from gradscribe.transpiler.ir.index import At, Slice
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.walk import dim_vars, param_dims
+from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
+from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.regions import if_, loop, loop_carries
+from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
+from gradscribe.transpiler.primitives.structure import copy, dim_value, index
+
+LINE_WIDTH = 88
+_NAME_WIDTH = 4  # of any name: the estimate must not depend on the names the printer gives
+_STATEMENTS = (*WRITES, stack_push, stack_pop)
+
+
+@dataclass
+class _Use:
+    """Where a value is read: how often, and (for the last one seen) in which region by which equation."""
+
+    count: int = 0
+    region: Region | None = None
+    place: int = -1
+
+
+@dataclass
+class Folding:
+    """`inline` are the values printed inside expressions; `bare` are wrapped indices printed as their operand."""
+
+    inline: set[Var] = field(default_factory=set)
+    bare: set[Var] = field(default_factory=set)
+
+    def is_inline(self, x: Operand) -> bool:
+        return isinstance(x, Var) and (x in self.inline or x in self.bare)
+
+    def leaves(self, x: Operand) -> Iterator[Var]:
+        """Named values that the text of `x` mentions."""
+        if not isinstance(x, Var):
+            return
+        if not self.is_inline(x):
+            yield x
+            return
+        assert x.definition is not None
+        yield from self.eqn_leaves(x.definition)
+
+    def dim_leaves(self, dim: Dim) -> Iterator[Var]:
+        for var in dim_vars(dim):
+            yield from self.leaves(var)
+
+    def eqn_leaves(self, eqn: Eqn) -> Iterator[Var]:
+        """Named values that the text of the equation itself (without its regions) mentions."""
+        for operand in eqn.operands:
+            yield from self.leaves(operand)
+        if eqn.operation is wrap_index and eqn.results[0] in self.bare:
+            return
+        for value in eqn.params.values():
+            for dim in param_dims(value):
+                yield from self.dim_leaves(dim)
+
+    def captures(self, region: Region) -> list[Var]:
+        """Named values of enclosing regions that the text of `region` mentions."""
+        bound: set[Var] = set(region.params)
+        free: dict[Var, None] = {}
+
+        def read(vars: Iterator[Var]) -> None:
+            for var in vars:
+                if var not in bound:
+                    free.setdefault(var)
+
+        for eqn in region.eqns:
+            if not any(self.is_inline(r) for r in eqn.results):
+                read(self.eqn_leaves(eqn))
+            for inner in eqn.regions:
+                read(iter(self.captures(inner)))
+            bound.update(eqn.results)
+        for operand in region.results:
+            read(self.leaves(operand))
+        return list(free)
+
+
+def fold(function: Function, inline_arrays: bool = True) -> Folding:
+    """Decide for every value of a bufferized function. Without `inline_arrays` only scalars are folded (loop text)."""
+    folder = _Folder(function, inline_arrays)
+    folder.bare_indices(function.region)
+    folder.count(function.region)
+    folder.region(function.region, 1, [function.result_hints[k] if k < len(function.result_hints) else "" for k in range(len(function.results))])
+    return folder.folding
+
+
+class _Folder:
+    def __init__(self, function: Function, inline_arrays: bool) -> None:
+        self.folding = Folding()
+        self.uses: dict[Var, _Use] = {}
+        self.widths: dict[Var, int] = {}
+        self.inline_arrays = inline_arrays
+
+    # ---- wrapped indices ----
+    def bare_indices(self, region: Region) -> None:
+        """A wrapped index is printed bare where NumPy wraps by itself: as a position along an axis of its size. At least one such
+        use must be in the region of the check, so that an index out of range still raises there."""
+        wrapped: dict[Var, Region] = {}
+        elsewhere: set[Var] = set()
+        here: set[Var] = set()
+
+        def look(region: Region) -> None:
+            for eqn in region.eqns:
+                if eqn.operation is wrap_index:
+                    wrapped[eqn.result] = region
+                positions = eqn.params.get("at", ()) if eqn.operation in (index, *WRITES) else ()
+                fitting: list[Var] = []
+                for axis, component in enumerate(positions):
+                    atom = component.position.single_atom if isinstance(component, At) else None
+                    if isinstance(atom, Var) and atom in wrapped:
+                        definition = atom.definition
+                        if definition is not None and definition.params["size"] == eqn.operands[0].shape[axis]:
+                            fitting.append(atom)
+                            if wrapped[atom] is region:
+                                here.add(atom)
+                mentioned = [v for value in eqn.params.values() for d in param_dims(value) for v in dim_vars(d)]
+                mentioned += [x for x in eqn.operands if isinstance(x, Var)]
+                for atom in fitting:
+                    mentioned.remove(atom)
+                elsewhere.update(mentioned)
+                for inner in eqn.regions:
+                    look(inner)
+            elsewhere.update(x for x in region.results if isinstance(x, Var))
+
+        look(region)
+        self.folding.bare = {v for v in wrapped if v in here and v not in elsewhere}
+
+    # ---- counting ----
+    def count(self, region: Region) -> None:
+        """Textual occurrences, from the last use to the first, so that what is printed bare passes its count on."""
+        self._count_results(region)
+        for place, eqn in reversed(list(enumerate(region.eqns))):
+            for inner in reversed(eqn.regions):
+                self.count(inner)
+            through = eqn.results[0] if eqn.operation is dim_value or self.folding.is_inline(eqn.results[0] if eqn.results else Literal(0)) else None
+            for var in self._mentions(eqn):
+                if through is not None:
+                    known = self.uses.get(through, _Use())
+                    seen = self.uses.setdefault(var, _Use())
+                    self.uses[var] = _Use(seen.count + max(known.count, 1), known.region, known.place)
+                else:
+                    self._use(var, region, place)
+            if eqn.operation is dim_value:
+                self.folding.inline.add(eqn.result)
+
+    def _count_results(self, region: Region) -> None:
+        for operand in region.results:
+            if isinstance(operand, Var):
+                self._use(operand, region, len(region.eqns))
+
+    def _use(self, var: Var, region: Region, place: int) -> None:
+        self.uses[var] = _Use(self.uses.get(var, _Use()).count + 1, region, place)
+
+    def _mentions(self, eqn: Eqn) -> Iterator[Var]:
+        for operand in eqn.operands:
+            if isinstance(operand, Var):
+                yield operand
+        if eqn.operation is wrap_index and self.folding.is_inline(eqn.result):
+            return
+        for value in eqn.params.values():
+            for dim in param_dims(value):
+                yield from dim_vars(dim)
+        for component in eqn.params.get("at", ()):
+            if isinstance(component, Slice):  # a slice is printed with its start twice
+                yield from dim_vars(component.start)
+
+    # ---- deciding ----
+    def region(self, region: Region, depth: int, targets: list[str]) -> None:
+        written = [self._consumed_roots(e) for e in region.eqns]
+        for place, eqn in enumerate(region.eqns):
+            hint = eqn.results[0].hint if eqn.results else ""
+            self._fold_into(eqn, list(self._mentions(eqn)), region, place, depth, written, [hint] * len(eqn.operands))
+            if eqn.operation is loop:
+                carries = [v.hint for v in loop_carries(eqn)]
+                for inner in eqn.regions:
+                    codes = [""] if eqn.params["exits"] else []
+                    self.region(inner, depth + 1, codes + carries if inner is eqn.regions[-1] else [""])
+            elif eqn.operation is if_:
+                for inner in eqn.regions:
+                    self.region(inner, depth + 1, [r.hint for r in eqn.results])
+        values = [x for x in region.results if isinstance(x, Var)]
+        hints = [t for x, t in zip(region.results, targets, strict=True) if isinstance(x, Var)]
+        self._fold_into(None, values, region, len(region.eqns), depth, written, hints)
+
+    def _fold_into(
+        self, eqn: Eqn | None, values: list[Var], region: Region, place: int, depth: int, written: list[set[Var]], hints: list[str]
+    ) -> None:
+        """Fold what may be folded into the equation at `place` (or the region's results), widest last, while the line is short."""
+        named = set() if eqn is None else {eqn.operands[k] for k in consumed_operands(eqn) if eqn.operation is not loop}
+        candidates: list[Var] = []
+        for position, x in enumerate(values):
+            hint = hints[position] if position < len(hints) else ""
+            if x not in named and self._foldable(x, eqn, region, place, written, hint):
+                candidates.append(x)
+        separate = eqn is None or eqn.operation is loop  # one statement each
+        budget = LINE_WIDTH - 4 * depth - 2 * _NAME_WIDTH
+        self.folding.inline.update(candidates)
+        while candidates:
+            widest = max(candidates, key=self._width)
+            total = self._width(widest) if separate else self._text_width(eqn)
+            if total <= budget:
+                break
+            self.folding.inline.discard(widest)
+            candidates.remove(widest)
+        if eqn is not None and len(eqn.results) == 1:
+            self.widths[eqn.result] = self._text_width(eqn)
+
+    def _foldable(
+        self, x: Var, consumer: Eqn | None, region: Region, place: int, written: list[set[Var]], hint: str
+    ) -> bool:
+        eqn = x.definition
+        if eqn is None or eqn.regions or len(eqn.results) != 1 or eqn.operation in _STATEMENTS or x in self.folding.bare:
+            return False
+        if eqn.operation.effect is not Effect.PURE or (x.type.dims() and not self.inline_arrays):
+            return False
+        use = self.uses[x]
+        if use.count != 1 or use.region is not region or use.place != place:
+            return False
+        if not self._may_lose_name(x, eqn, consumer, hint):
+            return False
+        start = next((k for k in range(place - 1, -1, -1) if region.eqns[k] is eqn), None)
+        if start is None:
+            return False
+        roots = {_root(leaf) for leaf in self.folding.eqn_leaves(eqn) if has_memory(leaf)}
+        return not any(roots & w for w in written[start + 1 : place])
+
+    def _may_lose_name(self, x: Var, eqn: Eqn, consumer: Eqn | None, hint: str) -> bool:
+        """Names that the user gave are kept; cotangents and temporaries of one statement are not."""
+        if not x.hint or x.hint.endswith("_bar"):
+            return True
+        if eqn.operation is copy and isinstance(eqn.operands[0], Var) and eqn.operands[0].hint == x.hint:
+            return True
+        if x.hint != hint:
+            return False
+        return consumer is None or eqn.span is None or consumer.span is None or eqn.span.line == consumer.span.line
+
+    def _consumed_roots(self, eqn: Eqn) -> set[Var]:
+        """Memory that the equation writes or hands on, in its regions too."""
+        roots = {_root(x) for k in consumed_operands(eqn) if isinstance(x := eqn.operands[k], Var)}
+        for inner in eqn.regions:
+            for e in inner.eqns:
+                roots |= self._consumed_roots(e)
+        return roots
+
+    # ---- widths ----
+    def _width(self, x: Operand) -> int:
+        if isinstance(x, Literal):
+            return len(repr(x.value))
+        assert isinstance(x, Var)
+        if not self.folding.is_inline(x):
+            return _NAME_WIDTH
+        assert x.definition is not None
+        if x not in self.widths:
+            self.widths[x] = self._text_width(x.definition)
+        return self.widths[x] + 2
+
+    def _text_width(self, eqn: Eqn) -> int:
+        source = eqn.operation.source
+        frame = len(source) - len(eqn.operands) if isinstance(source, str) else 12
+        width = max(frame, 0) + sum(self._width(x) for x in eqn.operands)
+        for value in eqn.params.values():
+            width += sum(self._dim_width(d) + 2 for d in param_dims(value))
+        return width
+
+    def _dim_width(self, dim: Dim) -> int:
+        def atom_width(atom: Atom) -> int:
+            if isinstance(atom, Var) and self.folding.is_inline(atom):
+                return self._width(atom)
+            return 1 + sum(self._dim_width(d) + 5 for d in atom.inner_dims())
+
+        terms = [sum(atom_width(a) for a in monomial) if monomial else 1 for monomial in dim.terms]
+        return sum(terms) + 3 * (len(terms) - 1) if terms else 1
+
+
+def _root(x: Var) -> Var:
+    while (base := view_base(x)) is not None:
+        x = base
+    return x

@@ -1,0 +1,141 @@
+"""Python expressions as text: parentheses only where needed, long statements broken at commas or operators.
+
+In: `ast` expressions made of names, constants, attributes, calls, subscripts, operators, tuples, lists and comprehensions. Out: text. An own
+printer, because the bytes of `ast.unparse` differ between Python versions.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+LINE_WIDTH = 88
+
+_BINARY = {
+    ast.BitOr: ("|", 6), ast.BitXor: ("^", 7), ast.BitAnd: ("&", 8), ast.LShift: ("<<", 9), ast.RShift: (">>", 9),
+    ast.Add: ("+", 10), ast.Sub: ("-", 10), ast.Mult: ("*", 11), ast.Div: ("/", 11), ast.FloorDiv: ("//", 11),
+    ast.Mod: ("%", 11), ast.MatMult: ("@", 11), ast.Pow: ("**", 13),
+}  # fmt: skip
+_UNARY = {ast.USub: ("-", 12), ast.UAdd: ("+", 12), ast.Invert: ("~", 12), ast.Not: ("not ", 4)}
+_COMPARE = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is",
+    ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
+_TEST, _OR, _AND, _NOT, _COMPARISON, _ATOM = 1, 2, 3, 4, 5, 15
+
+
+def write(node: ast.expr, least: int = 0) -> str:
+    """The text of an expression, in parentheses if it binds weaker than `least`."""
+    text, strength = _written(node)
+    return f"({text})" if strength < least else text
+
+
+def _written(node: ast.expr) -> tuple[str, int]:
+    match node:
+        case ast.Name(id=name):
+            return name, _ATOM
+        case ast.Constant(value=value):
+            negative = isinstance(value, (int, float)) and not isinstance(value, bool) and str(value).startswith("-")
+            return _constant(value), 12 if negative else _ATOM
+        case ast.Attribute(value=value, attr=attr):
+            number = isinstance(value, ast.Constant) and isinstance(value.value, (int, float))
+            return f"({write(value)}).{attr}" if number else f"{write(value, _ATOM)}.{attr}", _ATOM
+        case ast.Call():
+            return f"{write(node.func, _ATOM)}({', '.join(arguments(node))})", _ATOM
+        case ast.Subscript(value=value, slice=index):
+            return f"{write(value, _ATOM)}[{subscript(index)}]", _ATOM
+        case ast.BinOp(left=left, op=op, right=right):
+            sign, strength = _BINARY[type(op)]
+            if isinstance(op, ast.Pow):
+                return f"{write(left, strength + 1)} ** {write(right, 12)}", strength
+            return f"{write(left, strength)} {sign} {write(right, strength + 1)}", strength
+        case ast.UnaryOp(op=op, operand=operand):
+            sign, strength = _UNARY[type(op)]
+            return f"{sign}{write(operand, strength)}", strength
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            pairs = zip(ops, comparators, strict=True)
+            rest = "".join(f" {_COMPARE[type(op)]} {write(right, _COMPARISON + 1)}" for op, right in pairs)
+            return write(left, _COMPARISON + 1) + rest, _COMPARISON
+        case ast.BoolOp(op=op, values=values):
+            word, strength = ("and", _AND) if isinstance(op, ast.And) else ("or", _OR)
+            return f" {word} ".join(write(v, strength + 1) for v in values), strength
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return f"{write(body, _TEST + 1)} if {write(test, _TEST + 1)} else {write(orelse, _TEST)}", _TEST
+        case ast.Tuple(elts=elements):
+            return f"({items(elements)})", _ATOM
+        case ast.List(elts=elements):
+            return f"[{', '.join(write(e) for e in elements)}]", _ATOM
+        case ast.Dict(keys=keys, values=values):
+            pairs_text = [f"{write(k)}: {write(v)}" for k, v in zip(keys, values, strict=True) if k is not None]
+            return f"{{{', '.join(pairs_text)}}}", _ATOM
+        case ast.ListComp(elt=element, generators=[ast.comprehension(target=target, iter=source)]):
+            return f"[{write(element)} for {write(target)} in {write(source, _OR)}]", _ATOM
+    raise NotImplementedError(ast.dump(node))
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, str):
+        quoted = repr(value)
+        return '"' + quoted[1:-1] + '"' if quoted[0] == "'" and '"' not in value and "\\" not in quoted else quoted
+    return "..." if value is Ellipsis else repr(value)
+
+
+def items(elements: Sequence[ast.expr]) -> str:
+    """Elements of a tuple, without parentheses."""
+    return f"{write(elements[0])}," if len(elements) == 1 else ", ".join(write(e) for e in elements)
+
+
+def arguments(call: ast.Call) -> list[str]:
+    return [write(a) for a in call.args] + [f"{k.arg}={write(k.value)}" for k in call.keywords]
+
+
+def subscript(index: ast.expr) -> str:
+    if isinstance(index, ast.Tuple) and index.elts:
+        return f"{subscript(index.elts[0])}," if len(index.elts) == 1 else ", ".join(map(subscript, index.elts))
+    if isinstance(index, ast.Slice):
+        step = "" if index.step is None else f":{write(index.step)}"
+        lower = "" if index.lower is None else write(index.lower)
+        return f"{lower}:{'' if index.upper is None else write(index.upper)}{step}"
+    return write(index)
+
+
+# ---- statements ----
+
+
+def broken(before: str, node: ast.expr, after: str, indent: int, bare_tuple: bool = False) -> list[str]:
+    """`before node after` on one line if it fits, else over several; `indent` in spaces."""
+    pad = " " * indent
+    text = items(node.elts) if bare_tuple and isinstance(node, ast.Tuple) and node.elts else write(node)
+    if len(pad) + len(before) + len(text) + len(after) <= LINE_WIDTH:
+        return [f"{pad}{before}{text}{after}"]
+    opening, parts, closing = _parts(node)
+    if not parts:
+        return [f"{pad}{before}{text}{after}"]
+    inner = " " * (indent + 4)
+    lines = [f"{pad}{before}{opening}"]
+    joined = " ".join(parts).rstrip(",")
+    if len(inner) + len(joined) <= LINE_WIDTH and not (isinstance(node, ast.Tuple) and len(parts) == 1):
+        lines.append(inner + joined)
+    else:
+        lines += [inner + part for part in parts]
+    return [*lines, f"{pad}{closing}{after}"]
+
+
+def _parts(node: ast.expr) -> tuple[str, list[str], str]:
+    """Opening, parts that may stand on lines of their own, closing."""
+    if isinstance(node, ast.Call) and (node.args or node.keywords):
+        return f"{write(node.func, _ATOM)}(", [a + "," for a in arguments(node)], ")"
+    if isinstance(node, ast.Tuple):
+        return "(", [write(e) + "," for e in node.elts], ")"
+    if isinstance(node, ast.List):
+        return "[", [write(e) + "," for e in node.elts], "]"
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
+        strength = _BINARY[type(node.op)][1]
+        chain: list[str] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and _BINARY[type(left.op)][1] == strength:
+            sign = _BINARY[type(left.op)][0]
+            chain.append(f"{sign} {write(left.right, strength + 1)}")
+            left = left.left
+        return "(", [write(left, strength), *reversed(chain)], ")"
+    return "", [], ""

@@ -1,0 +1,428 @@
+"""Loop-level IR as a Python module that Numba compiles: explicit loops over C-contiguous arrays, no array expression anywhere.
+
+In: a lowered `Function`, which of its parameters are donated, and result positions that are a parameter. Out: `LoopModule`: text, and what
+the loader needs to call it. The function takes the parameters and a status record, and returns the results that are not a parameter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gradscribe.transpiler.backends.folding import fold
+from gradscribe.transpiler.backends.liveness import back_moves, branch_moves, entry_moves
+from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name, literal_text
+from gradscribe.transpiler.backends.names import assign_names
+from gradscribe.transpiler.backends.storage import assign_storage
+from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.passes.bufferize import bufferize
+from gradscribe.transpiler.passes.lower.contractions import matmul
+from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index
+from gradscribe.transpiler.passes.ownership import has_memory
+from gradscribe.transpiler.primitives.allocation import empty, zeros
+from gradscribe.transpiler.primitives.checks import check
+from gradscribe.transpiler.primitives.conversion import copy
+from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
+from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
+from gradscribe.transpiler.primitives.structure import reshape, update, update_add
+
+_RESERVED = frozenset(
+    "np math njit u status failed range min max abs complex float int bool True False None list tuple len".split()
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a status record with this number means: the error class and message of a `check`, or the kernel's own message
+    (`message` empty) at this place of the user's program. `names` fills `{name}` of entry checks."""
+
+    span: Span | None
+    message: str = ""
+    error: type[Exception] | None = None
+
+
+@dataclass(frozen=True)
+class LoopModule:
+    """`text` defines `name(*params, status)`. `returned[k]` says where flat result k comes from: ("result", position) or
+    ("parameter", position)."""
+
+    name: str
+    text: str
+    params: tuple[ArrayType, ...]
+    results: tuple[ArrayType, ...]
+    returned: tuple[tuple[str, int], ...]
+    failures: tuple[Failure, ...]
+    donated: tuple[int, ...] = ()
+
+
+def write_loop_module(
+    function: Function,
+    donated: Collection[int] = (),
+    identities: Mapping[int, int] | None = None,
+    kernels: Collection[str] = (),
+) -> LoopModule:
+    """Print a lowered function. `kernels` are the names that `gradscribe.kernels` exports."""
+    identities = dict(identities or {})
+    for k, x in enumerate(function.results):
+        if isinstance(x, Var) and x in function.params and has_memory(x):
+            identities.setdefault(k, function.params.index(x))
+    ready = bufferize(function, [function.params[k] for k in donated], identities).function
+    return _Writer(ready, tuple(donated), identities, kernels).module()
+
+
+@dataclass
+class _Lines:
+    lines: list[str] = field(default_factory=list)
+    depth: int = 1
+
+    def add(self, text: str) -> None:
+        self.lines.append("    " * self.depth + text)
+
+
+class _Writer:
+    def __init__(
+        self, function: Function, donated: tuple[int, ...], identities: Mapping[int, int], kernels: Collection[str]
+    ) -> None:
+        self.function, self.donated, self.identities, self.kernels = function, donated, identities, kernels
+        folding = fold(function, inline_arrays=False)
+        storage = assign_storage(function, folding)
+        self.symbols = list(_symbols(function))
+        names = assign_names(function, storage, self.symbols, _RESERVED | set(kernels))
+        self.text = Expressions(names, folding)
+        self.names, self.folding = names, folding
+        self.taken = {*names.classes.values(), *names.symbols.values(), *_RESERVED, *kernels}
+        self.out = _Lines()
+        self.failures: list[Failure] = []
+        self.fails = False
+
+    # ---- the module ----
+    def module(self) -> LoopModule:
+        function = self.function
+        self._entry()
+        self.region(function.region)
+        own = [k for k in range(len(function.results)) if k not in self.identities]
+        types = tuple(t for k in own if isinstance(t := function.results[k].type, ArrayType))
+        self.out.add(f"return {_tuple([self._returned(function.results[k]) for k in own])}")
+        params = ", ".join([*(self.names.of(p) for p in function.params), "status"])
+        body = [f"def {function.name}({params}):", *self.out.lines]
+        places = {k: place for place, k in enumerate(own)}
+        returned = tuple(
+            ("result", places[k]) if k in places else ("parameter", self.identities[k]) for k in range(len(function.results))
+        )
+        param_types = tuple(p.type for p in function.params if isinstance(p.type, ArrayType))
+        text = "\n".join([*self._header(body, types), *body]) + "\n"
+        return LoopModule(function.name, text, param_types, types, returned, tuple(self.failures), self.donated)
+
+    def _returned(self, x: Operand) -> str:
+        return literal_text(x) if isinstance(x, Literal) else self.text.operand(x)
+
+    def _header(self, body: Sequence[str], results: Sequence[ArrayType]) -> list[str]:
+        text = "\n".join(body)
+        words = dict.fromkeys(re.findall(r"(?<![.\w])[A-Za-z_]\w*", text))
+        used = sorted(w for w in words if w in self.kernels)
+        if self.fails:
+            used = sorted({*used, "OPTIONS"})
+        lines = ["import math", ""] if "math" in words else []
+        lines += ["import numpy as np"]
+        lines += ["from numba import njit"] if self.fails else []
+        lines += [f"from gradscribe.kernels import {', '.join(used)}"] if used else []
+        lines += ["", "u = np.uint64  # subscripts cast to it are known not to count from the end"] if "u" in words else []
+        if self.fails:
+            values = [_nothing(t) for t in results]
+            lines += ["", "", "@njit(**OPTIONS)", "def failed():", f"    return {_tuple(values)}"]
+        return [*lines, "", ""]
+
+    # ---- entry ----
+    def _entry(self) -> None:
+        function = self.function
+        known: set[Atom] = set()
+        checks: list[tuple[str, Dim, Span | None]] = []
+        for p in function.params:
+            for axis, dim in enumerate(p.type.dims()):
+                atom = dim.single_atom
+                size = f"{self.names.of(p)}.shape[{axis}]"
+                if isinstance(atom, Symbol) and atom not in known:
+                    known.add(atom)
+                    self.out.add(f"{self.names.symbols[atom]} = {size}")
+                    name = self.names.symbols[atom]
+                    self._refuse(f"{name} < {atom.lower}", name, f"{p.hint or 'argument'}: axis {axis} has fewer than {atom.lower} elements", ValueError)
+                else:
+                    checks.append((size, dim, function.span))
+        for size, dim, span in checks:
+            self.words("record", "SHAPE")
+            number = self._failure(Failure(span))
+            self.out.add(f"if {size} != {self.text.dim(dim)}:")
+            self.out.depth += 1
+            self.out.add(f"record(status, 5, {number}, {self.text.dim(dim)}, {size})")
+            self._leave()
+        for guard in function.guards:
+            test = "!= 0" if guard.kind == "eq" else "< 0"
+            number = self._failure(Failure(guard.span, guard.message, ValueError))
+            self.words("record")
+            self.out.add(f"if {self.text.dim(guard.dim)} {test}:")
+            self.out.depth += 1
+            self.out.add(f"record(status, 9, {number}, 0, 0)")
+            self._leave()
+
+    def _refuse(self, test: str, value: str, message: str, error: type[Exception]) -> None:
+        number = self._failure(Failure(self.function.span, message, error))
+        self.words("record")
+        self.out.add(f"if {test}:")
+        self.out.depth += 1
+        self.out.add(f"record(status, 9, {number}, {value}, 0)")
+        self._leave()
+
+    def words(self, *words: str) -> None:
+        for word in words:
+            self.text.words.setdefault(word)
+
+    def _failure(self, failure: Failure) -> int:
+        self.failures.append(failure)
+        return len(self.failures) - 1
+
+    def _leave(self) -> None:
+        self.fails = True
+        self.out.add("return failed()")
+        self.out.depth -= 1
+
+    # ---- regions ----
+    def region(self, region: Region) -> None:
+        for eqn in region.eqns:
+            if not any(self.folding.is_inline(r) for r in eqn.results):
+                self.equation(eqn)
+
+    def equation(self, eqn: Eqn) -> None:
+        operation = eqn.operation
+        if operation is loop:
+            self.loop(eqn)
+        elif operation is if_:
+            self.branch(eqn)
+        elif operation in (update, update_add):
+            target = self.text.element(self.names.of(eqn.results[0]), eqn.params["at"])
+            sign = "=" if operation is update else "+="
+            self.out.add(f"{target} {sign} {self.text.operand(eqn.operands[1])}")
+        elif operation in (stack_new, stack_push, stack_pop):
+            self.stack(eqn)
+        elif operation.effect is Effect.CHECK:
+            self.check(eqn)
+        elif isinstance(eqn.results[0].type, ArrayType) and eqn.results[0].type.shape:
+            self.array(eqn)
+        else:
+            self.out.add(f"{self.names.of(eqn.results[0])} = {self.text.equation(eqn)}")
+
+    def array(self, eqn: Eqn) -> None:
+        """Operations on whole arrays that loop text knows."""
+        target, type = self.names.of(eqn.results[0]), eqn.results[0].type
+        assert isinstance(type, ArrayType)
+        operands = [self.text.operand(x) for x in eqn.operands]
+        shape = self.shape(type.shape)
+        if eqn.operation in (empty, zeros):
+            self.out.add(f"{target} = np.{eqn.operation.name}({shape}, {dtype_name(type.dtype)})")
+        elif eqn.operation is copy:
+            self.out.add(f"{target} = {operands[0]}.copy()")
+        elif eqn.operation is reshape:
+            self.out.add(f"{target} = {operands[0]}.reshape({shape})")
+        elif eqn.operation is matmul:
+            kernel = "gemm" if type.rank == 2 else "gemm_batched"
+            flags = f"{int(eqn.params['trans_x'])}, {int(eqn.params['trans_y'])}"
+            self.out.add(f"{target} = np.empty({shape}, {dtype_name(type.dtype)})")
+            self.out.add(f"{kernel}({flags}, 1.0, {operands[0]}, {operands[1]}, 0.0, {target})")
+        else:
+            raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
+
+    def shape(self, dims: Sequence[Dim]) -> str:
+        return _tuple([self.text.dim(d) for d in dims])
+
+    # ---- checks ----
+    def check(self, eqn: Eqn) -> None:
+        if eqn.operation is checked_index:
+            number = self._failure(Failure(eqn.span))
+            place, size = self.text.operand(eqn.operands[0]), self.text.dim(eqn.params["size"])
+            self.out.add(f"{self.names.of(eqn.results[0])} = check_index({place}, {size}, status, {number})")
+            self.out.add("if status[0] != 0:")
+        elif eqn.operation is check_indices:
+            number = self._failure(Failure(eqn.span))
+            self._check_indices(eqn, number)
+            self.out.add("if status[0] != 0:")
+        elif eqn.operation is check:
+            number = self._failure(Failure(eqn.span, eqn.params["message"], eqn.params["error"]))
+            self.out.add(f"if not ({self.text.operand(eqn.operands[0])}):")
+            self.out.depth += 1
+            self.out.add(f"record(status, 9, {number}, 0, 0)")
+            self._leave()
+            return
+        else:
+            raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
+        self.out.depth += 1
+        self._leave()
+
+    def _check_indices(self, eqn: Eqn, number: int) -> None:
+        x, size = eqn.operands[0], self.text.dim(eqn.params["size"])
+        if not x.type.dims():
+            self.out.add(f"check_index({self.text.operand(x)}, {size}, status, {number})")
+            return
+        worst, k, flat = self.fresh("worst"), self.fresh("k"), self.fresh("flat")
+        self.out.add(f"{flat} = {self.text.operand(x)}.reshape(-1)")
+        self.out.add(f"{worst} = NO_INDEX")
+        self.out.add(f"for {k} in range({flat}.size):")
+        self.out.add(f"    {worst} = worst_index({worst}, {flat}[{k}], {size})")
+        self.out.add(f"check_worst_index({worst}, {size}, status, {number})")
+
+    def fresh(self, hint: str) -> str:
+        """A name that nothing else has."""
+        name, k = hint, 2
+        while name in self.taken:
+            name, k = f"{hint}{k}", k + 1
+        self.taken.add(name)
+        return name
+
+    # ---- control flow ----
+    def loop(self, eqn: Eqn) -> None:
+        self.moves(entry_moves(eqn))
+        body = eqn.regions[-1]
+        code = self.names.of(eqn.results[0]) if eqn.params["exits"] else ""
+        if code:
+            self.out.add(f"{code} = 0")
+        if is_counted(eqn):
+            counter = body.params[0]
+            self.out.add(f"for {self.names.of(counter)} in {self._range(eqn)}:")
+            if eqn.params["direction"] > 0 and eqn.params["lo"] == 0:
+                self.text.counters.add(counter)
+        else:
+            self.out.add("while True:")
+        self.out.depth += 1
+        start = len(self.out.lines)
+        if not is_counted(eqn):
+            self.region(eqn.regions[0])
+            self.out.add(f"if not ({self.text.operand(eqn.regions[0].results[0])}):")
+            self.out.add("    break")
+        self.region(body)
+        moves = back_moves(eqn)
+        if code:
+            moves = [(eqn.results[0], body.results[0]), *moves]
+        self.moves(moves)
+        if code:
+            self.out.add(f"if {code} != 0:")
+            self.out.add("    break")
+        if len(self.out.lines) == start:
+            self.out.add("pass")
+        self.out.depth -= 1
+
+    def _range(self, eqn: Eqn) -> str:
+        lo, hi = eqn.params["lo"], eqn.params["hi"]
+        if eqn.params["direction"] < 0:
+            return f"range({self.text.dim(hi - 1)}, {self.text.dim(lo - 1)}, -1)"
+        return f"range({self.text.dim(hi)})" if lo == 0 else f"range({self.text.dim(lo)}, {self.text.dim(hi)})"
+
+    def branch(self, eqn: Eqn) -> None:
+        condition = self.text.operand(eqn.operands[0])
+        blocks: list[list[str]] = []
+        for region in eqn.regions:
+            saved, self.out.lines = self.out.lines, []
+            self.out.depth += 1
+            self.region(region)
+            self.moves(branch_moves(eqn, region))
+            self.out.depth -= 1
+            blocks.append(self.out.lines)
+            self.out.lines = saved
+        then, otherwise = blocks
+        if then:
+            self.out.add(f"if {condition}:")
+            self.out.lines += then
+            if otherwise:
+                self.out.add("else:")
+                self.out.lines += otherwise
+        elif otherwise:
+            self.out.add(f"if not ({condition}):")
+            self.out.lines += otherwise
+
+    def moves(self, moves: Sequence[tuple[Var, Operand]]) -> None:
+        """A parallel assignment between names."""
+        pairs: list[tuple[str, str]] = []
+        for target, source in moves:
+            name, text = self.names.of(target), self.text.operand(source)
+            if name != text:
+                pairs.append((name, text))
+                if isinstance(target.type, StackType):
+                    pairs.append((self.top(name), self.top(text)))
+        while pairs:
+            free = next((p for p in pairs if not any(_mentions(q[1], p[0]) for q in pairs if q is not p)), None)
+            if free is None:
+                break
+            self.out.add(f"{free[0]} = {free[1]}")
+            pairs.remove(free)
+        if pairs:
+            self.out.add(f"{', '.join(p[0] for p in pairs)} = {', '.join(p[1] for p in pairs)}")
+
+    # ---- stacks ----
+    def top(self, name: str) -> str:
+        return f"{name}_top"
+
+    def stack(self, eqn: Eqn) -> None:
+        """A flat growable buffer and the number of elements in use."""
+        name = self.names.of(eqn.results[0])
+        top = self.top(name)
+        if eqn.operation is stack_new:
+            self.out.add(f"{name} = np.empty(64, {dtype_name(eqn.params['dtype'])})")
+            self.out.add(f"{top} = 0")
+            return
+        if eqn.operation is stack_push:
+            value = eqn.operands[1]
+            text = self.text.operand(value)
+            if not value.type.dims():
+                self.out.add(f"{name} = grow({name}, {top} + 1)")
+                self.out.add(f"{name}[u({top})] = {text}")
+                self.out.add(f"{top} += 1")
+                return
+            k, flat = self.fresh("k"), self.fresh("flat")
+            self.out.add(f"{flat} = {text}.reshape(-1)")
+            self.out.add(f"{name} = grow({name}, {top} + {flat}.size)")
+            self.out.add(f"for {k} in range({flat}.size):")
+            self.out.add(f"    {name}[u({top} + {k})] = {flat}[{k}]")
+            self.out.add(f"{top} += {flat}.size")
+            return
+        value, shape = eqn.results[1], eqn.params["shape"]
+        target = self.names.of(value)
+        if not shape:
+            self.out.add(f"{top} -= 1")
+            self.out.add(f"{target} = {name}[u({top})]")
+            return
+        k, flat = self.fresh("k"), self.fresh("flat")
+        self.out.add(f"{target} = np.empty({self.shape(shape)}, {dtype_name(value.type.dtype)})")  # type: ignore[union-attr]
+        self.out.add(f"{flat} = {target}.reshape(-1)")
+        self.out.add(f"{top} -= {flat}.size")
+        self.out.add(f"for {k} in range({flat}.size):")
+        self.out.add(f"    {flat}[{k}] = {name}[u({top} + {k})]")
+
+
+def _tuple(items: Sequence[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<![.\w]){re.escape(name)}(?!\w)", text) is not None
+
+
+def _nothing(type: ArrayType) -> str:
+    """A value of that type, returned when the status says that nothing was computed."""
+    if type.shape:
+        return f"np.empty({_tuple(['0'] * type.rank)}, {dtype_name(type.dtype)})"
+    return literal_text(Literal(type.dtype.type(0)))
+
+
+def _symbols(function: Function) -> Iterator[Symbol]:
+    """Entry symbols in order of the parameters."""
+    seen: dict[Symbol, None] = {}
+    for p in function.params:
+        for dim in p.type.dims():
+            for leaf in dim.leaves():
+                if isinstance(leaf, Symbol):
+                    seen.setdefault(leaf)
+    yield from seen
+
+
+

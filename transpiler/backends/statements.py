@@ -1,0 +1,294 @@
+"""Equations and regions as Python statements.
+
+In: a bufferized function through its `Expressions`. Out: `Line`s with their indentation and the user's span. Assumes that names and memory
+were checked (`storage_check`): this file only spells. Loop-carried values are assigned at the end of a body, those whose name does not
+change not at all, in parallel only where one would overwrite what another reads.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gradscribe.transpiler.backends.dialect import call
+from gradscribe.transpiler.backends.expressions import Expressions, fill
+from gradscribe.transpiler.backends.folding import Folding
+from gradscribe.transpiler.backends.layout import broken
+from gradscribe.transpiler.backends.layout import write as text_of
+from gradscribe.transpiler.backends.liveness import Move, back_moves, branch_moves, entry_moves, exit_code
+from gradscribe.transpiler.backends.scalar_mutability import MutableScalars
+from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.ir.index import At, Slice, Take, is_whole
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
+from gradscribe.transpiler.passes.ownership import WRITES, has_memory
+from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
+from gradscribe.transpiler.primitives.checks import check
+from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
+from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
+from gradscribe.transpiler.primitives.structure import update
+
+_AUGMENTED = {add: "+=", subtract: "-=", multiply: "*=", divide: "/="}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text; `span` is where in the user's text it comes from."""
+
+    indent: int
+    text: str
+    span: Span | None = None
+
+
+class Statements:
+    """Writes the statements of one function."""
+
+    def __init__(self, function: Function, write: Expressions) -> None:
+        self.write = write
+        self.folding = write.folding
+        self.mutable = MutableScalars(function, write.folding, write.names)
+        self.read_values = {x for x in function.results if isinstance(x, Var)}
+        for eqn in inner_eqns(function.region):
+            self.read_values.update(eqn_reads(eqn, with_types=False))
+
+    # ---- lines ----
+    def put(self, depth: int, before: str, node: ast.expr | None, after: str, span: Span | None, bare: bool = False) -> list[Line]:
+        texts = [" " * 4 * depth + before + after] if node is None else broken(before, node, after, 4 * depth, bare)
+        return [Line(depth, text, span if k == 0 else None) for k, text in enumerate(texts)]
+
+    def block(self, eqns: Sequence[Eqn], depth: int) -> list[Line]:
+        return [line for eqn in eqns for line in self.equation(eqn, depth)]
+
+    def equation(self, eqn: Eqn, depth: int) -> list[Line]:
+        if any(self.folding.is_inline(r) for r in eqn.results):
+            return []
+        if eqn.operation is loop:
+            return self.loop(eqn, depth)
+        if eqn.operation is if_:
+            return self.branch(eqn, depth)
+        if eqn.operation in WRITES:
+            return self.update(eqn, depth)
+        if eqn.operation is stack_push:
+            stack, pushed = (self.write.value(x) for x in eqn.operands)
+            return self.put(depth, "", fill("s.append(v)", {"s": stack, "v": pushed}), "", eqn.span)
+        if eqn.operation is stack_pop:
+            popped = fill("s.pop()", {"s": self.write.value(eqn.operands[0])})
+            target = f"{self.write.names.of(eqn.results[1])} = " if eqn.results[1] in self.read_values else ""
+            return self.put(depth, target, popped, "", eqn.span)
+        if eqn.operation is check:
+            return self.check(eqn, depth)
+        if len(eqn.results) == 1:
+            return self.assign(eqn.result, eqn, self.write.equation(eqn), depth, eqn.span)
+        targets = ", ".join(self.write.names.of(r) for r in eqn.results)
+        return self.put(depth, f"{targets} = " if targets else "", self.write.equation(eqn), "", eqn.span)
+
+    def assign(self, target: Var, source: Eqn | None, value: ast.expr, depth: int, span: Span | None) -> list[Line]:
+        """`target = value`, or `target += ...` where the value is an operation on what the name holds."""
+        name = self.write.names.of(target)
+        sign = _AUGMENTED.get(source.operation) if source is not None else None
+        augmentable = sign is not None and isinstance(value, ast.BinOp) and not target.type.dims() and not has_memory(target)
+        if augmentable and isinstance(value, ast.BinOp) and source is not None and isinstance(source.operands[0], Var):
+            first = source.operands[0]
+            same = not self.folding.is_inline(first) and self.write.names.of(first) == name
+            if same and not self.mutable.may_be_array(first):
+                return self.put(depth, f"{name} {sign} ", value.right, "", span)
+        return self.put(depth, f"{name} = ", value, "", span)
+
+    # ---- writes and checks ----
+    def update(self, eqn: Eqn, depth: int) -> list[Line]:
+        base, value, *takes = eqn.operands
+        sets = eqn.operation is update
+        if not has_memory(base):  # a scalar written whole
+            text = self.write.operand(eqn, 1)
+            if not sets:
+                text = ast.BinOp(left=self.write.operand(eqn, 0), op=ast.Add(), right=text)
+            return self.put(depth, f"{self.write.names.of(eqn.result)} = ", text, "", eqn.span)
+        at = eqn.params["at"]
+        name: ast.expr = ast.Name(id=self.write.names.of(eqn.result))
+        parts = [self.write.operand(eqn, k) for k in range(2, len(eqn.operands))]
+        if not sets and any(isinstance(c, Take) for c in at):
+            where = self._advanced(base, at, parts)
+            return self.put(depth, "", call("np.add.at", name, where, self.write.operand(eqn, 1)), "", eqn.span)
+        sign = " = " if sets else " += "
+        text = self.write.operand(eqn, 1)
+        if not sets and self.folding.is_inline(value) and isinstance(value, Var):
+            assert value.definition is not None
+            if value.definition.operation is negative:
+                sign, text = " -= ", self.write.operand(value.definition, 0)
+        if not sets and all(is_whole(c, d) for c, d in zip(at, base.shape, strict=True)):
+            target = name
+        else:
+            target = self.write.indexed(name, base.shape, at, parts)
+        return self.put(depth, text_of(target) + sign, text, "", eqn.span)
+
+    def _advanced(self, base: Operand, at: Sequence[At | Slice | Take], takes: Sequence[ast.expr]) -> ast.expr:
+        """The index argument of `np.add.at`."""
+        parts: list[ast.expr] = []
+        for component, size in zip(at, base.shape, strict=True):
+            if isinstance(component, At):
+                parts.append(self.write.dim(component.position))
+            elif isinstance(component, Take):
+                parts.append(takes[component.operand])
+            else:
+                part, flip = self.write.slice(component, size)
+                if flip:
+                    raise NotImplementedError("a descending slice beside an index array")
+                ends = [e if e is not None else ast.Constant(value=None) for e in (part.lower, part.upper, part.step)]
+                parts.append(call("slice", ast.Constant(value=None)) if is_whole(component, size) else call("slice", *ends))
+        while len(parts) > 1 and isinstance(at[len(parts) - 1], Slice) and is_whole(at[len(parts) - 1], base.shape[len(parts) - 1]):
+            parts.pop()
+        return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts)
+
+    def check(self, eqn: Eqn, depth: int) -> list[Line]:
+        condition = ast.UnaryOp(op=ast.Not(), operand=self.write.value(eqn.operands[0]))
+        message: ast.expr = ast.Constant(value=eqn.params["message"])
+        if len(eqn.operands) > 1:
+            values = [self.write.value(x) for x in eqn.operands[1:]]
+            message = ast.BinOp(left=message, op=ast.Mod(), right=values[0] if len(values) == 1 else ast.Tuple(elts=values))
+        error = call(eqn.params["error"].__name__, message)
+        lines = self.put(depth, "if ", condition, ":", eqn.span)
+        return lines + self.put(depth + 1, "raise ", error, "", None)
+
+    # ---- assignments between variables ----
+    def moves(self, moves: Sequence[Move], depth: int, span: Span | None) -> list[Line]:
+        """A parallel assignment; one by one where the order can be chosen so that nothing is overwritten too early."""
+        names = self.write.names
+        waiting = [(t, s) for t, s in moves if not self._stays(t, s)]
+        lines: list[Line] = []
+        while waiting:
+            reads = [{names.of(leaf) for leaf in self.folding.leaves(s)} for _, s in waiting]
+            free = next(
+                (k for k, (t, _) in enumerate(waiting) if not any(names.of(t) in r for j, r in enumerate(reads) if j != k)), None
+            )
+            if free is None:
+                targets = ", ".join(names.of(t) for t, _ in waiting)
+                values = ast.Tuple(elts=[self.write.converted(s, t.type) for t, s in waiting])
+                return lines + self.put(depth, f"{targets} = ", values, "", span, bare=True)
+            target, source = waiting.pop(free)
+            eqn = source.definition if isinstance(source, Var) and self.folding.is_inline(source) else None
+            where = eqn.span if eqn is not None and eqn.span is not None else span
+            lines += self.assign(target, eqn, self.write.converted(source, target.type), depth, where)
+        return lines
+
+    def _stays(self, target: Var, source: Operand) -> bool:
+        """The value is already in the variable."""
+        if not isinstance(source, Var) or self.folding.is_inline(source):
+            return False
+        return self.write.names.of(source) == self.write.names.of(target)
+
+    # ---- regions ----
+    def branch(self, eqn: Eqn, depth: int) -> list[Line]:
+        then, otherwise = (
+            self.block(r.eqns, depth + 1) + self.moves(branch_moves(eqn, r), depth + 1, eqn.span) for r in eqn.regions
+        )
+        return self.choice(self.write.value(eqn.operands[0]), then, otherwise, depth, eqn.span)
+
+    def choice(self, test: ast.expr, then: list[Line], otherwise: list[Line], depth: int, span: Span | None) -> list[Line]:
+        """`if` / `elif` / `else`, without empty branches."""
+        if not then and not otherwise:
+            return []
+        if not then:
+            return self.put(depth, "if ", ast.UnaryOp(op=ast.Not(), operand=test), ":", span) + otherwise
+        lines = self.put(depth, "if ", test, ":", span) + then
+        if not otherwise:
+            return lines
+        inner = [line.text.lstrip() for line in otherwise if line.indent == depth + 1]
+        if inner[0].startswith("if ") and all(t.startswith(("elif ", "else:")) for t in inner[1:]):
+            shifted = [replace(line, indent=line.indent - 1, text=line.text[4:]) for line in otherwise]
+            first = replace(shifted[0], text=" " * 4 * depth + "el" + shifted[0].text.lstrip())
+            return [*lines, first, *shifted[1:]]
+        return lines + self.put(depth, "else:", None, "", None) + otherwise
+
+    def loop(self, eqn: Eqn, depth: int) -> list[Line]:
+        lines = self.moves(entry_moves(eqn), depth, eqn.span)
+        code = exit_code(eqn)
+        body = eqn.regions[-1]
+        split = code is not None and _leaves_by_literals(body, body.results[0], self.folding)
+        if code is not None and (code in self.read_values or not split):
+            lines += self.put(depth, f"{self.write.names.of(code)} = ", ast.Constant(value=0), "", eqn.span)
+        inner: list[Line] = []
+        if is_counted(eqn):
+            lo, hi = self.write.dim(eqn.params["lo"]), self.write.dim(eqn.params["hi"])
+            index = self.write.names.of(body.params[0])
+            source = self.write.dialect.counted(lo, hi, eqn.params["direction"], eqn)
+            lines += self.put(depth, f"for {index} in ", source, ":", eqn.span)
+        else:
+            condition = eqn.regions[0]
+            inner = self.block(condition.eqns, depth + 1)
+            test = self.write.value(condition.results[0])
+            if inner:
+                lines += self.put(depth, "while True:", None, "", eqn.span)
+                inner += self.put(depth + 1, "if ", ast.UnaryOp(op=ast.Not(), operand=test), ":", None)
+                inner += self.put(depth + 2, "break", None, "", None)
+            else:
+                lines += self.put(depth, "while ", test, ":", eqn.span)
+        if split:
+            assert code is not None
+            inner += _Exits(self, code if code in self.read_values else None).region(
+                body, body.results[0], [back_moves(eqn)], depth + 1
+            )
+        else:
+            moves = back_moves(eqn) if code is None else [(code, body.results[0]), *back_moves(eqn)]
+            inner += self.block(body.eqns, depth + 1) + self.moves(moves, depth + 1, eqn.span)
+            if code is not None:
+                inner += self.put(depth + 1, "if ", fill("c != 0", {"c": self.write.name(code)}), ":", None)
+                inner += self.put(depth + 2, "break", None, "", None)
+        return lines + (inner or self.put(depth + 1, "pass", None, "", None))
+
+
+class _Exits:
+    """A loop body whose exit code is a literal on every path: `break` stands where the path ends."""
+
+    def __init__(self, statements: Statements, code: Var | None) -> None:
+        self.statements = statements
+        self.code = code  # the variable that keeps the code, if anybody reads it
+
+    def region(self, region: Region, code: Operand, pending: list[list[Move]], depth: int) -> list[Line]:
+        """The statements of a region. `pending` are the assignments due when it ends, innermost last; a path that goes on
+        makes only the innermost here, the enclosing region makes the others."""
+        s = self.statements
+        if isinstance(code, Literal):
+            lines = s.block(region.eqns, depth) + s.moves(pending[-1], depth, None)
+            if code.value == 0:
+                return lines
+            for moves in reversed(pending[:-1]):
+                lines += s.moves(moves, depth, None)
+            if self.code is not None:
+                lines += s.put(depth, f"{s.write.names.of(self.code)} = ", ast.Constant(value=int(code.value)), "", None)
+            return lines + s.put(depth, "break", None, "", None)
+        assert isinstance(code, Var)
+        last = code.definition
+        assert last is not None
+        position = last.results.index(code)
+        lines = s.block([e for e in region.eqns if e is not last], depth)
+        codes = [r.results[position] for r in last.regions]
+        ends = [[m for k, m in enumerate(branch_moves(last, r)) if k != position] for r in last.regions]
+        leaving = [isinstance(c, Literal) and c.value != 0 for c in codes]
+
+        def path(k: int, deeper: int) -> list[Line]:
+            return self.region(last.regions[k], codes[k], [*pending, ends[k]], depth + deeper)
+
+        test = s.write.value(last.operands[0])
+        if leaving[0] and leaving[1]:
+            return lines + s.choice(test, path(0, 1), path(1, 1), depth, last.span)
+        if leaving[0] or leaving[1]:
+            out, on = (0, 1) if leaving[0] else (1, 0)
+            reached = test if out == 0 else ast.UnaryOp(op=ast.Not(), operand=test)
+            lines += s.put(depth, "if ", reached, ":", last.span) + path(out, 1) + path(on, 0)
+        else:
+            lines += s.choice(test, path(0, 1), path(1, 1), depth, last.span)
+        return lines + s.moves(pending[-1], depth, None)
+
+
+def _leaves_by_literals(region: Region, code: Operand, folding: Folding) -> bool:
+    """The exit code is a literal on every path, decided by `if`s that end their regions."""
+    if isinstance(code, Literal):
+        return True
+    last = next((e for e in reversed(region.eqns) if not any(folding.is_inline(r) for r in e.results)), None)
+    if last is None or last.operation is not if_ or not any(code is r for r in last.results):
+        return False
+    if sum(leaf is code for x in region.results for leaf in folding.leaves(x)) != 1:
+        return False
+    position = [r is code for r in last.results].index(True)
+    return all(_leaves_by_literals(r, r.results[position], folding) for r in last.regions)
