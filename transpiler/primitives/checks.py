@@ -7,27 +7,43 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Effect
-from gradscribe.transpiler.ir.types import INT64, ArrayType
+from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Library
+from gradscribe.transpiler.primitives.sample import draw, integers
 
 
-def _wrap(i: Any, *, size: int) -> tuple[int]:
+def _wrap(i: Any, *, size: int) -> tuple[Any]:
+    if isinstance(i, np.ndarray):
+        outside = (i < -size) | (i >= size)
+        if outside.any():
+            raise IndexError(f"index {i[outside][0]} is out of bounds for axis with size {size}")
+        return (np.where(i < 0, i + size, i).astype(np.int64),)
     if not -size <= i < size:
         raise IndexError(f"index {i} is out of bounds for axis with size {size}")
     return (int(i) + size if i < 0 else int(i),)
 
 
-# A data-dependent position made valid: negative counts from the end, out of range raises. Where it indexes an array it is
-# printed as the bare position, because NumPy does the same.
+def _wrapped(i: Type, *, size: Dim) -> tuple[ArrayType]:
+    assert isinstance(i, ArrayType)
+    return (ArrayType(INT64, i.shape, not i.shape),)
+
+
+# Data-dependent positions (one, or an array of them) made valid: negative counts from the end, out of range raises. Where
+# they index an array they are printed as they stand, because NumPy does the same.
 wrap_index = Library(
     name="wrap_index",
     effect=Effect.CHECK,
-    infer_types=lambda i, *, size: (ArrayType(INT64, (), True),),
+    infer_types=_wrapped,
     run=_wrap,
     source="x",
     jvp_rule=lambda operands, results, tangents, *, size: (None,),
     vjp_rule=lambda operands, results, cotangents, *, size: (None,),
+    batch_rule=lambda operands, batched, size_, *, size: ((wrap_index(operands[0], size=size),), (True,)),
+    samples=(draw(integers(-4, 4, 3), size=4), draw(integers(-4, 4), size=4)),
 )
 
 

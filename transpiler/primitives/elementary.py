@@ -80,6 +80,23 @@ arctanh = _function("arctanh", lambda y, x: [Quotient(1.0, 1.0 - x * x)], -0.9, 
 sqrt = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar="math.sqrt(x)")
 cbrt = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4)
 
+# ---- logistic function ----
+
+
+def _expit(x: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+# 1 / (1 + exp(-x)), a function of its own because the derivative of the quotient is NaN where exp(-x) overflows.
+expit = Elementwise(
+    name="expit",
+    function=_expit,
+    source=numpy_or_python("1.0 / (1.0 + np.exp(-x))", "1.0 / (1.0 + math.exp(-x))"),
+    scalar="reciprocal(1 + exp(-x))",
+    partials=lambda y, x: [y * (1.0 - y)],
+    samples=(draw(uniform(-3, 3)), draw(uniform(-3, 3, 2, 3))),
+)
+
 # ---- error function: NumPy has none, so array text calls the kernel, which is SciPy's under CPython ----
 
 erf = _function(

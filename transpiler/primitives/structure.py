@@ -14,6 +14,7 @@ import numpy as np
 from gradscribe.transpiler.errors import ShapeError
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, result_shape
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import ArrayType, Type
@@ -23,7 +24,6 @@ from gradscribe.transpiler.primitives.primitive import (
     PRIMITIVES,
     Linear,
     Reindex,
-    Zeroable,
     align_batch,
     broadcast_shapes,
     zeros_of,
@@ -36,7 +36,7 @@ from gradscribe.transpiler.primitives.source_text import tuple_text
 
 def _broadcast_type(x: Type, *, shape: tuple[Dim, ...]) -> Type:
     assert isinstance(x, ArrayType)
-    if broadcast_shapes([x.shape, shape], "broadcast_to") != shape:
+    if broadcast_shapes([x.shape, shape], "broadcast_to") != tuple(map(equalities().normalize, shape)):
         raise ShapeError(current_span(), f"cannot broadcast {x.shape} to {shape}")
     return ArrayType(x.dtype, shape)
 
@@ -236,7 +236,7 @@ def index_through(out: tuple[Dim, ...], at: Index) -> tuple[Dim, ...]:
 def _update_type(x: Type, v: Type, *takes: Type, at: Index, once: bool = False) -> Type:
     assert isinstance(x, ArrayType) and isinstance(v, ArrayType)
     target = result_shape(at, _take_shape(takes))
-    if broadcast_shapes([target, v.shape], "assignment") != target:
+    if broadcast_shapes([target, v.shape], "assignment") != tuple(map(equalities().normalize, target)):
         raise ShapeError(current_span(), f"cannot write {v.shape} into {target}")
     return x
 

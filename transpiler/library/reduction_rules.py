@@ -1,0 +1,366 @@
+"""Reductions and what is built on them: sums, means, variances, norms, extrema, running sums, integrals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
+from gradscribe.transpiler.ir.bounds import is_nonnegative
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.equalities import equalities
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import BOOL
+from gradscribe.transpiler.library.arguments import (
+    cast,
+    data,
+    floating,
+    many_axes,
+    one_axis,
+    refuse_given,
+    reshaped,
+    static_dtype,
+    static_int,
+    static_value,
+    strong,
+    truth,
+)
+from gradscribe.transpiler.library.shape_rules import ravel
+from gradscribe.transpiler.primitives.arithmetic import not_equal, select
+from gradscribe.transpiler.primitives.elementary import exp, log, sqrt
+from gradscribe.transpiler.primitives.logic import isfinite, isnan, logical_not
+from gradscribe.transpiler.primitives.piecewise import absolute
+from gradscribe.transpiler.primitives.primitive import Library, Reduction
+from gradscribe.transpiler.primitives.reductions import (
+    keep_axes,
+    reduce_and,
+    reduce_max,
+    reduce_min,
+    reduce_or,
+    reduce_prod,
+    reduce_sum,
+)
+from gradscribe.transpiler.primitives.scans import cumprod, cumsum, slice_axis
+from gradscribe.transpiler.primitives.sorting import argmax, argmin
+
+Rule = Callable[..., Any]
+
+
+def _kept(y: Operand, x: Operand, axes: tuple[int, ...], keepdims: Any) -> Operand:
+    """y with the reduced axes as 1 where `keepdims` says so."""
+    if not static_value(keepdims, "keepdims"):
+        return y
+    return reshaped(y, [Dim.of(1) if k in axes else d for k, d in enumerate(x.shape)])
+
+
+def count_of(x: Operand, axes: tuple[int, ...]) -> Dim:
+    """How many elements are combined into one."""
+    total = Dim.of(1)
+    for k in axes:
+        total = total * x.shape[k]
+    return equalities().normalize(total)
+
+
+def _reduced(operation: Reduction, x: Operand, axes: tuple[int, ...], keepdims: Any) -> Operand:
+    y: Operand = operation(x, axes=axes) if axes else x
+    return _kept(y, x, axes, keepdims)
+
+
+def _plain(
+    operation: Reduction, numpy: Callable[..., Any], prepare: Callable[[Operand], Operand] = lambda x: x, empty: bool = True
+) -> Rule:
+    """A reduction that is a primitive; `empty` says that it has a value for no elements."""
+    name = f"np.{numpy.__name__}"
+
+    def rule(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        refuse_given(name, out=(out, None), initial=(initial, None), where=(where, True))
+        x = strong(prepare(data(a)))
+        x = cast(x, operation.result_dtype(x.dtype) if dtype is None else static_dtype(dtype))
+        axes = many_axes(axis, x.rank, name)
+        if not empty and count_of(x, axes) == 0:
+            raise ShapeError(current_span(), f"`{name}` of no elements")
+        return _reduced(operation, x, axes, keepdims)
+
+    return rule
+
+
+_sum = _plain(reduce_sum, np.sum)
+_max = _plain(reduce_max, np.max, empty=False)
+_min = _plain(reduce_min, np.min, empty=False)
+
+
+def _without_dtype(rule: Rule) -> Rule:
+    """NumPy's max, min, any and all take `out` third: no dtype."""
+
+    def with_fewer(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Any:
+        return rule(a, axis, None, out, keepdims, **options)
+
+    return with_fewer
+
+
+# ---- means and variances ----
+
+
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
+) -> Any:
+    """The sum divided by the count; integers and booleans in float64."""
+    refuse_given("np.mean", out=(out, None), where=(where, True))
+    x = floating(strong(data(a, static_dtype(dtype))))
+    axes = many_axes(axis, x.rank, "np.mean")
+    return _kept(_mean(x, axes), x, axes, keepdims)
+
+
+def _mean(x: Operand, axes: tuple[int, ...]) -> Operand:
+    total = reduce_sum(x, axes=axes) if axes else x
+    quotient: Operand = total / data(count_of(x, axes))
+    return quotient
+
+
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    correction: Any = None,
+    mean: Any = None,
+) -> Any:
+    """Mean of squared deviations; divided by count - ddof."""
+    refuse_given("np.var", out=(out, None), where=(where, True), mean=(mean, None))
+    x = floating(strong(data(a, static_dtype(dtype))))
+    if x.dtype.kind == "c":
+        raise UnsupportedSyntax(current_span(), "`np.var` of complex numbers is not supported")
+    axes = many_axes(axis, x.rank, "np.var")
+    deviation = x - keep_axes(_mean(x, axes), x, axes)
+    total = reduce_sum(deviation * deviation, axes=axes) if axes else deviation * deviation
+    correction = static_value(ddof if correction is None else correction, "ddof")
+    count = count_of(x, axes)
+    if isinstance(correction, int):
+        divisor = count - correction
+        divisor = divisor if is_nonnegative(divisor) else divisor.positive()
+        return _kept(total / data(divisor), x, axes, keepdims)
+    return _kept(total / (data(count) - data(correction)), x, axes, keepdims)
+
+
+def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, **rest: Any) -> Any:
+    return sqrt(var(a, axis, dtype, out, ddof, keepdims, **rest))
+
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: Any = False, *, keepdims: Any = False) -> Any:
+    refuse_given("np.average", returned=(returned, False))
+    if weights is None:
+        return mean(a, axis, keepdims=keepdims)
+    x, w = floating(strong(data(a))), floating(strong(data(weights)))
+    axes = many_axes(axis, x.rank, "np.average")
+    if w.rank == 1 and x.rank > 1 and len(axes) == 1:
+        w = reshaped(w, [w.shape[0] if k in axes else Dim.of(1) for k in range(x.rank)])
+    scale = reduce_sum(w, axes=tuple(k for k in axes if k < w.rank))
+    return _kept(reduce_sum(x * w, axes=axes) / scale, x, axes, keepdims)
+
+
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    refuse_given("np.ptp", out=(out, None))
+    return _max(a, axis, keepdims=keepdims) - _min(a, axis, keepdims=keepdims)
+
+
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    return _sum(truth(data(a)), axis, keepdims=keepdims)
+
+
+def _ignoring_nan(rule: Rule, filler: float) -> Rule:
+    def with_filler(a: Any, axis: Any = None, **options: Any) -> Any:
+        x = floating(strong(data(a)))
+        return rule(select(isnan(x), x.dtype.type(filler), x), axis, **options)
+
+    return with_filler
+
+
+def _nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    refuse_given("np.nanmean", dtype=(dtype, None), out=(out, None))
+    x = floating(strong(data(a)))
+    missing = isnan(x)
+    total = _sum(select(missing, x.dtype.type(0), x), axis, keepdims=keepdims)
+    present = _sum(cast(logical_not(missing), x.dtype), axis, keepdims=keepdims)
+    return total / present
+
+
+# ---- positions of extrema ----
+
+
+def _position(operation: Library, name: str) -> Rule:
+    def rule(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+        refuse_given(f"np.{name}", out=(out, None))
+        x = strong(data(a))
+        if axis is None:
+            flat = ravel(x)
+            found = operation(flat, axis=0)
+            return _kept(found, x, tuple(range(x.rank)), keepdims)
+        k = one_axis(axis, x.rank, f"np.{name}")
+        if x.shape[k] == 0:
+            raise ShapeError(current_span(), f"`np.{name}` of no elements")
+        return _kept(operation(x, axis=k), x, (k,), keepdims)
+
+    return rule
+
+
+# ---- running sums, differences, integrals ----
+
+
+def _running(operation: Any, name: str) -> Rule:
+    def rule(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        refuse_given(f"np.{name}", out=(out, None))
+        x = strong(data(a, static_dtype(dtype)))
+        if axis is None:
+            x, axis = ravel(x), 0
+        k = one_axis(axis, x.rank, f"np.{name}")
+        (result,) = operation.infer((x.type,), {"axis": k}, ())
+        return operation(cast(x, result.dtype), axis=k)
+
+    return rule
+
+
+def _ends(x: Operand, axis: int) -> tuple[Operand, Operand]:
+    """All elements along the axis but the last, and all but the first."""
+    length = x.shape[axis] - 1
+    if not is_nonnegative(length):
+        raise ShapeError(current_span(), f"axis {axis} may be empty here")
+    return slice_axis(x, axis, 0, length), slice_axis(x, axis, 1, length)
+
+
+def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
+    refuse_given("np.diff", prepend=(prepend, None), append=(append, None))
+    x = strong(data(a))
+    k = one_axis(axis, x.rank, "np.diff")
+    for _ in range(static_int(n, "n")):
+        left, right = _ends(x, k)
+        x = not_equal(right, left) if x.dtype == BOOL else right - left
+    return x
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
+    """Sum of widths times means of neighbouring values."""
+    values = strong(data(y))
+    k = one_axis(axis, values.rank, "np.trapezoid")
+    left, right = _ends(values, k)
+    width: Any = data(dx)
+    if x is not None:
+        points = strong(data(x))
+        low, high = _ends(points, 0 if points.rank == 1 else k)
+        width = high - low
+        if points.rank == 1:
+            width = reshaped(width, [width.shape[0] if j == k else Dim.of(1) for j in range(values.rank)])
+    return reduce_sum(width * (right + left) / 2.0, axes=(k,))
+
+
+# ---- norms ----
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """Vector norms and the Frobenius norm. At 0 the gradient of a root is NaN, as in JAX: guard it with `np.where`."""
+    a = floating(strong(data(x)))
+    if a.dtype.kind == "c":
+        raise UnsupportedSyntax(current_span(), "`np.linalg.norm` of complex numbers is not supported")
+    kind = static_value(ord, "ord")
+    if axis is None and (kind is None or a.rank == 1 or (a.rank == 2 and kind == "fro")):
+        axes = tuple(range(a.rank))
+        kind = None if kind in ("fro", 2) else kind
+    else:
+        axes = many_axes(axis, a.rank, "np.linalg.norm")
+        if len(axes) > 1 and kind not in (None, "fro"):
+            raise UnsupportedSyntax(current_span(), f"the matrix norm with ord={kind!r} is not supported")
+        kind = None if kind in ("fro", 2) else kind
+    if kind is None:
+        return _kept(sqrt(reduce_sum(a * a, axes=axes)), a, axes, keepdims)
+    size = absolute(a)
+    if kind == np.inf:
+        return _kept(reduce_max(size, axes=axes), a, axes, keepdims)
+    if kind == -np.inf:
+        return _kept(reduce_min(size, axes=axes), a, axes, keepdims)
+    if kind == 0:
+        return _kept(reduce_sum(cast(not_equal(a, 0), a.dtype), axes=axes), a, axes, keepdims)
+    if kind == 1:
+        return _kept(reduce_sum(size, axes=axes), a, axes, keepdims)
+    total = reduce_sum(size**kind, axes=axes)
+    return _kept(total ** (1.0 / kind), a, axes, keepdims)
+
+
+# ---- exponentials of sums ----
+
+
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False) -> Any:
+    """log(sum(exp(a))), shifted by the largest element so that nothing overflows."""
+    refuse_given("scipy.special.logsumexp", b=(b, None), return_sign=(return_sign, False))
+    x = floating(strong(data(a)))
+    axes = many_axes(axis, x.rank, "scipy.special.logsumexp")
+    shift = _finite_maximum(x, axes)
+    total = log(reduce_sum(exp(x - keep_axes(shift, x, axes)), axes=axes)) + shift
+    return _kept(total, x, axes, keepdims)
+
+
+def _finite_maximum(x: Operand, axes: tuple[int, ...]) -> Operand:
+    highest = reduce_max(x, axes=axes)
+    shift: Operand = select(isfinite(highest), highest, x.dtype.type(0))
+    return shift
+
+
+def softmax(x: Any, axis: Any = None) -> Any:
+    a = floating(strong(data(x)))
+    axes = many_axes(axis, a.rank, "scipy.special.softmax")
+    e = exp(a - keep_axes(reduce_max(a, axes=axes), a, axes))
+    return e / keep_axes(reduce_sum(e, axes=axes), a, axes)
+
+
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    a = floating(strong(data(x)))
+    axes = many_axes(axis, a.rank, "scipy.special.log_softmax")
+    shifted = a - keep_axes(_finite_maximum(a, axes), a, axes)
+    return shifted - keep_axes(log(reduce_sum(exp(shifted), axes=axes)), a, axes)
+
+
+REDUCTION_RULES: dict[Any, Rule] = {
+    np.sum: _sum,
+    np.prod: _plain(reduce_prod, np.prod),
+    np.max: _without_dtype(_max),
+    np.min: _without_dtype(_min),
+    np.amax: _without_dtype(_max),
+    np.amin: _without_dtype(_min),
+    np.any: _without_dtype(_plain(reduce_or, np.any, truth)),
+    np.all: _without_dtype(_plain(reduce_and, np.all, truth)),
+    np.mean: mean,
+    np.var: var,
+    np.std: std,
+    np.average: average,
+    np.ptp: ptp,
+    np.count_nonzero: count_nonzero,
+    np.nansum: _ignoring_nan(_sum, 0.0),
+    np.nanmean: _nanmean,
+    np.argmax: _position(argmax, "argmax"),
+    np.argmin: _position(argmin, "argmin"),
+    np.cumsum: _running(cumsum, "cumsum"),
+    np.cumprod: _running(cumprod, "cumprod"),
+    np.diff: diff,
+    np.trapezoid: trapezoid,
+    np.linalg.norm: norm,
+    np.linalg.vector_norm: lambda x, /, *, axis=None, keepdims=False, ord=2: norm(
+        ravel(x) if axis is None else x, ord, axis, keepdims
+    ),
+    scipy.special.logsumexp: logsumexp,
+    scipy.special.softmax: softmax,
+    scipy.special.log_softmax: log_softmax,
+}

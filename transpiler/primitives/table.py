@@ -1,0 +1,47 @@
+"""The whole primitive table: importing this file loads every family.
+
+Establishes: `PRIMITIVES` is complete, and every operator on IR values (`**` too) is in place.
+"""
+
+from __future__ import annotations
+
+from gradscribe.transpiler.primitives import (
+    allocation,
+    arithmetic,
+    checks,
+    contraction,
+    conversion,
+    elementary,
+    joining,
+    logic,
+    piecewise,
+    powers,
+    reductions,
+    regions,
+    scans,
+    sorting,
+    stacks,
+    structure,
+)
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+FAMILIES = (
+    arithmetic,
+    elementary,
+    powers,
+    piecewise,
+    logic,
+    conversion,
+    allocation,
+    structure,
+    joining,
+    reductions,
+    scans,
+    contraction,
+    sorting,
+    regions,
+    stacks,
+    checks,
+)
+
+__all__ = ["FAMILIES", "PRIMITIVES"]
