@@ -1,0 +1,120 @@
+"""`jvp` and `linearize`: directional derivatives.
+
+In: a function, primals, tangents in the structure of the primals (None where an argument is held). Out: results and their tangents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.composing import (
+    as_value,
+    check_differentiable,
+    compact,
+    counted_leaves,
+    no_keywords,
+    parameters_by_leaf,
+    result_leaves,
+    split_aux,
+    tangent_leaves,
+)
+from gradscribe.transpiler.api.leaves import flatten, is_complex
+from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, definition_span, refuse_static, transform
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
+from gradscribe.transpiler.transforms.jvp import jvp as differentiate
+
+
+def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
+    no_keywords(kwargs, "jvp")
+    primals, tangents = args
+    leaves, structure = flatten(tuple(primals))
+    given = tangent_leaves(leaves, structure, tuple(tangents), "tangents")
+    span = definition_span(transformed.function)
+    for leaf, tangent, path in zip(leaves, given, structure.paths("primals"), strict=True):
+        if tangent is not None:
+            check_differentiable(leaf, path, "jvp", span, is_complex(leaf), allow_int=False)
+    inner = as_value(stage(transformed.function, tuple(primals), {}))
+    value, aux = split_aux(inner, "jvp", transformed.options["has_aux"])
+    inner, outs, definition = result_leaves(inner, value)
+    numbers, _ = counted_leaves(given, len(leaves))
+    parameters = parameters_by_leaf(inner)
+    moving = [(parameters[k], number) for k, number in enumerate(numbers) if number is not None]
+    function = differentiate(inner.function, [parameter for parameter, _ in moving])
+    paths = structure.paths("d")
+    extra = tuple(ArgumentLeaf(paths[k], n) for k, n in enumerate(numbers) if n is not None)
+    tangent_places = _tangent_places(inner)
+    dout = tree.unflatten(definition, [tangent_places[o.position] for o in outs])
+    out = tree.unflatten(definition, outs)
+    result = (out, dout, aux) if transformed.options["has_aux"] else (out, dout)
+    return compact(replace(inner, function=function, parameters=(*inner.parameters, *extra), result=result))
+
+
+def _tangent_places(inner: Staged) -> list[ResultLeaf | None]:
+    """For each flat result, where its tangent is: None for results that have none."""
+    places: list[ResultLeaf | None] = []
+    position = len(inner.function.results)
+    for result in inner.function.results:
+        places.append(ResultLeaf(position) if result.type.is_float else None)
+        position += result.type.is_float
+    return places
+
+
+JVP = define(Kind("jvp", _stage))
+
+
+def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """(fun(*primals), its derivative in the direction of the tangents).
+
+    Args:
+        primals: the arguments, a tuple or list.
+        tangents: in the structure of the primals, with their shapes and dtypes; None (for a leaf or a whole argument's leaf)
+            holds that leaf fixed. Integers have no tangent: pass None.
+        has_aux: the function returns (value, auxiliary); the result is (value, tangent, auxiliary).
+
+    Raises ValueError where structures or shapes differ, DTypeError where dtypes do. The tangent of an integer result is None.
+
+    Example: `y, dy = gs.jvp(np.sin, (0.3,), (1.0,))`
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError("jvp takes primals and tangents as tuples or lists of arguments")
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp got {len(primals)} primals and {len(tangents)} tangents")
+    return directional(fun, has_aux)(tuple(primals), tuple(tangents))
+
+
+def directional(fun: Callable[..., Any], has_aux: bool = False) -> Transformed:
+    """The function (primals, tangents) -> (out, tangent of out)."""
+    refuse_static(fun, "jvp")
+    return transform(JVP, fun, {"has_aux": bool(has_aux)})
+
+
+def linearize(fun: Callable[..., Any], *primals: Any) -> Any:
+    """(fun(*primals), the linear map tangents -> tangent of the result). The map runs the function again at each call.
+
+    Example: `y, push = gs.linearize(f, x); dy = push(dx)`
+    """
+    derivative = directional(fun)
+    held = tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, primals)
+    out = transform_identity(fun)(*held)
+
+    def push(*tangents: Any) -> Any:
+        return derivative(held, tangents)[1]
+
+    return out, push
+
+
+def _stage_value(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
+    return compact(as_value(stage(transformed.function, args, kwargs)))
+
+
+VALUE = define(Kind("value", _stage_value))
+
+
+def transform_identity(fun: Callable[..., Any]) -> Transformed:
+    """The function itself, as a function of values."""
+    return transform(VALUE, fun, {})
+
+

@@ -1,0 +1,225 @@
+"""`vjp`: the value of a function and its pullback.
+
+In: a function and its arguments. Out: the result and a `Pullback`, a tree of residuals with the backward program. Establishes: the
+pullback borrows its residuals, so that calling it twice gives equal results; residuals share no memory with what the caller holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.composing import (
+    argument_leaves,
+    as_value,
+    compact,
+    counted_leaves,
+    distinct,
+    no_keywords,
+    parameters_by_leaf,
+    result_leaves,
+    split_aux,
+    tangent_leaves,
+)
+from gradscribe.transpiler.api.executables import Executable, executable
+from gradscribe.transpiler.api.leaves import flatten, is_data, type_of
+from gradscribe.transpiler.api.results import finishers, own, scalar_kind
+from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
+from gradscribe.transpiler.errors import DTypeError
+from gradscribe.transpiler.ir.nodes import Function
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.transforms.vjp import vjp as differentiate
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """The backward program of one staged call and the trees around it. `result` is the structure of the result, `active` says
+    which of its leaves take a cotangent; `gradients` is the tree of gradients (ResultLeaf, or None)."""
+
+    function: Function
+    name: str
+    result: tree.TreeDef
+    active: tuple[bool, ...]
+    gradients: Any
+
+    @cached_property
+    def run(self) -> Executable:
+        return executable(self.function, "python")
+
+
+class Pullback:
+    """cotangent of the result -> cotangents of the arguments, a tuple with one entry per argument.
+
+    A tree node: its children are the residuals, its static data the backward program. It only reads the residuals: every call
+    gives the same answer for the same cotangent."""
+
+    __gradscribe_transformed__ = True
+
+    def __init__(self, backward: Backward, shapes: tuple[tuple[int, ...], ...] | None, residuals: Sequence[Any]) -> None:
+        self.backward = backward
+        self.shapes = shapes
+        self.residuals = tuple(residuals)
+
+    def __call__(self, cotangent: Any) -> Any:
+        backward, function = self.backward, self.backward.function
+        given = self._cotangents(cotangent)
+        inputs = [_conformed(v, p.type) for v, p in zip((*self.residuals, *given), function.params, strict=True)]
+        results = backward.run(*inputs)
+        finish = finishers(function)
+        places, definition = flatten(backward.gradients)
+        shared, leaves = list(inputs), []
+        for place in places:
+            value = results[place.position]
+            finisher = finish[place.position]
+            if finisher is not None:
+                value = finisher(value)
+            elif isinstance(value, np.ndarray):
+                value = own(value, shared)
+                shared.append(value)
+            leaves.append(value)
+        return tree.unflatten(definition, leaves)
+
+    def _cotangents(self, cotangent: Any) -> list[Any]:
+        parts = self.backward.result.flatten_up_to(cotangent, "cotangent")
+        paths = self.backward.result.paths("cotangent")
+        want = iter(self.backward.function.params[len(self.residuals) :])
+        shapes = iter(self.shapes or ())
+        found = []
+        for part, path, active in zip(parts, paths, self.backward.active, strict=True):
+            shape = next(shapes, None)
+            if not active:
+                if part is not None:
+                    raise DTypeError(None, f"`{path}` belongs to a result that has no cotangent (an integer): pass None")
+                continue
+            type = next(want).type
+            assert isinstance(type, ArrayType)
+            found.append(_checked(part, type, shape, path))
+        return found
+
+    def __repr__(self) -> str:
+        return f"<pullback of {self.backward.name}, {len(self.residuals)} residuals>"
+
+
+def _checked(value: Any, type: ArrayType, shape: tuple[int, ...] | None, path: str) -> Any:
+    found = type_of(value) if is_data(value) else None
+    if found is None:
+        raise DTypeError(None, f"`{path}` must be {type}, got {value!r}")
+    if found.dtype != type.dtype and not (found.weak and found.dtype.kind in "if" and type.dtype.kind in "fc"):
+        raise DTypeError(None, f"`{path}` must have dtype {type.dtype}, got {found.dtype}")
+    if shape is not None and np.shape(value) != shape:
+        raise ValueError(f"`{path}` must have shape {shape}, got {np.shape(value)}")
+    return value
+
+
+def _conformed(value: Any, type: Any) -> Any:
+    """A scalar in the class of its type, an array in C order."""
+    if isinstance(type, ArrayType) and not type.shape:
+        cls = scalar_kind(type)
+        return value if value.__class__ is cls else cls(value)
+    return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
+
+
+tree.register_node(
+    Pullback,
+    lambda pullback: (pullback.residuals, (pullback.backward, pullback.shapes)),
+    lambda static, children: Pullback(*static, children),
+)
+
+
+def _wrt(leaves: Sequence[Any]) -> list[bool]:
+    types = [type_of(leaf) for leaf in leaves]
+    return [t is not None and t.is_float for t in types]
+
+
+def _gradients(by_argument: Sequence[Any], first: int) -> tuple[Any, ...]:
+    """One tree per argument: a result place for every floating leaf."""
+    position, out = first, []
+    for leaves, _, definition in by_argument:
+        places: list[ResultLeaf | None] = []
+        for active in _wrt(leaves):
+            places.append(ResultLeaf(position) if active else None)
+            position += active
+        out.append(tree.unflatten(definition, places))
+    return tuple(out)
+
+
+def _active_parameters(inner: Staged, by_argument: Sequence[Any]) -> list[int]:
+    """The flat parameters of all floating leaves."""
+    parameters = parameters_by_leaf(inner)
+    return [
+        parameters[k]
+        for leaves, numbers, _ in by_argument
+        for k, active in zip(numbers, _wrt(leaves), strict=True)
+        if active
+    ]
+
+
+def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
+    no_keywords(kwargs, "vjp")
+    by_argument = argument_leaves(args)
+    inner = as_value(stage(transformed.function, args, {}))
+    value, aux = split_aux(inner, "vjp", transformed.options["has_aux"])
+    inner, outs, definition = result_leaves(inner, value)
+    wrt = _active_parameters(inner, by_argument)
+    active = tuple(inner.function.results[o.position].type.is_float for o in outs)
+    inner, outs = distinct(inner, outs)
+    seeded = [o.position for o, flag in zip(outs, active, strict=True) if flag]
+    parts = differentiate(inner.function, wrt, seeded)
+    residuals = [ResultLeaf(parts.result_count + k) for k in range(parts.saved_count)]
+    backward = Backward(parts.backward, inner.function.name, definition, active, _gradients(by_argument, 0))
+    pullback = Pullback(backward, None, residuals)
+    out = tree.unflatten(definition, outs)
+    result = (out, pullback, aux) if transformed.options["has_aux"] else (out, pullback)
+    return compact(replace(inner, function=parts.forward, result=result))
+
+
+VJP = define(Kind("vjp", _stage))
+
+
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """(fun(*primals), pullback), or (value, pullback, auxiliary) with `has_aux`.
+
+    The pullback takes a cotangent in the structure, shapes and dtypes of the result (None for integer leaves) and returns a
+    tuple with one entry per argument, in the structure of the argument (None for leaves that are not floating). It may be
+    called any number of times. Raises ValueError or DTypeError for a cotangent that does not fit.
+
+    Example: `y, pull = gs.vjp(f, x); (x_bar,) = pull(np.ones_like(y))`
+    """
+    result = transform(VJP, fun, {"has_aux": bool(has_aux)})(*primals)
+    leaves = flatten(result[0])[0]
+    result[1].shapes = tuple(np.shape(leaf) for leaf in leaves)
+    return result
+
+
+# ---- the fused form: (arguments, cotangent) -> gradients, itself a function to be transformed ----
+
+
+def _stage_fused(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
+    no_keywords(kwargs, "pullback")
+    primals, cotangent = args
+    by_argument = argument_leaves(primals)
+    inner = as_value(stage(transformed.function, tuple(primals), {}))
+    inner, outs, definition = result_leaves(inner, inner.result)
+    inner, outs = distinct(inner, outs)
+    given = tangent_leaves([inner.function.results[o.position].type for o in outs], definition, cotangent, "cotangent")
+    numbers, _ = counted_leaves(given, sum(len(leaves) for leaves, _, _ in by_argument))
+    seeded = [(o.position, n) for o, n in zip(outs, numbers, strict=True) if n is not None]
+    parts = differentiate(inner.function, _active_parameters(inner, by_argument), [position for position, _ in seeded])
+    extra = tuple(ArgumentLeaf(f"cotangent of result {position}", n) for position, n in seeded)
+    gradients = _gradients(by_argument, parts.result_count)
+    return compact(replace(inner, function=parts.fused, parameters=(*inner.parameters, *extra), result=gradients))
+
+
+PULL = define(Kind("pullback", _stage_fused))
+
+
+def pulled(fun: Callable[..., Any]) -> Transformed:
+    """The function (arguments, cotangent) -> cotangents of the arguments."""
+    refuse_static(fun, "vjp")
+    return transform(PULL, fun, {})

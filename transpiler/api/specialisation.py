@@ -1,0 +1,172 @@
+"""One version of a transformed function: a staged program, ready to run, and the conditions under which a call may use it.
+
+In: a `Staged` call. Out: `Specialisation`. Assumes the call has the dispatch key it was made for. Establishes: it runs only when its
+facts, captured values and static checks hold; what the caller sees written is what Python would have written, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.api.executables import Backend, Executable, executable
+from gradscribe.transpiler.api.guarding import Fact, facts_of
+from gradscribe.transpiler.api.leaves import admit, describe, is_data
+from gradscribe.transpiler.api.results import ResultBuilder
+from gradscribe.transpiler.errors import AliasError, GradscribeError, ShapeError, Span
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, Staged
+from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
+
+
+class ReadOnlyError(GradscribeError, ValueError):
+    """The function writes to an argument that is read-only; NumPy raises ValueError."""
+
+
+ReadOnlyError.__module__ = "gradscribe"
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a call may not use a specialisation; `fact` is set when Python itself would raise."""
+
+    why: str
+    fact: Fact | None = None
+
+
+class Specialisation:
+    """A version of a transformed function. `written`: flat parameters that the function writes; `writes`: the caller sees it
+    (under `jit`)."""
+
+    def __init__(self, staged: Staged, written: Sequence[int], backend: Backend, writes: bool) -> None:
+        self.staged = staged
+        self.writes = writes
+        function = staged.function
+        self.types = [p.type for p in function.params]
+        self.leaf_positions = [p.leaf if isinstance(p, ArgumentLeaf) else -1 for p in staged.parameters]
+        self.captures = [(k, p) for k, p in enumerate(staged.parameters) if isinstance(p, CaptureLeaf)]
+        self.array_params = [k for k, t in enumerate(self.types) if isinstance(t, ArrayType) and t.shape]
+        self.scalar_params = [k for k, t in enumerate(self.types) if isinstance(t, ArrayType) and not t.shape]
+        self.facts = facts_of(function, [p.path for p in staged.parameters])
+        self.by_shape_alone = self.facts.by_shape_alone and not self.captures
+        self.codes = [(f, f.__code__) for f in staged.sources if hasattr(f, "__code__")]
+        self.mutations = staged.mutations if writes else ()
+        self.written = tuple(written)
+        self.builder = ResultBuilder(staged.result, function, keep_identity=writes)
+        self.containers = [
+            (m, ResultBuilder(m.template, function, keep_identity=True)) for m in (staged.container_mutations if writes else ())
+        ]
+        self.donated = frozenset(m.parameter for m in self.mutations)
+        self._backend: Backend = backend
+        self._run: Executable | None = None
+
+    @property
+    def run(self) -> Executable:
+        if self._run is None:
+            self._run = executable(self.staged.function, self._backend, self.donated)
+        return self._run
+
+    # ---- conditions ----
+    def values(self, leaves: Sequence[Any]) -> list[Any]:
+        """Flat parameter values as the caller has them: leaves of the arguments, captures read now."""
+        found = [leaves[k] if k >= 0 else None for k in self.leaf_positions]
+        for k, capture in self.captures:
+            assert capture.read is not None
+            found[k] = admit(capture.read(), capture.path)
+        return found
+
+    def still_current(self) -> Misfit | None:
+        """None if the functions and captured static values are what they were when this version was made."""
+        for function, code in self.codes:
+            if function.__code__ is not code:
+                return Misfit(f"{function.__qualname__} was redefined")
+        for check in self.staged.static_checks:
+            if not check():
+                return Misfit("a captured value that was static has changed")
+        return None
+
+    def misfit(self, values: Sequence[Any]) -> Misfit | None:
+        """Why these values do not fit, or None."""
+        for k, capture in self.captures:
+            why = _capture_misfit(values[k], self.types[k])
+            if why:
+                return Misfit(f"captured `{capture.path}` {why}")
+        number = self.facts.failing(values)
+        if number < 0:
+            return None
+        fact = self.facts.facts[number]
+        return Misfit(fact.message, fact if fact.requirement else None)
+
+    # ---- running ----
+    def call(self, values: list[Any], args: Any, kwargs: Any) -> Any:
+        """Run on flat parameter values and give the caller what Python would: the value, and under `jit` the writes."""
+        if self.written:
+            self.check_written(values)
+        inputs = values
+        for k in self.array_params:
+            if not values[k].flags.c_contiguous:
+                inputs = list(values) if inputs is values else inputs
+                inputs[k] = np.ascontiguousarray(values[k])
+        for k in self.scalar_params:
+            if type(values[k]) is np.ndarray:
+                inputs = list(values) if inputs is values else inputs
+                inputs[k] = values[k][()]
+        results = self.run(*inputs)
+        for mutation in self.mutations:
+            target, new = values[mutation.parameter], results[mutation.position]
+            if new is not target:
+                target[...] = new
+        value = self.builder.build(results, inputs, values)
+        for container, builder in self.containers:
+            container.store(args, kwargs, builder.build(results, inputs, values))
+        return value
+
+    def check_written(self, values: Sequence[Any]) -> None:
+        """Refuse written arguments that overlap others, and under `jit` read-only ones."""
+        for k in self.written:
+            if self.writes and isinstance(values[k], np.ndarray) and not values[k].flags.writeable:
+                raise ReadOnlyError(
+                    self.span, f"{self.path(k)} is read-only, and `{self.staged.function.name}` writes to it", "Pass a copy."
+                )
+            for j in self.array_params:
+                if j == k or (self.writes and values[j] is values[k]):
+                    continue
+                if np.may_share_memory(values[j], values[k]) and np.shares_memory(values[j], values[k]):
+                    raise AliasError(
+                        self.span,
+                        f"{self.path(k)} is written and shares memory with {self.path(j)}",
+                        "Pass a copy of one of them.",
+                    )
+
+    def path(self, k: int) -> str:
+        parameter = self.staged.parameters[k]
+        return f"{'argument' if isinstance(parameter, ArgumentLeaf) else 'captured'} `{parameter.path}`"
+
+    @property
+    def span(self) -> Span | None:
+        return self.staged.function.span
+
+    def refusal(self, fact: Fact, values: Sequence[Any]) -> GradscribeError:
+        """The error for a requirement that fails, with the shapes that were passed."""
+        passed = [
+            f"{self.path(k)}: {describe(values[k])}" for k, t in enumerate(self.types) if isinstance(t, ArrayType) and t.shape
+        ]
+        return ShapeError(fact.span or self.span, fact.message, "; ".join(passed))
+
+
+def _capture_misfit(value: Any, type: Any) -> str:
+    """How a captured value differs from the type it was staged with ("" if it does not)."""
+    if not is_data(value):
+        return "is no longer a number or an array"
+    found = ArrayType(value.dtype).with_shape(value.shape) if isinstance(value, np.ndarray) else type_of_scalar(value)
+    if found.dtype != type.dtype or found.weak != type.weak or found.rank != type.rank:
+        return f"was {type}, now {found}"
+    for dim, size in zip(type.shape, found.shape, strict=True):
+        fixed = dim.constant if dim.constant in (0, 1) else 2
+        if min(size.constant or 0, 2) != fixed:
+            return f"was {type}, now {found}"
+    return ""
+
+
