@@ -111,7 +111,8 @@ class _Writer:
         body = [f"def {function.name}({params}):", *self.out.lines]
         places = {k: place for place, k in enumerate(own)}
         returned = tuple(
-            ("result", places[k]) if k in places else ("parameter", self.identities[k]) for k in range(len(function.results))
+            ("result", places[k]) if k in places else ("parameter", self.identities[k])
+            for k in range(len(function.results))
         )
         param_types = tuple(p.type for p in function.params if isinstance(p.type, ArrayType))
         text = "\n".join([*self._header(body, types), *body]) + "\n"
@@ -130,7 +131,9 @@ class _Writer:
         lines += ["import numpy as np"]
         lines += ["from numba import njit"] if self.fails else []
         lines += [f"from gradscribe.kernels import {', '.join(used)}"] if used else []
-        lines += ["", "u = np.uint64  # subscripts cast to it are known not to count from the end"] if "u" in words else []
+        lines += (
+            ["", "u = np.uint64  # subscripts cast to it are known not to count from the end"] if "u" in words else []
+        )
         if self.fails:
             values = [_nothing(t) for t in results]
             lines += ["", "", "@njit(**OPTIONS)", "def failed():", f"    return {_tuple(values)}"]
@@ -149,7 +152,12 @@ class _Writer:
                     known.add(atom)
                     self.out.add(f"{self.names.symbols[atom]} = {size}")
                     name = self.names.symbols[atom]
-                    self._refuse(f"{name} < {atom.lower}", name, f"{p.hint or 'argument'}: axis {axis} has fewer than {atom.lower} elements", ValueError)
+                    self._refuse(
+                        f"{name} < {atom.lower}",
+                        name,
+                        f"{p.hint or 'argument'}: axis {axis} has fewer than {atom.lower} elements",
+                        ValueError,
+                    )
                 else:
                     checks.append((size, dim, function.span))
         for size, dim, span in checks:
@@ -423,6 +431,3 @@ def _symbols(function: Function) -> Iterator[Symbol]:
                 if isinstance(leaf, Symbol):
                     seen.setdefault(leaf)
     yield from seen
-
-
-

@@ -18,6 +18,7 @@ from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.lower.operations import wrapped
+from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.structure import index
 
 _LETTERS = "xyzw"
@@ -129,6 +130,8 @@ class Expressions:
         """The value of a pure scalar equation."""
         if eqn.operation is index:
             return self.element(self.operand(eqn.operands[0]), eqn.params["at"])
+        if eqn.operation is dim_value:
+            return self.dim(eqn.params["dim"])
         operands = [self.operand(x) for x in eqn.operands]
         if eqn.operation is wrapped:
             self.words.setdefault("wrap_index")
@@ -173,6 +176,3 @@ class Expressions:
 def _is_call(template: str) -> bool:
     """`f(x, y)` with bare operands: their texts need no parentheses."""
     return re.fullmatch(r"[\w.]+\(\s*[xyzw](\s*,\s*[xyzw])*\s*\)", template) is not None
-
-
-

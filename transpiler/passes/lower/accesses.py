@@ -31,7 +31,9 @@ class Accesses:
                 self._loop(eqn)
             elif eqn.operation is if_:
                 self._if(eqn)
-            elif eqn.operands and eqn.operands[0] in self.family and (eqn.operation is index or eqn.operation in WRITES):
+            elif (
+                eqn.operands and eqn.operands[0] in self.family and (eqn.operation is index or eqn.operation in WRITES)
+            ):
                 at = eqn.params["at"]
                 self.at.append(at)
                 self.regular &= all(isinstance(c, At) for c in at)
@@ -78,5 +80,3 @@ class Accesses:
                     here[axis] = offset
             axes = here if axes is None else {a: c for a, c in axes.items() if here.get(a) == c}
         return axes
-
-

@@ -58,7 +58,9 @@ def addition_run(first: Eqn, uses: UseTable, region: Region) -> AdditionRun | No
 
 def _is_box(eqn: Eqn) -> bool:
     at = eqn.params["at"]
-    return all(isinstance(c, At) or (isinstance(c, Slice) and c.step == 1) for c in at) and any(isinstance(c, Slice) for c in at)
+    return all(isinstance(c, At) or (isinstance(c, Slice) and c.step == 1) for c in at) and any(
+        isinstance(c, Slice) for c in at
+    )
 
 
 def _same_size(a: Eqn, b: Eqn) -> bool:
@@ -95,7 +97,9 @@ class _Gather:
     def place(self, position: Sequence[Dim]) -> Subscripts:
         """Subscripts of the target from positions along the sliced axes."""
         sliced = iter(position)
-        return tuple(self.fixed[a] if a in self.fixed else next(sliced) for a in range(len(self.fixed) + len(self.axes)))
+        return tuple(
+            self.fixed[a] if a in self.fixed else next(sliced) for a in range(len(self.fixed) + len(self.axes))
+        )
 
     def element(self, k: int, position: Sequence[Dim]) -> Operand:
         value, _ = self.terms[k]
@@ -194,6 +198,8 @@ def _choose(which: Dim, cases: Sequence[Dim], hint: str) -> Dim:
         return cases[0]
     value = _data(cases[-1])
     for k in reversed(range(len(cases) - 1)):
+        if isinstance(value, Literal) and cases[k].constant == value.value:
+            continue
         (value,) = emit(select, (_compare(less, which, Dim.of(k + 1)), _data(cases[k]), value), hint=hint)
     if isinstance(value, Literal):
         return Dim.of(int(value.value))

@@ -80,7 +80,9 @@ def _size(sizes: Mapping[str, Dim], letters: str) -> Dim:
     return total
 
 
-def _matrix(x: Operand, own: str, batch: str, first: str, second: str, sizes: Mapping[str, Dim]) -> tuple[Operand, bool]:
+def _matrix(
+    x: Operand, own: str, batch: str, first: str, second: str, sizes: Mapping[str, Dim]
+) -> tuple[Operand, bool]:
     """`x` as a (stacked) matrix with axes (first, second), and whether it is to be used transposed."""
     own_batch = "".join(c for c in batch if c in own)
     plain, transposed = own_batch + first + second, own_batch + second + first

@@ -56,5 +56,3 @@ def _elsewhere(a: Index, b: Index) -> bool:
             if difference is not None and difference != 0:
                 return True
     return False
-
-

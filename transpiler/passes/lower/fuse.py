@@ -142,7 +142,9 @@ def _plan(first: Eqn, second: Eqn, later: Sequence[Eqn], results: Sequence[Opera
             if x in first.operands or x in captured:
                 return None
             if x in read_by_first:
-                if not _same_iteration(Accesses(first.regions[0], x), first, [Accesses(second.regions[0], loop_carries(second)[m])], second):
+                if not _same_iteration(
+                    Accesses(first.regions[0], x), first, [Accesses(second.regions[0], loop_carries(second)[m])], second
+                ):
                     return None
                 plan.instead[x] = m
     return plan
@@ -161,7 +163,8 @@ def _same_iteration(mine: Accesses, first: Eqn, others: Sequence[Accesses], seco
 def _regular(eqn: Eqn) -> bool:
     """No branches, checks or loops of the user inside: what would keep a merged loop from being vectorised."""
     return not any(
-        e.operation is if_ or has_effect(e) or (e.operation is loop and not is_nest(e)) for e in inner_eqns(eqn.regions[0])
+        e.operation is if_ or has_effect(e) or (e.operation is loop and not is_nest(e))
+        for e in inner_eqns(eqn.regions[0])
     )
 
 

@@ -41,10 +41,10 @@ class TakeIndex:
         adjacent = advanced == list(range(advanced[0], advanced[-1] + 1))
         self.before = advanced[0] if adjacent else 0
 
-    def check(self) -> None:
-        """Emit the range checks of the index arrays."""
+    def check(self, wanted: Sequence[bool]) -> None:
+        """Emit the range checks of those index arrays that are wanted."""
         for axis, c in enumerate(self.at):
-            if isinstance(c, Take):
+            if isinstance(c, Take) and wanted[c.operand]:
                 value = self.takes[c.operand]
                 source = value.var if isinstance(value, Stored) else value.scalar  # type: ignore[union-attr]
                 emit(check_indices, (source,), {"size": self.base.shape[axis]})
@@ -67,17 +67,21 @@ class TakeIndex:
         return tuple(out)
 
 
-def index_value(source: Value, type: ArrayType, at: Index, takes: Sequence[Operand]) -> Value:
+def index_value(
+    source: Value, type: ArrayType, at: Index, takes: Sequence[Operand], unchecked: Sequence[bool]
+) -> Value:
     """`source[at]` with index arrays, element by element."""
     resolved = TakeIndex(source.type, at, takes)
-    resolved.check()
+    resolved.check(unchecked)
     bases = (*source.bases, *(x for x in takes if isinstance(x, Var) and x.type.dims()))
     return Pulled(type, lambda s: source.element(resolved.position(s)), tuple(dict.fromkeys(bases)), source.cost + 1)
 
 
-def lower_take_write(operation: object, target: Var, value: Value, at: Index, takes: Sequence[Operand]) -> Var:
+def lower_take_write(
+    operation: object, target: Var, value: Value, at: Index, takes: Sequence[Operand], unchecked: Sequence[bool]
+) -> Var:
     """`update` or `update_add` through index arrays: in the order of the index, so that the last write to a place wins."""
     assert isinstance(target.type, ArrayType)
     resolved = TakeIndex(target.type, at, takes)
-    resolved.check()
+    resolved.check(unchecked)
     return write(target, value, resolved.shape, resolved.position, operation, ordered=True)

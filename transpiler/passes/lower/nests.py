@@ -13,10 +13,18 @@ from gradscribe.transpiler.ir.builder import build_region, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.primitives.regions import index_var, loop
+from gradscribe.transpiler.passes.lower.elements import (
+    Stored,
+    Subscripts,
+    Uniform,
+    Value,
+    at_positions,
+    broadcast_element,
+    reading_through,
+)
 from gradscribe.transpiler.passes.lower.scalars import with_dtype
+from gradscribe.transpiler.primitives.regions import index_var, loop
 from gradscribe.transpiler.primitives.structure import empty, update, zeros
-from gradscribe.transpiler.passes.lower.elements import Stored, Subscripts, Uniform, Value, at_positions, broadcast_element, reading_through
 
 _HINTS = "ijklmpqr"
 Iteration = Callable[[Subscripts, tuple[Operand, ...]], Sequence[Operand]]
@@ -31,7 +39,9 @@ def hinted(operand: Operand) -> str:
     return operand.hint if isinstance(operand, Var) else ""
 
 
-def nest(extents: Sequence[Dim], carries: Sequence[Operand], iteration: Iteration, depth: int = 0, independent: bool = True) -> tuple[Operand, ...]:
+def nest(
+    extents: Sequence[Dim], carries: Sequence[Operand], iteration: Iteration, depth: int = 0, independent: bool = True
+) -> tuple[Operand, ...]:
     """for i < extents[0]: for j < extents[1]: ...: carries = iteration((i, j, ...), carries)."""
 
     def descend(axis: int, subscripts: Subscripts, carried: tuple[Operand, ...]) -> tuple[Operand, ...]:
@@ -43,7 +53,9 @@ def nest(extents: Sequence[Dim], carries: Sequence[Operand], iteration: Iteratio
         params += [Var(_strong(x), hinted(x)) for x in carried]
         region = build_region(params, lambda i, *inner: descend(axis + 1, (*subscripts, Dim.of(i)), inner))
         facts = {"lo": Dim.of(0), "hi": extents[axis], "direction": 1, "exits": False, "independent": independent}
-        return emit(loop, carried, facts, (region,), types=[p.type for p in params[1:]], hints=[hinted(x) for x in carried])
+        return emit(
+            loop, carried, facts, (region,), types=[p.type for p in params[1:]], hints=[hinted(x) for x in carried]
+        )
 
     return descend(0, (), tuple(carries))
 

@@ -82,6 +82,21 @@ check_indices = LoopOperation(
     name="check_indices", effect=Effect.CHECK, infer_types=lambda positions, *, size: (), run=_check_indices
 )
 
+
+def _checked(i: Any, *, size: int) -> tuple[int]:
+    if not -size <= i < size:
+        raise IndexError(f"index {i} is out of bounds for axis with size {size}")
+    return (int(i) + size if i < 0 else int(i),)
+
+
+# One position made valid and nonnegative, or an error.
+checked_index = LoopOperation(
+    name="checked_index",
+    effect=Effect.CHECK,
+    infer_types=lambda i, *, size: (ArrayType(INT64, (), True),),
+    run=_checked,
+)
+
 # A position known to be valid, made nonnegative.
 wrapped = LoopOperation(
     name="wrapped",

@@ -14,7 +14,16 @@ from gradscribe.transpiler.ir.nodes import Eqn, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction
 from gradscribe.transpiler.primitives.regions import loop
-from gradscribe.transpiler.primitives.structure import broadcast_to, convert, copy, index, permute, reshape, update, update_add
+from gradscribe.transpiler.primitives.structure import (
+    broadcast_to,
+    convert,
+    copy,
+    index,
+    permute,
+    reshape,
+    update,
+    update_add,
+)
 
 MANY = 1000
 CHEAP = 2  # operations per element that cost about as much as a load and a store
@@ -150,4 +159,3 @@ def worth_pulling(cost: int, pulls: int, forced: bool) -> bool:
     if forced:
         return False
     return cost == 0 or pulls <= 1 or (cost <= CHEAP and pulls <= 2)
-

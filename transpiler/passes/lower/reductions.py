@@ -28,7 +28,9 @@ def lower_reduction(eqn: Eqn, source: Value, type: ArrayType) -> Operand:
     init = initial_value(reduction, type.dtype)
 
     def combine(acc: Operand, element: Operand) -> Operand:
-        return emit(accumulate, (acc, with_dtype(element, type.dtype)), {"reduction": reduction.name}, hint=hint or "acc")[0]
+        return emit(
+            accumulate, (acc, with_dtype(element, type.dtype)), {"reduction": reduction.name}, hint=hint or "acc"
+        )[0]
 
     def total(outer: Subscripts) -> Operand:
         """The accumulated scalar for one position of the kept axes."""

@@ -21,13 +21,23 @@ from gradscribe.transpiler.passes.lower.accumulations import AdditionRun, additi
 from gradscribe.transpiler.passes.lower.elements import Pulled, Stored, Uniform, Value, broadcast_element, merged_bases
 from gradscribe.transpiler.passes.lower.indexing import index_value, lower_take_write, slice_position
 from gradscribe.transpiler.passes.lower.nests import store, write
-from gradscribe.transpiler.passes.lower.pulling import DEAR, UseTable, is_array, is_reindex, operation_cost, unit_axes, worth_pulling
+from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index, wrapped
+from gradscribe.transpiler.passes.lower.pulling import (
+    DEAR,
+    UseTable,
+    is_array,
+    is_reindex,
+    operation_cost,
+    unit_axes,
+    worth_pulling,
+)
 from gradscribe.transpiler.passes.lower.reductions import lower_reduction
 from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
+from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
+from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
 from gradscribe.transpiler.primitives.regions import if_, loop
-from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
-from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
 
 
@@ -125,7 +135,9 @@ class _Lowering:
         """Enter the value of an equation's one result: pulled if that is worth it, else stored now."""
         (result,) = eqn.results
         self.values[result] = value
-        if not isinstance(value, Stored) and not worth_pulling(value.cost, self.uses.pulls(result), self.uses.is_forced(result)):
+        if not isinstance(value, Stored) and not worth_pulling(
+            value.cost, self.uses.pulls(result), self.uses.is_forced(result)
+        ):
             self.stored(result)
 
     def settle_readers(self, base: Var, position: int, inclusive: bool = False) -> None:
@@ -145,6 +157,8 @@ class _Lowering:
             self._if(eqn, position)
         elif operation in (update, update_add):
             self._update(eqn, position)
+        elif operation is wrap_index:
+            self._wrap_index(eqn)
         elif not any(is_array(x) for x in eqn.results) and not any(is_array(x) for x in eqn.operands):
             self._scalar(eqn)
         elif isinstance(operation, Elementwise) or operation is convert:
@@ -187,9 +201,24 @@ class _Lowering:
             return
         self._emit_as_is(eqn, operands)
 
+    def _wrap_index(self, eqn: Eqn) -> None:
+        """Positions are checked here, all at once; what reads them only wraps."""
+        size = self.env.dim(eqn.params["size"])
+        x = self.operand(eqn.operands[0])
+        if not is_array(x):
+            (place,) = emit(checked_index, (with_dtype(x, INT64),), {"size": size}, hint=eqn.result.hint)
+            self.env[eqn.result] = place
+            return
+        emit(check_indices, (x,), {"size": size})
+        source = self.value(eqn.operands[0])
+        load = lambda s: emit(wrapped, (with_dtype(source.element(s), INT64),), {"size": size})[0]
+        self.define(eqn, Pulled(self._type(eqn), load, source.bases, 1))
+
     def _emit_as_is(self, eqn: Eqn, operands: Sequence[Operand]) -> None:
         types = [self.env.type(r.type) for r in eqn.results]
-        results = emit(eqn.operation, operands, self.env.params(eqn.params), hints=[r.hint for r in eqn.results], types=types)
+        results = emit(
+            eqn.operation, operands, self.env.params(eqn.params), hints=[r.hint for r in eqn.results], types=types
+        )
         for old, new in zip(eqn.results, results, strict=True):
             self._record(old, new)
 
@@ -228,7 +257,7 @@ class _Lowering:
         source, type, params = self.value(eqn.operands[0]), self._type(eqn), self.env.params(eqn.params)
         if eqn.operation is index and any(isinstance(c, Take) for c in params["at"]):
             takes = [self.operand(x) for x in eqn.operands[1:]]
-            self._define_or_bind(eqn, index_value(source, type, params["at"], takes))
+            self._define_or_bind(eqn, index_value(source, type, params["at"], takes, self._unchecked(eqn.operands[1:])))
             return
         if isinstance(source, Uniform):
             self._define_or_bind(eqn, Uniform(type, source.scalar))
@@ -251,6 +280,13 @@ class _Lowering:
         else:
             self._bind(eqn, value.element(()))
 
+    def _unchecked(self, takes: Sequence[Operand]) -> list[bool]:
+        """Which index operands have not been checked by a `wrap_index` of their own."""
+        return [
+            not (isinstance(x, Var) and x.definition is not None and x.definition.operation is wrap_index)
+            for x in takes
+        ]
+
     # ---- writes ----
     def _update(self, eqn: Eqn, position: int) -> None:
         x, v = eqn.operands[:2]
@@ -261,7 +297,9 @@ class _Lowering:
             takes = [self.operand(t) for t in eqn.operands[2:]]
             if target in value.bases:
                 value = Stored(self.stored(v))  # type: ignore[arg-type]
-            self._bind(eqn, lower_take_write(eqn.operation, target, value, at, takes))
+            self._bind(
+                eqn, lower_take_write(eqn.operation, target, value, at, takes, self._unchecked(eqn.operands[2:]))
+            )
             return
         if not any(isinstance(c, Slice) for c in at):
             element = with_dtype(value.element((Dim.of(0),) * len(value.type.shape)), target.type.dtype)
@@ -318,13 +356,20 @@ class _Lowering:
         """Arrays from outside that the regions consume may be overwritten there."""
         for region in eqn.regions:
             for inner in inner_eqns(region):
-                consumed = inner.operands[:1] if inner.operation in (update, update_add) else inner.operands if inner.operation is loop else ()
+                consumed = (
+                    inner.operands[:1]
+                    if inner.operation in (update, update_add)
+                    else inner.operands
+                    if inner.operation is loop
+                    else ()
+                )
                 for x in consumed:
                     if isinstance(x, Var) and isinstance(self.values.get(x), Stored):
                         self.settle_readers(self.stored(x), position, inclusive=True)
 
-    def _emit_regions(self, eqn: Eqn, operands: Sequence[Operand], params: Any, regions: Sequence[Region], types: Any) -> None:
+    def _emit_regions(
+        self, eqn: Eqn, operands: Sequence[Operand], params: Any, regions: Sequence[Region], types: Any
+    ) -> None:
         results = emit(eqn.operation, operands, params, regions, types=types, hints=[r.hint for r in eqn.results])
         for old, new in zip(eqn.results, results, strict=True):
             self._record(old, new)
-
