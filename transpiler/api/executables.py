@@ -1,28 +1,141 @@
 """The one place where a flat program becomes something that runs, or text.
 
-In: a `Function`, a backend name. Out: a callable of the flat parameters that returns the tuple of flat results; a module's text.
+In: a `Function` (or `Staged`), a backend name. Out: a callable of the flat parameters that returns the tuple of flat results; the text of a
+module. Establishes: an error in running text carries the user's line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import keyword
+import linecache
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from gradscribe.transpiler.ir.evaluate import evaluate
+from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.composing import with_results
+from gradscribe.transpiler.api.leaves import is_marker
+from gradscribe.transpiler.backends.load import compile_native
+from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
+from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, Span
 from gradscribe.transpiler.ir.nodes import Function
-from gradscribe.transpiler.ir.staged import Staged
+from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 
 Backend = Literal["native", "python"]
 Executable = Callable[..., tuple[Any, ...]]
 BACKENDS = ("native", "python")
-LEVELS = ("numpy", "loops")
+_numbers = itertools.count(1)
 
 
-def executable(function: Function, backend: Backend, donated: frozenset[int] = frozenset()) -> Executable:
-    """Make `function` run. Parameters in `donated` may be overwritten; the others are only read."""
-    return lambda *values: evaluate(function, *values)
+def executable(function: Function, backend: Backend, identities: Mapping[int, int] | None = None) -> Executable:
+    """Make `function` run. `identities`: flat result -> the flat parameter whose array holds it afterwards; these parameters
+    are written, the others only read."""
+    identities = identities or {}
+    donated = sorted(set(identities.values()))
+    if backend == "native":
+        return compile_native(function, donated=donated, identities=identities)
+    template = tuple(ResultLeaf(k) for k in range(len(function.results)))
+    module = numpy_module(
+        function,
+        name=identifier(function.name),
+        donated=[function.params[k] for k in donated],
+        identities=identities,
+        result_template=template,
+        checks=False,
+    )
+    return execute(module)
 
 
-def written_text(staged: Staged, level: str, name: str) -> str:
-    """A staged call as the text of a module."""
-    raise NotImplementedError(level)
+def execute(module: Source) -> Executable:
+    """The function of a module, registered with linecache so that tracebacks and pdb show its lines."""
+    file = f"<gradscribe {module.name} {next(_numbers)}>"
+    linecache.cache[file] = (len(module.text), None, module.text.splitlines(True), file)
+    namespace: dict[str, Any] = {"__name__": module.name}
+    exec(compile(module.text, file, "exec"), namespace)
+    function: Executable = namespace[module.name]
+
+    def run(*values: Any) -> tuple[Any, ...]:
+        try:
+            return function(*values)
+        except Exception as error:
+            raise at_user_line(error, file, module.spans) from None
+
+    return run
+
+
+def at_user_line(error: Exception, file: str, spans: Sequence[Span | None]) -> Exception:
+    """The error with the place in the user's text from which the failing line of `file` comes."""
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    span = spans[line - 1] if 0 < line <= len(spans) else None
+    if isinstance(error, GradscribeError) or span is None:
+        return error
+    if type(error) is IndexError:
+        return IndexRangeError(span, str(error))
+    error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
+    return error
+
+
+# ---- text ----
+
+
+def identifier(name: str) -> str:
+    """A function's name as an identifier: `<lambda>` becomes `lambda_`."""
+    name = re.sub(r"\W", "_", name.replace("<lambda>", "lambda_"))
+    return f"{name}_" if keyword.iskeyword(name) or name == "_" else name
+
+
+def module_of(staged: Staged, title: str, name: str = "") -> Source:
+    """A staged call as a standalone NumPy module: arguments flat, the return value a tree."""
+    function, template = _explicit(staged)
+    identities = {m.position: m.parameter for m in staged.mutations}
+    return numpy_module(
+        function,
+        name=identifier(name or function.name),
+        header=header_of(staged, title),
+        donated=[function.params[k] for k in sorted(set(identities.values()))],
+        identities=identities,
+        result_template=template,
+    )
+
+
+def header_of(staged: Staged, title: str) -> list[str]:
+    """Comment lines: what this is, where it comes from, what the arguments are, what it relies on."""
+    function = staged.function
+    lines = [f"{title}, written by gradscribe."]
+    if function.span is not None:
+        lines.append(f"From {function.span.location.rsplit(':', 1)[0]}.")
+    for var, parameter in zip(function.params, staged.parameters, strict=True):
+        lines.append(f"  {var.hint or '_'}: {var.type!r}, {parameter.path}")
+    assumed = [guard.message for guard in function.guards if not guard.requirement]
+    if assumed:
+        lines += ["Valid only where:", *(f"  {message}" for message in assumed)]
+    return lines
+
+
+def _explicit(staged: Staged) -> tuple[Function, Any]:
+    """The function with a flat result for every returned argument, and its result tree in tuples, lists and dicts."""
+    function = staged.function
+    results = list(function.results)
+
+    def place(node: Any) -> Any:
+        if isinstance(node, ArgumentIdentity):
+            if node.position is not None:
+                return ResultLeaf(node.position)
+            results.append(function.params[node.parameter])
+            return ResultLeaf(len(results) - 1)
+        if is_marker(node) or (kind := tree.kind_of(type(node))) is None or node is None:
+            return node
+        children, static = kind.take(node)
+        built = [place(child) for child in children]
+        if kind.form == "dict":
+            return dict(zip(static, built, strict=True))
+        return built if kind.form == "list" else tuple(built)
+
+    template = place(staged.result)
+    hints = function.result_hints and (*function.result_hints, *[""] * (len(results) - len(function.results)))
+    return with_results(function, results, hints), template

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe import kernels
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.annotations import abstract, is_spec
 from gradscribe.transpiler.api.composing import as_value, result_leaves
 from gradscribe.transpiler.api.dispatch import readable_paths
-from gradscribe.transpiler.api.executables import LEVELS, written_text
+from gradscribe.transpiler.api.executables import module_of
+from gradscribe.transpiler.backends.loop_source import write_loop_module
 from gradscribe.transpiler.api.leaves import admit, flatten
 from gradscribe.transpiler.api.transformed import Transformed, name_of, stage_in_process
 from gradscribe.transpiler.errors import ShapeError
@@ -23,7 +25,10 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.printer import print_function
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.passes.lower.lowering import lower
 from gradscribe.transpiler.passes.simplify import simplify
+
+LEVELS = ("numpy", "ir", "loops")
 
 
 def staged_for(fun: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Staged, list[Any]]:
@@ -53,12 +58,20 @@ def source(fun: Callable[..., Any], *args: Any, level: str = "numpy", **kwargs: 
 
     Example: `print(gs.source(gs.grad(loss), w, b, x, y))`
     """
-    if level not in (*LEVELS, "ir"):
-        raise ValueError(f"level is one of {', '.join((*LEVELS, 'ir'))}, not {level!r}")
-    staged, _ = staged_for(fun, args, kwargs)
+    if level not in LEVELS:
+        raise ValueError(f"level is one of {', '.join(LEVELS)}, not {level!r}")
+    return text_of(staged_for(fun, args, kwargs)[0], level, name_of(fun))
+
+
+def text_of(staged: Staged, level: str, title: str, name: str = "") -> str:
+    """A staged call as text."""
     if level == "ir":
         return print_function(simplify(staged.function)) + "\n"
-    return written_text(staged, level, name_of(fun))
+    if level == "loops":
+        identities = {m.position: m.parameter for m in staged.mutations}
+        lowered = lower(staged.function)
+        return write_loop_module(lowered, sorted(set(identities.values())), identities, frozenset(kernels.__all__)).text
+    return module_of(staged, title, name).text
 
 
 def ir(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

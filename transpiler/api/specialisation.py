@@ -58,14 +58,14 @@ class Specialisation:
         self.containers = [
             (m, ResultBuilder(m.template, function, keep_identity=True)) for m in (staged.container_mutations if writes else ())
         ]
-        self.donated = frozenset(m.parameter for m in self.mutations)
+        self.identities = {m.position: m.parameter for m in self.mutations}
         self._backend: Backend = backend
         self._run: Executable | None = None
 
     @property
     def run(self) -> Executable:
         if self._run is None:
-            self._run = executable(self.staged.function, self._backend, self.donated)
+            self._run = executable(self.staged.function, self._backend, self.identities)
         return self._run
 
     # ---- conditions ----
