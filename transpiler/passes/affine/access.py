@@ -1,13 +1,11 @@
 """Where and when: equations of nested regions as iteration vectors, and their subscripts as affine forms.
 
 In: a `Function`. Out: `Layout` (where every region, equation and value stands) and `AccessSystem`, in which equation
-instances,
-moments in time and subscripts become affine forms over named unknowns.
-Assumes: subscripts lie inside their axis (the frontend proved it or wrapped them). Establishes: every set built here
-contains the
-true one. An `if` may run either branch, a `while` has an unbounded counter, a number that is no affine form of loop
-counters and
-invariants is an unknown of its own: its subscript is "any index".
+instances, moments in time and subscripts become affine forms over named unknowns.
+Assumes: subscripts lie inside their axis (the frontend proved it or wrapped them).
+Establishes: every set built here contains the true one. An `if` may run either branch, a `while` has an unbounded
+counter, a number that is no affine form of loop counters and invariants is an unknown of its own: its subscript is
+"any index".
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Dependences between iterations of a loop: may they run in any order, side by side, or exchanged with an inner
-loop's?
+"""Dependences between iterations of a loop: may they run in any order, side by side, or exchanged with an inner loop's?
 
 In: a `Function` and one of its counted loops. Out: `Dependence`: NONE is a proof, ACCUMULATION says that iterations
-meet only where both add (any order gives the sum, rounded differently), POSSIBLE is everything else. Two iterations
-depend on each other when both touch one element of an array that the loop carries and one of them writes it. All
-other carried values (scalars but sums, swapped buffers, stacks, exit codes) count as dependences. Source: Allen and
-Kennedy, "Optimizing Compilers for Modern Architectures", ch. 2 (carried dependences, interchange by direction
-vectors), with integer Fourier-Motzkin instead of their subscript tests.
+meet only where both add (any order gives the sum, rounded differently), POSSIBLE is everything else.
+Two iterations depend on each other when both touch one element of an array that the loop carries and one of them
+writes it. All other carried values (scalars but sums, swapped buffers, stacks, exit codes) count as dependences.
+Source: Allen and Kennedy, "Optimizing Compilers for Modern Architectures", ch. 2 (carried dependences, interchange by
+direction vectors), with integer Fourier-Motzkin instead of their subscript tests.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
-"""Conjunctions of affine constraints over named integer unknowns, and the one question asked of them: is the set
-empty?
+"""Conjunctions of affine constraints over named integer unknowns, and the one question asked of them: is the set empty?
 
 In: equalities `a == 0` and inequalities `a >= 0` of `Affine` forms. Out: `is_empty`, which answers True only when no
-integer
-point exists; False means "there may be one" (the rational shadow is not empty, or the budget ran out).
+integer point exists; False means "there may be one" (the rational shadow is not empty, or the budget ran out).
 Source: W. Pugh, "The Omega test" (1991): equalities are eliminated exactly over the integers by unimodular changes of
-unknowns
-(with the gcd test), inequalities by Fourier-Motzkin elimination with the constants rounded down after division by the
-gcd.
+unknowns (with the gcd test), inequalities by Fourier-Motzkin elimination with the constants rounded down after
+division by the gcd.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Where a value can be read again once its function has run, instead of being saved.
 
 In: a `Function` and one of its values, loaded from or stored to an array inside loops. Out: an element or slice of an
-array of the root region that equals the value in every execution, or None when that is not proved. Assumes: arrays of
-the root region are not changed between the end of the function and the reading (a split forward and reverse pair
-copies what the caller could change).
+array of the root region that equals the value in every execution, or None when that is not proved.
+Assumes: arrays of the root region are not changed between the end of the function and the reading (a split forward and
+reverse pair copies what the caller could change).
 """
 
 from __future__ import annotations
