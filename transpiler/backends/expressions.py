@@ -205,7 +205,7 @@ class Expressions:
                     filled.keywords.append(ast.keyword(arg="dtype", value=expression(f"np.{x.dtype.name.replace('bool', 'bool_')}")))
                 return filled
         source = self.operand(eqn, 0)
-        if isinstance(x.type, StackType) and x.type.element.shape:
+        if isinstance(x.type, StackType) and x.type.element_rank:
             element = ast.Name(id="entry")
             return ast.ListComp(
                 elt=fill("v.copy()", {"v": element}),

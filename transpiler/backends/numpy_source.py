@@ -50,6 +50,7 @@ def numpy_module(
     the backward part. `result_template`: a tree of `ResultLeaf`/`StaticLeaf`/`ArgumentIdentity` for a nested return value.
     `checks`: check shapes, dtypes and guards at entry (a caller that dispatched on them needs no check)."""
     name = name or function.name
+    backward_from = function.backward_from if backward_from is None else backward_from
     mark = function.region.eqns[backward_from] if backward_from is not None and backward_from < len(function.region.eqns) else None
     sunk = sink_writes(function)
     buffered = bufferize(sunk, donated, identities)

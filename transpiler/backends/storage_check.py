@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from gradscribe.transpiler.backends.folding import Folding
-from gradscribe.transpiler.backends.liveness import Move, back_moves, branch_moves, entry_moves, exit_code, in_place
+from gradscribe.transpiler.backends.liveness import Move, back_moves, branch_moves, entry_moves, exit_code, in_place, region_moves
 from gradscribe.transpiler.backends.names import Names
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import StackType
 from gradscribe.transpiler.passes.ownership import consumed_operands, has_memory, view_base
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop, loop_carries, result_carries
 
-State = dict[str, Var]
+State = dict[str, tuple[Var, ...]]  # the values that a name holds: several, after an assignment of a name to itself
 
 
 class StorageConflict(AssertionError):
@@ -27,7 +27,7 @@ class StorageConflict(AssertionError):
 def check_storage(function: Function, folding: Folding, names: Names, donated: Collection[Var] = ()) -> None:
     """Raise `StorageConflict` if the text read anything but what the program means."""
     check = _Check(folding, names, [p for p in function.params if p not in set(donated)])
-    state: State = {names.of(p): p for p in function.params}
+    state: State = {names.of(p): (p,) for p in function.params}
     if len(state) != len(function.params):
         raise StorageConflict(f"{function.name}: two parameters have one name")
     check.region(function.region, state)
@@ -51,14 +51,20 @@ class _Check:
     def read(self, leaves: Iterable[Var], state: State) -> None:
         for x in leaves:
             name = self.names.of(x)
-            if state.get(name) is not x:
+            if x not in state.get(name, ()):
                 raise StorageConflict(f"`{name}` is read as {x!r} but holds {state.get(name)!r}")
             if x in self.lost or self.root(x) in self.lost:
                 raise StorageConflict(f"`{name}` is read as {x!r} after its memory was written")
 
     def define(self, x: Var, state: State) -> None:
-        state[self.names.of(x)] = x
+        state[self.names.of(x)] = (x,)
         self.lost.discard(x)
+
+    def stays(self, target: Var, source: Operand) -> bool:
+        """The assignment is of a name to itself."""
+        if not isinstance(source, Var) or self.folding.is_inline(source):
+            return False
+        return self.names.of(source) == self.names.of(target)
 
     def take(self, x: Var) -> None:
         """The memory of `x` goes to somebody else."""
@@ -77,8 +83,11 @@ class _Check:
         for _, source in moves:
             if isinstance(source, Var) and has_memory(source):
                 self.take(source)
+        held = {id(target): state[self.names.of(target)] for target, source in moves if self.stays(target, source)}
         for target, _ in moves:
             self.define(target, state)
+            if id(target) in held:
+                state[self.names.of(target)] = (*held[id(target)], target)
 
     def region(self, region: Region, state: State) -> None:
         for eqn in region.eqns:
@@ -116,7 +125,7 @@ class _Check:
             lost |= self.lost
         self.lost = lost
         self.distinct(eqn.results)
-        kept = {name: x for name, x in ends[0].items() if ends[1].get(name) is x}
+        kept = {name: tuple(x for x in held if x in ends[1].get(name, ())) for name, held in ends[0].items()}
         state.clear()
         state.update(kept)
 
@@ -127,12 +136,17 @@ class _Check:
 
     def assigned(self, region: Region) -> set[str]:
         """Names that the text of a region may assign."""
-        out = {self.names.of(p) for p in region.params}
+        out: set[str] = set()
         for eqn in region.eqns:
-            if not any(self.folding.is_inline(r) for r in eqn.results):
+            if eqn.regions:
+                out |= {self.names.of(t) for t, s in region_moves(eqn) if not self.stays(t, s)}
+                out |= set().union(*(self.assigned(inner) for inner in eqn.regions))
+            elif not any(self.folding.is_inline(r) for r in eqn.results):
                 out |= {self.names.of(r) for r in eqn.results}
-            for inner in eqn.regions:
-                out |= self.assigned(inner)
+            if eqn.operation is loop:
+                code = exit_code(eqn)
+                out |= {self.names.of(code)} if code is not None else set()
+                out |= {self.names.of(eqn.regions[-1].params[0])} if is_counted(eqn) else set()
         return out
 
     def loop(self, eqn: Eqn, state: State) -> None:
@@ -144,35 +158,38 @@ class _Check:
         if code is not None:
             self.define(code, state)
         body = eqn.regions[-1]
-        changed = set().union(*(self.assigned(r) for r in eqn.regions))
+        changed = {self.names.of(t) for t, s in back_moves(eqn) if not self.stays(t, s)}
+        changed |= set().union(*(self.assigned(r) for r in eqn.regions))
+        changed |= {self.names.of(code)} if code is not None else set()
+        changed |= {self.names.of(body.params[0])} if is_counted(eqn) else set()
         head = {name: x for name, x in state.items() if name not in changed}
         for p in carries:
-            self.define(p, head)
+            head[self.names.of(p)] = (*head.get(self.names.of(p), ()), p)
+            self.lost.discard(p)
         inside = dict(head)
         entered = set(self.lost)
         if is_counted(eqn):
             self.define(body.params[0], inside)
-            if state_of(inside, carries, self.names):
+            if any(p not in inside[self.names.of(p)] for p in carries):
                 raise StorageConflict("a loop index has the name of a carry")
         else:
             condition = eqn.regions[0]
             for p, c in zip(loop_carries(eqn), condition.params, strict=True):
-                inside[self.names.of(c)] = c
+                inside[self.names.of(c)] = (*inside[self.names.of(p)], c)
                 if self.names.of(c) != self.names.of(p):
                     raise StorageConflict(f"{c!r} and {p!r} are one carry with two names")
             self.region(condition, inside)
             self.read((v for x in condition.results for v in self.folding.leaves(x)), inside)
             for p, c in zip(loop_carries(eqn), condition.params, strict=True):
-                if inside.get(self.names.of(c)) is not c or c in self.lost:
+                if c not in inside.get(self.names.of(c), ()) or c in self.lost:
                     raise StorageConflict(f"the condition of a loop overwrites its carry {c!r}")
-                self.define(p, inside)
         self.region(body, inside)
         moves = back_moves(eqn)
         if code is not None:
             moves = [(code, body.results[0]), *moves]
         self.move(moves, inside)
         for x in (v for r in eqn.regions for v in self.folding.captures(r)):
-            if inside.get(self.names.of(x)) is not x or x in self.lost or self.root(x) in self.lost:
+            if x not in inside.get(self.names.of(x), ()) or x in self.lost or self.root(x) in self.lost:
                 raise StorageConflict(f"{x!r} is captured by a loop that overwrites it")
         self.lost = entered | self.lost
         state.clear()
@@ -180,9 +197,5 @@ class _Check:
         for q, p in zip(result_carries(eqn), loop_carries(eqn), strict=True):
             if self.names.of(q) != self.names.of(p):
                 raise StorageConflict(f"{q!r} and {p!r} are one carry with two names")
-            self.define(q, state)
-
-
-def state_of(state: State, carries: Iterable[Var], names: Names) -> bool:
-    """Whether some carry no longer holds its name."""
-    return any(state.get(names.of(p)) is not p for p in carries)
+            state[self.names.of(q)] = (*state.get(self.names.of(q), ()), q)
+            self.lost.discard(q)

@@ -1,0 +1,40 @@
+"""Run emitted text in this process, so that tracebacks and pdb show it.
+
+In: the text of a module. Out: its function. Establishes: the text is registered with `linecache` under a name of its own; an error
+raised inside can be traced to the user's line through the spans of its `Source`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradscribe.transpiler.errors import Span
+
+_numbers = itertools.count(1)
+
+
+def execute(source: str, name: str) -> Callable[..., Any]:
+    """The function `name` of the module text `source`; its file name is `<gradscribe name #k>`."""
+    file = f"<gradscribe {name} #{next(_numbers)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    namespace: dict[str, Any] = {"__name__": f"gradscribe_generated.{name}", "__file__": file}
+    exec(compile(source, file, "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def user_span(error: BaseException, function: Callable[..., Any], spans: Sequence[Span | None]) -> Span | None:
+    """Where in the user's text an error raised by an executed function comes from: the span of the innermost frame of that
+    function, or of the nearest line before it that has one."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is function.__code__:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if line is None:
+        return None
+    return next((span for span in reversed(spans[:line]) if span is not None), None)
