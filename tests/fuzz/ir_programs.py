@@ -17,7 +17,7 @@ import numpy as np
 
 from gradscribe.transpiler.ir.builder import build_body, emit
 from gradscribe.transpiler.ir.dims import Dim, Symbol
-from gradscribe.transpiler.ir.index import At, Slice
+from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Function, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, array
 from gradscribe.transpiler.primitives.allocation import dim_value, zeros
@@ -35,7 +35,7 @@ VECTOR, MATRIX, SCALAR = "vector", "matrix", "scalar"
 
 @dataclass(frozen=True)
 class Case:
-    """A program and arguments for it; `wrt` are its float parameters."""
+    """A program and arguments for it; `wrt` are some of its float parameters, `results` those that take a cotangent."""
 
     seed: int
     function: Function
@@ -153,6 +153,8 @@ class Generator:
             self.repeated(state, indices, depth - 1)
         elif depth > 0 and r < 0.45:
             self.branch(state, indices, depth - 1)
+        elif indices and r < 0.49:
+            self.scratch(state, indices)
         elif r < 0.55:
             state[self.name(SCALAR, state)] = self.bounded(self.scalar(state, indices))
         elif r < 0.75:
@@ -166,6 +168,8 @@ class Generator:
             kind = self.rng.choice([VECTOR, SCALAR, VECTOR, MATRIX])
             a, b = self.name(kind, state), self.name(kind, state)
             state[a], state[b] = state[b], state[a]
+        elif r < 0.965:
+            self.gather_or_scatter(state, indices)
         elif r < 0.98:
             kind = self.rng.choice([VECTOR, SCALAR, MATRIX])
             state[self.name(kind, state)] = state[self.name(kind, state)]  # an old version lives on beside the new one
@@ -210,6 +214,40 @@ class Generator:
             value = self.bounded(value)
         (state[target],) = emit(operation, (state[target], value), {"at": where})
 
+    def gather_or_scatter(self, state: State, indices: Any) -> None:
+        """Elements at the places in the index array (which may be equal) read, added to, or read into a sum."""
+        target = self.name(VECTOR, state)
+        if self.k is None:
+            (state[target],) = emit(update, (state[target], self.bounded(self.scalar(state, indices))), {"at": (At(Dim.of(1)),)})
+            return
+        source = state[self.name(VECTOR, state)]
+        (picked,) = emit(index, (source, self.k), {"at": (Take(0),)})
+        if self.chance(0.3):
+            m = state[self.name(MATRIX, state)]
+            (row,) = emit(index, (m, self.k), {"at": (Take(0), At(self.position(indices)))})
+            picked = picked * row
+        if self.chance(0.6):
+            (state[target],) = emit(update_add, (state[target], 0.3 * self.bounded(picked), self.k), {"at": (Take(0),)})
+        else:
+            state[self.name(SCALAR, state)] = self.bounded(reduce_sum(picked, axes=(0,)))
+
+    def scratch(self, state: State, indices: Any) -> None:
+        """A work array whose size is a loop index (perhaps 0), filled by a loop and summed."""
+        i, _ = self.rng.choice(indices)
+        size = Dim.of(i)
+        (work,) = emit(zeros, (), {"shape": (size,), "dtype": np.dtype(np.float64)})
+        source, factor = state[self.name(VECTOR, state)], self.scalar(state, indices, 1)
+        twice = self.chance(0.5)
+
+        def fill(j: Var, work: Var) -> list[Operand]:
+            (x,) = emit(index, (source,), {"at": (At(Dim.of(j)),)})
+            if twice:
+                x = x * emit(index, (work,), {"at": (At(size - 1 - Dim.of(j)),)})[0] + x
+            return [emit(update, (work, sin(x * factor)), {"at": (At(Dim.of(j)),)})[0]]
+
+        (work,) = for_loop(0, size, [work], fill, direction=self.rng.choice([1, -1]))
+        state[self.name(SCALAR, state)] = self.bounded(reduce_sum(work * work, axes=(0,)))
+
     # ---- control ----
     def carried(self, state: State) -> list[str]:
         """Names a loop carries; the others it can only read."""
@@ -241,6 +279,8 @@ class Generator:
     def counted(self, state: State, indices: Any, depth: int) -> None:
         n = Dim.of(self.n)
         ranges = [(Dim.of(0), n, 0), (Dim.of(0), n - 1, 1), (Dim.of(1), n, 0), (Dim.of(0), Dim.of(2), 0), (Dim.of(1), n - 1, 1)]
+        if self.k is not None:
+            ranges += [(Dim.of(0), self.loaded(), 1)]
         for i, _ in indices:
             ranges += [(Dim.of(0), Dim.of(i), 1), (Dim.of(i), n, 0)]
         lo, hi, slack = self.rng.choice(ranges)
@@ -342,6 +382,8 @@ def random_case(seed: int, size: int = 14) -> Case:
         np.float64(rng.uniform(-1, 1)), rng.uniform(-1, 1), rng.integers(0, size, 2),
     )  # fmt: skip
     args = (*args[:4], float(args[4]) if params["t"].type.weak else np.float64(args[4]), args[5])
-    return Case(seed, function, args, (0, 1, 2, 3, 4), tuple(range(len(names))))
+    wrt = [k for k in range(5) if generator.chance(0.75)] or [0]
+    results = [k for k in range(len(names)) if generator.chance(0.75)] or [0]
+    return Case(seed, function, args, tuple(wrt), tuple(results))
 
 

@@ -18,7 +18,7 @@ from gradscribe.transpiler.ir.builder import append_eqn, build_body
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, eqn_reads, free_vars, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.dead_code import has_effect, prune_region
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.structure import dim_value
@@ -147,6 +147,16 @@ def _backward_start(fused: Function, result_count: int, param_count: int) -> int
     return last + 1
 
 
+def _with_sizes(values: Sequence[Var], known: set[Var]) -> list[Var]:
+    """The values, and before each the integers that its size is made of."""
+    ordered: dict[Var, None] = {}
+    for value in values:
+        sizes = [v for d in value.type.dims() for v in dim_vars(d) if v not in known and v is not value]
+        ordered.update(dict.fromkeys(_with_sizes(sizes, known)))
+        ordered[value] = None
+    return list(ordered)
+
+
 def _split(parts: VjpParts) -> tuple[Function, Function]:
     fused = parts.fused
     primal_params = fused.params[: parts.param_count]
@@ -154,7 +164,7 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
     eqns = fused.region.eqns
     head, tail = eqns[: fused.backward_from], eqns[fused.backward_from :]
     backward = Region(bars, tail, fused.results[parts.result_count :])
-    saved = free_vars(backward)
+    saved = _with_sizes(free_vars(backward), set(bars))
     name = fused.name.removesuffix("_vjp")
     # sizes that no saved array or cotangent carries are saved as integers
     bound = {d.single_atom for v in (*saved, *bars) for d in v.type.dims()}
