@@ -1,7 +1,7 @@
 """Abstract arguments: dtype and named sizes, as annotations (`F64["n d"]`) and as text (`"f64[n,d], f64[], i64"`).
 
-In: annotations or text. Out: `Spec`s, and from them `ArrayType`s in which equal names are one symbol, or example arguments. A size named
-by a word is at least 2 in whatever is made from it; 0 and 1 are written as numbers.
+In: annotations or text. Out: `Spec`s, and from them `ArrayType`s in which equal names are one symbol, or example
+arguments. A size named by a word is at least 2 in whatever is made from it; 0 and 1 are written as numbers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from gradscribe.transpiler.ir.staged import StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
 
 DTYPES = {
-    "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8, "u8": np.uint8,
-    "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "c128": np.complex128, "c64": np.complex64, "bool": np.bool_,
+    "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
+    "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "c128": np.complex128, "c64": np.complex64, "bool": np.bool_,
 }  # fmt: skip
 PYTHON = {"float": np.float64, "int": np.int64, "complex": np.complex128}
 
@@ -140,8 +140,8 @@ class _Parser:
 
 
 def parse(text: str) -> tuple[Any, ...]:
-    """Arguments written as text: arrays `f64[n,d]`, NumPy scalars `f64[]` or `i64`, Python numbers `float`, `int`, literals
-    (static), and tuples, lists and dicts of these. ValueError with a caret where the text is wrong.
+    """Arguments written as text: arrays `f64[n,d]`, NumPy scalars `f64[]` or `i64`, Python numbers `float`, `int`,
+    literals (static), and tuples, lists and dicts of these. ValueError with a caret where the text is wrong.
 
     Example: `parse("{w: f64[d,k], b: f64[k]}, f64[n,d], 'relu'")`
     """
@@ -171,8 +171,8 @@ def abstract(arguments: Any) -> Any:
 
 
 def example(arguments: Any, sizes: Mapping[str, int] | None = None, seed: int = 0) -> Any:
-    """A tree of arguments with every `Spec` as random data: floats in [0.5, 1.5), integers in [0, 3). Names without a size
-    in `sizes` get different small ones."""
+    """A tree of arguments with every `Spec` as random data: floats in [0.5, 1.5), integers in [0, 3). Names without a
+    size in `sizes` get different small ones."""
     rng = np.random.default_rng(seed)
     known = dict(sizes or {})
 
@@ -186,7 +186,9 @@ def example(arguments: Any, sizes: Mapping[str, int] | None = None, seed: int = 
             return leaf
         shape = tuple(map(size, leaf.dims))
         if leaf.dtype.kind in "fc":
-            value = rng.uniform(0.5, 1.5, shape) + (1j * rng.uniform(0.5, 1.5, shape) if leaf.dtype.kind == "c" else 0.0)
+            value: Any = rng.uniform(0.5, 1.5, shape) + (
+                1j * rng.uniform(0.5, 1.5, shape) if leaf.dtype.kind == "c" else 0.0
+            )
         else:
             value = rng.integers(0, 2 if leaf.dtype.kind == "b" else 3, shape)
         data = np.asarray(value).astype(leaf.dtype)

@@ -1,7 +1,7 @@
 """`vmap`: a function over a stack of examples.
 
-In: a function of single examples, where the batch axis of each argument is, where it should be in each result. Out: a function of
-stacked arguments. Establishes: lane b of the result is the function's value on lane b of the arguments.
+In: a function of single examples, where the batch axis of each argument is, where it should be in each result. Out: a
+function of stacked arguments. Establishes: lane b of the result is the function's value on lane b of the arguments.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def _axes_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], in_axes: Any) -> 
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
-        raise ValueError(f"vmap: in_axes={in_axes} has {len(in_axes)} entries, the call has {len(args)} positional arguments")
+        raise ValueError(
+            f"vmap: in_axes={in_axes} has {len(in_axes)} entries, the call has {len(args)} positional arguments"
+        )
     axes: list[int | None] = []
     for k, arg in enumerate(args):
         prefix = in_axes[k] if isinstance(in_axes, tuple) else in_axes
@@ -59,7 +61,9 @@ def _mapped(leaf: Any, axis: int | None, path: str) -> _Mapped:
         return _Mapped(None, None, leaf)
     type = type_of(leaf)
     if type is None:
-        raise TypeError(f"vmap cannot map `{path}` along axis {axis}: it is {describe(leaf)}; say None for it in in_axes")
+        raise TypeError(
+            f"vmap cannot map `{path}` along axis {axis}: it is {describe(leaf)}; say None for it in in_axes"
+        )
     if not isinstance(axis, int) or isinstance(axis, bool):
         raise TypeError(f"vmap: in_axes for `{path}` must be an integer or None, got {axis!r}")
     if not -type.rank <= axis < type.rank:
@@ -83,12 +87,14 @@ def _batch_size(mapped: Sequence[_Mapped], paths: Sequence[str]) -> Dim:
     first, where = given[0]
     for size, path in given[1:]:
         if isinstance(size, int) and isinstance(first, int) and size != first:
-            raise ValueError(f"vmap got inconsistent sizes for the mapped axes: `{where}` has {first}, `{path}` has {size}")
+            raise ValueError(
+                f"vmap got inconsistent sizes for the mapped axes: `{where}` has {first}, `{path}` has {size}"
+            )
         if not isinstance(size, int) and not isinstance(first, int):
-            equalities().require(size, first, "vmap")  # type: ignore[arg-type]
+            equalities().require(size, first, "vmap")
     if isinstance(first, int):
         return Dim.of(first) if first < 2 else Dim.of(Symbol("batch"))
-    return equalities().normalize(Dim.of(first))  # type: ignore[arg-type]
+    return equalities().normalize(Dim.of(first))
 
 
 def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
@@ -111,7 +117,11 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def _move_axes(
-    function: Function, in_axes: Sequence[int | None], flags: Sequence[bool], wanted: Sequence[tuple[int, Any]], size: Dim
+    function: Function,
+    in_axes: Sequence[int | None],
+    flags: Sequence[bool],
+    wanted: Sequence[tuple[int, Any]],
+    size: Dim,
 ) -> Function:
     """The batched program with batch axes where the caller has them; `wanted`: (flat result, axis) in order."""
     env = Substitution()
@@ -155,24 +165,25 @@ def _placed(result: Operand, batched: bool, axis: Any, size: Dim) -> Operand:
     axis %= result.rank
     order = list(range(1, result.rank))
     order.insert(axis, 0)
-    return permute(result, axes=tuple(order)) if axis else result  # type: ignore[no-any-return]
+    return permute(result, axes=tuple(order)) if axis else result
 
 
 VMAP = define(Kind("vmap", _stage))
 
 
-def vmap(
-    fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0, *, lanes: Lanes = "auto"
-) -> Any:
+def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0, *, lanes: Lanes = "auto") -> Any:
     """The function over a stack of examples.
 
     Args:
-        in_axes: the batch axis of the arguments: an integer for all, or a tuple with one entry per argument; an entry is an
-            integer, None (the same for all lanes), or a tree of these that is a prefix of the argument. Negative axes count
-            from the end. Keyword arguments are mapped along axis 0.
-        out_axes: where the batch axis goes in the results: an integer, None (for what does not depend on the lane), or a
+        in_axes: the batch axis of the arguments: an integer for all, or a tuple with one entry per argument; an entry
+            is an
+            integer, None (the same for all lanes), or a tree of these that is a prefix of the argument. Negative axes
+            count from the end. Keyword arguments are mapped along axis 0.
+        out_axes: where the batch axis goes in the results: an integer, None (for what does not depend on the lane),
+            or a
             tree of these that is a prefix of the result.
-        lanes: "array" batches each operation, "loop" runs lane after lane, "auto" chooses: lanes loop where control flow
+        lanes: "array" batches each operation, "loop" runs lane after lane, "auto" chooses: lanes loop where control
+            flow
             depends on the data, so that each lane takes its own branches and trip counts.
 
     Raises ValueError where sizes or axes do not fit.

@@ -1,7 +1,7 @@
 """Pieces from which the kinds are made: a staged call as a value, its leaves, results chosen from it.
 
-In: `Staged`. Out: `Staged` and facts about it. Establishes: a program treated as a value has no visible writes, and its result tree
-refers to flat results and static objects only.
+In: `Staged`. Out: `Staged` and facts about it. Establishes: a program treated as a value has no visible writes, and
+its result tree refers to flat results and static objects only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def hints_of(function: Function) -> tuple[str, ...]:
 def choose_results(function: Function, positions: Sequence[int]) -> Function:
     """The program that returns only the results at `positions`; what only the others needed is dropped."""
     hints = hints_of(function)
-    return drop_dead_code(with_results(function, [function.results[k] for k in positions], [hints[k] for k in positions]))
+    return drop_dead_code(
+        with_results(function, [function.results[k] for k in positions], [hints[k] for k in positions])
+    )
 
 
 def as_value(staged: Staged) -> Staged:
@@ -76,7 +78,9 @@ def result_leaves(staged: Staged, template: Any) -> tuple[Staged, list[ResultLea
     for place in places:
         if isinstance(place, StaticLeaf):
             if not isinstance(place.value, (bool, int, float, complex, np.generic)):
-                raise DTypeError(staged.function.span, f"a result is {place.value!r}, which is neither a number nor an array")
+                raise DTypeError(
+                    staged.function.span, f"a result is {place.value!r}, which is neither a number nor an array"
+                )
             leaves.append(ResultLeaf(len(results)))
             results.append(Literal(place.value))
             hints.append("")
@@ -109,7 +113,9 @@ def split_aux(staged: Staged, what: str, has_aux: bool) -> tuple[Any, Any]:
     if not has_aux:
         return staged.result, None
     if not isinstance(staged.result, tuple) or len(staged.result) != 2:
-        raise DTypeError(staged.function.span, f"with has_aux, the function given to {what} must return a pair (value, auxiliary)")
+        raise DTypeError(
+            staged.function.span, f"with has_aux, the function given to {what} must return a pair (value, auxiliary)"
+        )
     return staged.result
 
 
@@ -143,7 +149,9 @@ def chosen_arguments(argnums: int | Sequence[int], count: int, what: str) -> tup
     return tuple(out)
 
 
-def check_differentiable(leaf: Any, path: str, what: str, span: Span | None, holomorphic: bool, allow_int: bool) -> bool:
+def check_differentiable(
+    leaf: Any, path: str, what: str, span: Span | None, holomorphic: bool, allow_int: bool
+) -> bool:
     """Whether a gradient belongs to the leaf; DTypeError if it may have none."""
     type = type_of(leaf)
     kind = type.dtype.kind if type is not None else "O"
@@ -166,9 +174,7 @@ def check_differentiable(leaf: Any, path: str, what: str, span: Span | None, hol
     )
 
 
-def tangent_leaves(
-    primals: Sequence[Any], definition: tree.TreeDef, given: Any, what: str
-) -> list[Any]:
+def tangent_leaves(primals: Sequence[Any], definition: tree.TreeDef, given: Any, what: str) -> list[Any]:
     """For each primal leaf the tangent given for it (None for none); ValueError or DTypeError if they do not fit."""
     parts = definition.flatten_up_to(given, what)
     paths = definition.paths(what)

@@ -1,8 +1,8 @@
 """From a call to the version that runs it: the dispatch key, the versions kept, tracing again when none fits.
 
-In: arguments. Out: a `Specialisation` and the flat values to run it on. Key: tree structure; per leaf dtype, weakness, rank, 0/1
-pattern, contiguity, or the static value; which arguments are the same array. Establishes: a version runs only for a call that has its
-key and satisfies its facts; the number of versions is bounded.
+In: arguments. Out: a `Specialisation` and the flat values to run it on. Key: tree structure; per leaf dtype,
+weakness, rank, 0/1 pattern, contiguity, or the static value; which arguments are the same array. Establishes: a
+version runs only for a call that has its key and satisfies its facts; the number of versions is bounded.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Versions:
 
 
 class Dispatcher:
-    """The versions of one transformed function. `specialise(args, kwargs)` makes a new one from example arguments, in which
-    static arguments are `StaticLeaf`s."""
+    """The versions of one transformed function. `specialise(args, kwargs)` makes a new one from example arguments, in
+    which static arguments are `StaticLeaf`s."""
 
     def __init__(self, name: str, specialise: Callable[[tuple[Any, ...], dict[str, Any]], Specialisation]) -> None:
         self.name = name
@@ -69,12 +69,14 @@ class Dispatcher:
         self.lock = threading.RLock()
 
     # ---- looking up ----
-    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any], static: Sequence[Any] = ()) -> tuple[Specialisation, list[Any]]:
+    def find(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], static: Sequence[Any] = ()
+    ) -> tuple[Specialisation, list[Any]]:
         """The version for a call, made if need be, and the flat parameter values."""
         dynamic = _without_static((args, kwargs), static)
         leaves, definition = self._flatten(dynamic)
         statics = tuple(static_token(value) for _, value in static)
-        tokens: list[Hashable] = [definition, statics]
+        tokens: list[Any] = [definition, statics]
         arrays: list[int] = []
         for leaf in leaves:
             cls = type(leaf)
@@ -214,7 +216,9 @@ def _without_static(call: tuple[tuple[Any, ...], dict[str, Any]], static: Sequen
     )
 
 
-def _wrap_static(args: tuple[Any, ...], kwargs: dict[str, Any], static: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _wrap_static(
+    args: tuple[Any, ...], kwargs: dict[str, Any], static: Sequence[Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     names = [where for where, _ in static]
     return (
         tuple(StaticLeaf(value) if k in names else value for k, value in enumerate(args)),
@@ -230,5 +234,3 @@ def _with_leaves(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
     dynamic = iter(args)
     full = tuple(value if isinstance(value, StaticLeaf) else next(dynamic) for value in call.args)
     return full, {name: value if isinstance(value, StaticLeaf) else kwargs[name] for name, value in call.kwargs.items()}
-
-

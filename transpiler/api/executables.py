@@ -1,36 +1,34 @@
 """The one place where a flat program becomes something that runs, or text.
 
-In: a `Function` (or `Staged`), a backend name. Out: a callable of the flat parameters that returns the tuple of flat results; the text of a
-module. Establishes: an error in running text carries the user's line.
+In: a `Function` (or `Staged`), a backend name. Out: a callable of the flat parameters that returns the tuple of flat
+results; the text of a module. Establishes: an error in running text carries the user's line.
 """
 
 from __future__ import annotations
 
-import itertools
 import keyword
-import linecache
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.composing import with_results
 from gradscribe.transpiler.api.leaves import is_marker
+from gradscribe.transpiler.backends.execute import execute, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
-from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, Span
+from gradscribe.transpiler.errors import GradscribeError, IndexRangeError
 from gradscribe.transpiler.ir.nodes import Function
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 
 Backend = Literal["native", "python"]
 Executable = Callable[..., tuple[Any, ...]]
 BACKENDS = ("native", "python")
-_numbers = itertools.count(1)
 
 
 def executable(function: Function, backend: Backend, identities: Mapping[int, int] | None = None) -> Executable:
-    """Make `function` run. `identities`: flat result -> the flat parameter whose array holds it afterwards; these parameters
-    are written, the others only read."""
+    """Make `function` run. `identities`: flat result -> the flat parameter whose array holds it afterwards; these
+    parameters are written, the others only read."""
     identities = identities or {}
     donated = sorted(set(identities.values()))
     if backend == "native":
@@ -44,40 +42,29 @@ def executable(function: Function, backend: Backend, identities: Mapping[int, in
         result_template=template,
         checks=False,
     )
-    return execute(module)
+    return located(module)
 
 
-def execute(module: Source) -> Executable:
-    """The function of a module, registered with linecache so that tracebacks and pdb show its lines."""
-    file = f"<gradscribe {module.name} {next(_numbers)}>"
-    linecache.cache[file] = (len(module.text), None, module.text.splitlines(True), file)
-    namespace: dict[str, Any] = {"__name__": module.name}
-    exec(compile(module.text, file, "exec"), namespace)
-    function: Executable = namespace[module.name]
+def located(module: Source) -> Executable:
+    """The function of a module; its errors carry the user's line, and an index out of range is an `IndexRangeError`."""
+    function = execute(module.text, module.name)
 
     def run(*values: Any) -> tuple[Any, ...]:
         try:
-            return function(*values)
+            found: tuple[Any, ...] = function(*values)
+            return found
+        except GradscribeError:
+            raise
         except Exception as error:
-            raise at_user_line(error, file, module.spans) from None
+            span = user_span(error, function, module.spans)
+            if span is None:
+                raise
+            if type(error) is IndexError:
+                raise IndexRangeError(span, str(error)) from None
+            error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
+            raise
 
     return run
-
-
-def at_user_line(error: Exception, file: str, spans: Sequence[Span | None]) -> Exception:
-    """The error with the place in the user's text from which the failing line of `file` comes."""
-    trace, line = error.__traceback__, 0
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    span = spans[line - 1] if 0 < line <= len(spans) else None
-    if isinstance(error, GradscribeError) or span is None:
-        return error
-    if type(error) is IndexError:
-        return IndexRangeError(span, str(error))
-    error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
-    return error
 
 
 # ---- text ----

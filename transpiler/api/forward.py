@@ -1,6 +1,7 @@
 """`jvp` and `linearize`: directional derivatives.
 
-In: a function, primals, tangents in the structure of the primals (None where an argument is held). Out: results and their tangents.
+In: a function, primals, tangents in the structure of the primals (None where an argument is held). Out: results and
+their tangents.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from gradscribe.transpiler.api.composing import (
     tangent_leaves,
 )
 from gradscribe.transpiler.api.leaves import flatten, is_complex
-from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, definition_span, refuse_static, transform
+from gradscribe.transpiler.api.transformed import (
+    Kind,
+    Stage,
+    Transformed,
+    define,
+    definition_span,
+    refuse_static,
+    transform,
+)
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.transforms.jvp import jvp as differentiate
 
@@ -70,11 +79,13 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
 
     Args:
         primals: the arguments, a tuple or list.
-        tangents: in the structure of the primals, with their shapes and dtypes; None (for a leaf or a whole argument's leaf)
+        tangents: in the structure of the primals, with their shapes and dtypes; None (for a leaf or a whole
+            argument's leaf)
             holds that leaf fixed. Integers have no tangent: pass None.
         has_aux: the function returns (value, auxiliary); the result is (value, tangent, auxiliary).
 
-    Raises ValueError where structures or shapes differ, DTypeError where dtypes do. The tangent of an integer result is None.
+    Raises ValueError where structures or shapes differ, DTypeError where dtypes do. The tangent of an integer result
+    is None.
 
     Example: `y, dy = gs.jvp(np.sin, (0.3,), (1.0,))`
     """
@@ -116,5 +127,3 @@ VALUE = define(Kind("value", _stage_value))
 def transform_identity(fun: Callable[..., Any]) -> Transformed:
     """The function itself, as a function of values."""
     return transform(VALUE, fun, {})
-
-

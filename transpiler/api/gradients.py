@@ -1,7 +1,7 @@
 """`grad` and `value_and_grad`.
 
-In: a function with a scalar result. Out: a function of the same arguments that returns gradients in the structure of the arguments
-chosen. Establishes: inputs are values; the caller's arrays are never written.
+In: a function with a scalar result. Out: a function of the same arguments that returns gradients in the structure of
+the arguments chosen. Establishes: inputs are values; the caller's arrays are never written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
         leaves, _, definition = by_argument[k]
         paths = definition.paths(f"args[{k}]")
         flags = (options["holomorphic"], options["allow_int"])
-        wanted.append([check_differentiable(x, path, what, span, *flags) for x, path in zip(leaves, paths, strict=True)])
+        wanted.append(
+            [check_differentiable(x, path, what, span, *flags) for x, path in zip(leaves, paths, strict=True)]
+        )
     inner = as_value(stage(transformed.function, args, kwargs))
     value, aux = split_aux(inner, what, options["has_aux"])
     inner, outs, definition = result_leaves(inner, value)
@@ -67,14 +69,16 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     return compact(replace(inner, function=function, result=result))
 
 
-def _scalar_position(transformed: Transformed, inner: Staged, outs: Sequence[ResultLeaf], definition: tree.TreeDef) -> int:
+def _scalar_position(
+    transformed: Transformed, inner: Staged, outs: Sequence[ResultLeaf], definition: tree.TreeDef
+) -> int:
     what, name = transformed.kind.name, name_of(transformed.function)
     span = inner.function.span or definition_span(transformed.function)
     if definition.kind is not None:
         raise NotDifferentiable(
             span,
             f"{what} requires a function with a scalar result, but `{name}` returns {_shown(inner, outs, definition)}",
-            "Return one number (say, a sum), use has_aux=True for (value, auxiliary), or jacrev / vjp for several results.",
+            "Return one number (say, a sum), use has_aux=True for (value, auxiliary), or jacrev or vjp.",
         )
     operand = inner.function.results[outs[0].position]
     assert isinstance(operand.type, ArrayType)
@@ -118,13 +122,19 @@ def grad(
         holomorphic: the function is holomorphic: complex inputs, complex result.
         allow_int: integer and boolean leaves are accepted; their gradient is None.
 
-    Returns a function of the same arguments. The gradient has the structure, dtypes and shapes of the arguments chosen (a
-    tuple of them when `argnums` is a sequence). Raises NotDifferentiable for a result that is not scalar, DTypeError for
-    inputs or results that are not floating.
+    Returns a function of the same arguments. The gradient has the structure, dtypes and shapes of the arguments
+    chosen (a tuple of them when `argnums` is a sequence). Raises NotDifferentiable for a result that is not scalar,
+    DTypeError for inputs or results that are not floating.
 
-    Example: `gs.grad(lambda w, x: np.sum((x @ w) ** 2))(w, x)`. Reverse mode: Griewank & Walther, Evaluating Derivatives, ch. 3.
+    Example: `gs.grad(lambda w, x: np.sum((x @ w) ** 2))(w, x)`. Reverse mode: Griewank & Walther, Evaluating
+    Derivatives, ch. 3.
     """
-    options = {"argnums": _numbers(argnums), "has_aux": bool(has_aux), "holomorphic": bool(holomorphic), "allow_int": bool(allow_int)}
+    options = {
+        "argnums": _numbers(argnums),
+        "has_aux": bool(has_aux),
+        "holomorphic": bool(holomorphic),
+        "allow_int": bool(allow_int),
+    }
     return decorate(GRAD, fun, options)
 
 
@@ -139,9 +149,14 @@ def value_and_grad(
 
     Example: `loss, (dw, db) = gs.value_and_grad(loss, argnums=(0, 1))(w, b, x, y)`
     """
-    options = {"argnums": _numbers(argnums), "has_aux": bool(has_aux), "holomorphic": bool(holomorphic), "allow_int": bool(allow_int)}
+    options = {
+        "argnums": _numbers(argnums),
+        "has_aux": bool(has_aux),
+        "holomorphic": bool(holomorphic),
+        "allow_int": bool(allow_int),
+    }
     return decorate(VALUE_AND_GRAD, fun, options)
 
 
 def _numbers(argnums: int | Sequence[int]) -> int | tuple[int, ...]:
-    return tuple(argnums) if isinstance(argnums, (tuple, list)) else argnums
+    return argnums if isinstance(argnums, int) else tuple(argnums)

@@ -1,8 +1,8 @@
 """Entry facts of a specialisation as generated Python: does this call fit it, and if not, which fact fails?
 
-In: a flat `Function` and names of its parameters. Out: `Facts`, a function from the flat parameter values to the first fact that
-fails. Assumes the values have the dtypes, ranks and 0/1 patterns of the parameters (the dispatch key sees to that). Establishes: when
-no fact fails, every parameter has the shape its type says and every guard holds.
+In: a flat `Function` and names of its parameters. Out: `Facts`, a function from the flat parameter values to the
+first fact that fails. Assumes the values have the dtypes, ranks and 0/1 patterns of the parameters (the dispatch key
+sees to that). Establishes: when no fact fails, every parameter has the shape its type says and every guard holds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from gradscribe.transpiler.ir.types import ArrayType
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that must hold at entry. A requirement is what Python would raise for; an assumption makes the call trace
-    again. `text` is its Python expression, `message` says what failed."""
+    """One thing that must hold at entry. A requirement is what Python would raise for; an assumption makes the call
+    trace again. `text` is its Python expression, `message` says what failed."""
 
     text: str
     message: str
@@ -30,8 +30,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """`failing(values)` is the position in `facts` of the first that fails, or -1. `by_shape_alone`: no fact reads a number,
-    so that equal shapes mean an equal answer."""
+    """`failing(values)` is the position in `facts` of the first that fails, or -1. `by_shape_alone`: no fact reads a
+    number, so that equal shapes mean an equal answer."""
 
     facts: tuple[Fact, ...]
     failing: Callable[[Sequence[Any]], int] = field(compare=False)
@@ -75,7 +75,12 @@ def facts_of(function: Function, names: Sequence[str]) -> Facts:
     """The facts that a call must satisfy to run `function`; `names[k]` is how messages call parameter k."""
     writer = _Writer(function)
     facts = [
-        Fact(f"{writer.dim(guard.dim)} {'==' if guard.kind == 'eq' else '>='} 0", guard.message, guard.requirement, guard.span)
+        Fact(
+            f"{writer.dim(guard.dim)} {'==' if guard.kind == 'eq' else '>='} 0",
+            guard.message,
+            guard.requirement,
+            guard.span,
+        )
         for guard in function.guards
     ]
     for k, param in enumerate(function.params):
@@ -100,7 +105,9 @@ def _axis_fact(writer: _Writer, names: Sequence[str], k: int, axis: int, dim: Di
     if isinstance(atom, Symbol) and writer.homes[atom] == (k, axis):
         if atom.lower <= 2:
             return None
-        return Fact(f"p[{k}].shape[{axis}] >= {atom.lower}", f"axis {axis} of {names[k]} was at least {atom.lower}", False)
+        return Fact(
+            f"p[{k}].shape[{axis}] >= {atom.lower}", f"axis {axis} of {names[k]} was at least {atom.lower}", False
+        )
     if dim.constant is not None:
         if dim.constant in (0, 1):
             return None  # the key knows

@@ -1,6 +1,7 @@
 """Looking at what was made: `source`, `ir`, `eval_shape`.
 
-In: a function (transformed or not) and arguments, examples or abstract (`F64["n d"]`). Out: text, or shapes and dtypes; nothing is run.
+In: a function (transformed or not) and arguments, examples or abstract (`F64["n d"]`). Out: text, or shapes and
+dtypes; nothing is run.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from gradscribe.transpiler.api.annotations import abstract, is_spec
 from gradscribe.transpiler.api.composing import as_value, result_leaves
 from gradscribe.transpiler.api.dispatch import readable_paths
 from gradscribe.transpiler.api.executables import module_of
-from gradscribe.transpiler.backends.loop_source import write_loop_module
 from gradscribe.transpiler.api.leaves import admit, flatten
 from gradscribe.transpiler.api.transformed import Transformed, name_of, stage_in_process
+from gradscribe.transpiler.backends.loop_source import write_loop_module
 from gradscribe.transpiler.errors import ShapeError
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.printer import print_function
@@ -33,15 +34,16 @@ LEVELS = ("numpy", "ir", "loops")
 
 def staged_for(fun: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Staged, list[Any]]:
     """The staged call for example or abstract arguments, and the leaves of its arguments without static ones."""
-    args, kwargs = abstract((tuple(args), dict(kwargs)))
+    call: tuple[tuple[Any, ...], dict[str, Any]] = abstract((tuple(args), dict(kwargs)))
+    positional, named = call
     if isinstance(fun, Transformed):
-        static = dict(fun.kind.static(fun, args, kwargs))
-        args = tuple(_static(value) if k in static else value for k, value in enumerate(args))
-        kwargs = {name: _static(value) if name in static else value for name, value in kwargs.items()}
-    leaves, definition = flatten((args, kwargs))
+        static = dict(fun.kind.static(fun, positional, named))
+        positional = tuple(_static(value) if k in static else value for k, value in enumerate(positional))
+        named = {name: _static(value) if name in static else value for name, value in named.items()}
+    leaves, definition = flatten((positional, named))
     leaves = [admit(leaf, path) for leaf, path in zip(leaves, readable_paths(definition), strict=True)]
-    args, kwargs = tree.unflatten(definition, leaves)
-    return stage_in_process(fun, args, kwargs)[0], [leaf for leaf in leaves if not isinstance(leaf, StaticLeaf)]
+    positional, named = tree.unflatten(definition, leaves)
+    return stage_in_process(fun, positional, named)[0], [leaf for leaf in leaves if not isinstance(leaf, StaticLeaf)]
 
 
 def _static(value: Any) -> StaticLeaf:
@@ -93,10 +95,13 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     Raises ShapeError for a result whose size depends on data. Example: `gs.eval_shape(np.outer, x, y).shape`
     """
     staged, leaves = staged_for(fun, args, kwargs)
-    staged, outs, definition = result_leaves(as_value(staged), as_value(staged).result)
+    staged = as_value(staged)
+    staged, outs, definition = result_leaves(staged, staged.result)
     sizes: dict[Atom, int] = {}
     for parameter, var in zip(staged.parameters, staged.function.params, strict=True):
-        value = leaves[parameter.leaf] if isinstance(parameter, ArgumentLeaf) else parameter.read and parameter.read()
+        value: Any = (
+            leaves[parameter.leaf] if isinstance(parameter, ArgumentLeaf) else parameter.read and parameter.read()
+        )
         if not is_spec(value) and isinstance(var.type, ArrayType):
             for dim, size in zip(var.type.shape, np.shape(value)):
                 if isinstance(dim.single_atom, Symbol):
@@ -108,7 +113,9 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return dim.evaluate(sizes.__getitem__)
         except KeyError:
-            raise ShapeError(staged.function.span, f"the size {dim} of a result is known only when the function runs") from None
+            raise ShapeError(
+                staged.function.span, f"the size {dim} of a result is known only when the function runs"
+            ) from None
 
     types = [staged.function.results[out.position].type for out in outs]
     found = [ShapeDtype(tuple(map(known, t.shape)), t.dtype) for t in types if isinstance(t, ArrayType)]

@@ -1,7 +1,7 @@
 """`jacfwd`, `jacrev` and `hessian`: whole Jacobians.
 
-In: a function with floating results. Out: a function of the same arguments; the result tree with, at each leaf, the tree of the chosen
-arguments, whose leaves have shape (*result shape, *argument shape).
+In: a function with floating results. Out: a function of the same arguments; the result tree with, at each leaf, the
+tree of the chosen arguments, whose leaves have shape (*result shape, *argument shape).
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     for out in outs:
         type = inner.function.results[out.position].type
         if not type.is_float:
-            raise DTypeError(inner.function.span or span, f"{what} of `{name_of(transformed.function)}`, a result of which is {type}")
+            raise DTypeError(
+                inner.function.span or span, f"{what} of `{name_of(transformed.function)}`, a result of which is {type}"
+            )
     parameters = parameters_by_leaf(inner)
     wrt = [parameters[leaf] for k in chosen for leaf in by_argument[k][1]]
     columns = {parameter: number for number, parameter in enumerate(dict.fromkeys(wrt))}
@@ -74,9 +76,10 @@ def _options(argnums: int | Sequence[int], has_aux: bool) -> dict[str, Any]:
 def jacfwd(fun: Callable[..., Any] | None = None, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Any:
     """The Jacobian by forward mode: one direction per element of the arguments chosen; good for tall Jacobians.
 
-    Returns a function of the same arguments. Its result has the structure of the function's result; each leaf is the block
-    of shape (*result shape, *argument shape), or the tree (tuple) of such blocks for tree arguments (several argnums).
-    With `has_aux`: (Jacobian, auxiliary). Raises DTypeError for inputs or results that are not real floating.
+    Returns a function of the same arguments. Its result has the structure of the function's result; each leaf is the
+    block of shape (*result shape, *argument shape), or the tree (tuple) of such blocks for tree arguments (several
+    argnums). With `has_aux`: (Jacobian, auxiliary). Raises DTypeError for inputs or results that are not real
+    floating.
 
     Example: `gs.jacfwd(lambda x: x ** 2)(np.arange(3.0))` is `np.diag([0.0, 2.0, 4.0])`.
     """

@@ -1,6 +1,7 @@
 """`jit`: the function itself, compiled; what it writes is written.
 
-In: a function. Out: a function that behaves as Python does, arguments written in place included, and runs as native code.
+In: a function. Out: a function that behaves as Python does, arguments written in place included, and runs as native
+code.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ def jit(
 ) -> Any:
     """The function, compiled to native code at its first call for each combination of structures, dtypes and ranks.
 
-    Python's semantics are kept: arrays, dicts, lists and objects that the function writes are written; an argument returned
-    whole is the caller's object. One version serves all sizes of at least 2.
+    Python's semantics are kept: arrays, dicts, lists and objects that the function writes are written; an argument
+    returned whole is the caller's object. One version serves all sizes of at least 2.
 
     Args:
         static_argnums, static_argnames: arguments whose values are compiled in; they must be hashable.

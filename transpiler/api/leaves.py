@@ -1,7 +1,8 @@
 """Leaves of a call's arguments: which are data, which are static, which are refused; what a specialisation depends on.
 
-In: any Python value that stands as a leaf of the arguments. Out: its class (data or static), its token (the part of the dispatch
-key it contributes), its abstract type. Establishes: two leaves with equal coarse tokens may run one specialisation, up to its guards.
+In: any Python value that stands as a leaf of the arguments. Out: its class (data or static), its token (the part of
+the dispatch key it contributes), its abstract type. Establishes: two leaves with equal coarse tokens may run one
+specialisation, up to its guards.
 """
 
 from __future__ import annotations
@@ -51,15 +52,21 @@ def admit(leaf: Any, path: str) -> Any:
 
     Raises DTypeError for masked arrays and dtypes that are no numbers; `path` names the argument in messages."""
     if isinstance(leaf, np.ma.MaskedArray):
-        raise DTypeError(None, f"argument `{path}` is a masked array", "Pass `x.filled(value)` or the data and the mask.")
+        raise DTypeError(
+            None, f"argument `{path}` is a masked array", "Pass `x.filled(value)` or the data and the mask."
+        )
     if isinstance(leaf, np.matrix):
-        raise DTypeError(None, f"argument `{path}` is a np.matrix, whose operators are not those of arrays", "Pass np.asarray(x).")
+        raise DTypeError(
+            None, f"argument `{path}` is a np.matrix, whose operators are not those of arrays", "Pass np.asarray(x)."
+        )
     if not isinstance(leaf, (np.ndarray, np.generic)):
         if not hasattr(type(leaf), "__array__") or is_marker(leaf):
             return leaf
         leaf = np.asarray(leaf)
     if leaf.dtype.kind not in DATA_KINDS or leaf.dtype.itemsize > 16 or leaf.dtype.char in "gG":
-        raise DTypeError(None, f"argument `{path}` has dtype {leaf.dtype}, which is not computed with", _dtype_hint(leaf))
+        raise DTypeError(
+            None, f"argument `{path}` has dtype {leaf.dtype}, which is not computed with", _dtype_hint(leaf)
+        )
     if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
         leaf = leaf.astype(leaf.dtype.newbyteorder("="))
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
@@ -76,7 +83,8 @@ def _dtype_hint(leaf: Any) -> str:
 
 
 def static_token(value: Any) -> Hashable:
-    """Equal tokens mean: interchangeable as static values. Types and signs of zero count; other objects count by identity."""
+    """Equal tokens mean: interchangeable as static values. Types and signs of zero count; other objects count by
+    identity."""
     if isinstance(value, tuple):
         return (type(value), *map(static_token, value))
     if isinstance(value, (float, complex)):
@@ -110,7 +118,7 @@ class ById:
         return repr(self.value)
 
 
-def exact_token(leaf: Any) -> Hashable:
+def exact_token(leaf: Any) -> Any:
     """What the call depends on, sizes included: the key of the fast path. Python numbers count by type."""
     if isinstance(leaf, np.ndarray):
         return leaf.dtype, leaf.shape, leaf.flags.c_contiguous
@@ -119,7 +127,7 @@ def exact_token(leaf: Any) -> Hashable:
     return static_token(leaf)
 
 
-def coarse_token(leaf: Any) -> Hashable:
+def coarse_token(leaf: Any) -> Any:
     """What a specialisation depends on: as `exact_token`, but sizes of at least 2 are one."""
     if isinstance(leaf, np.ndarray):
         return leaf.dtype, tuple(min(size, 2) for size in leaf.shape), leaf.flags.c_contiguous

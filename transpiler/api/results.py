@@ -1,8 +1,8 @@
 """From the flat results of a program to the Python value of a call, and its visible writes.
 
-In: a result tree with placeholders, the flat results, the call's leaves. Out: the return value. Establishes: scalars are of the
-kind their type says (Python number or NumPy scalar); no array handed out shares memory with an argument or with another result,
-unless it *is* an argument returned whole under `jit`.
+In: a result tree with placeholders, the flat results, the call's leaves. Out: the return value. Establishes: scalars
+are of the kind their type says (Python number or NumPy scalar); no array handed out shares memory with an argument or
+with another result, unless it *is* an argument returned whole under `jit`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def scalar_kind(type: ArrayType) -> Callable[[Any], Any]:
 def finishers(function: Function) -> tuple[Finisher | None, ...]:
     """For each flat result: what makes a scalar of the right class from it; None for arrays."""
     return tuple(
-        None if not isinstance(x.type, ArrayType) or x.type.shape else _as_class(scalar_kind(x.type)) for x in function.results
+        None if not isinstance(x.type, ArrayType) or x.type.shape else _as_class(scalar_kind(x.type))
+        for x in function.results
     )
 
 

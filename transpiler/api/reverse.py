@@ -1,7 +1,8 @@
 """`vjp`: the value of a function and its pullback.
 
-In: a function and its arguments. Out: the result and a `Pullback`, a tree of residuals with the backward program. Establishes: the
-pullback borrows its residuals, so that calling it twice gives equal results; residuals share no memory with what the caller holds.
+In: a function and its arguments. Out: the result and a `Pullback`, a tree of residuals with the backward program.
+Establishes: the pullback borrows its residuals, so that calling it twice gives equal results; residuals share no
+memory with what the caller holds.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from gradscribe.transpiler.transforms.vjp import vjp as differentiate
 
 @dataclass(frozen=True, eq=False)
 class Backward:
-    """The backward program of one staged call and the trees around it. `result` is the structure of the result, `active` says
-    which of its leaves take a cotangent; `gradients` is the tree of gradients (ResultLeaf, or None)."""
+    """The backward program of one staged call and the trees around it. `result` is the structure of the result,
+    `active` says which of its leaves take a cotangent; `gradients` is the tree of gradients (ResultLeaf, or None)."""
 
     function: Function
     name: str
@@ -56,12 +57,14 @@ class Backward:
 class Pullback:
     """cotangent of the result -> cotangents of the arguments, a tuple with one entry per argument.
 
-    A tree node: its children are the residuals, its static data the backward program. It only reads the residuals: every call
-    gives the same answer for the same cotangent."""
+    A tree node: its children are the residuals, its static data the backward program. It only reads the residuals:
+    every call gives the same answer for the same cotangent."""
 
     __gradscribe_transformed__ = True
 
-    def __init__(self, backward: Backward, shapes: tuple[tuple[int, ...], ...] | None, residuals: Sequence[Any]) -> None:
+    def __init__(
+        self, backward: Backward, shapes: tuple[tuple[int, ...], ...] | None, residuals: Sequence[Any]
+    ) -> None:
         self.backward = backward
         self.shapes = shapes
         self.residuals = tuple(residuals)
@@ -95,7 +98,9 @@ class Pullback:
             shape = next(shapes, None)
             if not active:
                 if part is not None:
-                    raise DTypeError(None, f"`{path}` belongs to a result that has no cotangent (an integer): pass None")
+                    raise DTypeError(
+                        None, f"`{path}` belongs to a result that has no cotangent (an integer): pass None"
+                    )
                 continue
             type = next(want).type
             assert isinstance(type, ArrayType)
@@ -128,7 +133,7 @@ def _conformed(value: Any, type: Any) -> Any:
 tree.register_node(
     Pullback,
     lambda pullback: (pullback.residuals, (pullback.backward, pullback.shapes)),
-    lambda static, children: Pullback(*static, children),
+    lambda static, children: Pullback(static[0], static[1], children),
 )
 
 
@@ -185,9 +190,10 @@ VJP = define(Kind("vjp", _stage))
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(fun(*primals), pullback), or (value, pullback, auxiliary) with `has_aux`.
 
-    The pullback takes a cotangent in the structure, shapes and dtypes of the result (None for integer leaves) and returns a
-    tuple with one entry per argument, in the structure of the argument (None for leaves that are not floating). It may be
-    called any number of times. Raises ValueError or DTypeError for a cotangent that does not fit.
+    The pullback takes a cotangent in the structure, shapes and dtypes of the result (None for integer leaves) and
+    returns a tuple with one entry per argument, in the structure of the argument (None for leaves that are not
+    floating). It may be called any number of times. Raises ValueError or DTypeError for a cotangent that does not
+    fit.
 
     Example: `y, pull = gs.vjp(f, x); (x_bar,) = pull(np.ones_like(y))`
     """
@@ -210,16 +216,21 @@ def _stage_fused(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[s
     given = tangent_leaves([inner.function.results[o.position].type for o in outs], definition, cotangent, "cotangent")
     numbers, _ = counted_leaves(given, sum(len(leaves) for leaves, _, _ in by_argument))
     seeded = [(o.position, n) for o, n in zip(outs, numbers, strict=True) if n is not None]
-    parts = differentiate(inner.function, _active_parameters(inner, by_argument), [position for position, _ in seeded])
+    chosen = transformed.options["argnums"]
+    wanted = by_argument if chosen is None else [by_argument[k] for k in chosen]
+    parts = differentiate(inner.function, _active_parameters(inner, wanted), [position for position, _ in seeded])
     extra = tuple(ArgumentLeaf(f"cotangent of result {position}", n) for position, n in seeded)
-    gradients = _gradients(by_argument, parts.result_count)
-    return compact(replace(inner, function=parts.fused, parameters=(*inner.parameters, *extra), result=gradients))
+    result: Any = _gradients(wanted, parts.result_count)
+    if transformed.options["value"]:
+        result = (tree.unflatten(definition, outs), result)
+    return compact(replace(inner, function=parts.fused, parameters=(*inner.parameters, *extra), result=result))
 
 
 PULL = define(Kind("pullback", _stage_fused))
 
 
-def pulled(fun: Callable[..., Any]) -> Transformed:
-    """The function (arguments, cotangent) -> cotangents of the arguments."""
+def pulled(fun: Callable[..., Any], argnums: tuple[int, ...] | None = None, value: bool = False) -> Transformed:
+    """The function (arguments, cotangent) -> cotangents of the arguments at `argnums` (None: all), a tuple; with
+    `value`, (result, cotangents)."""
     refuse_static(fun, "vjp")
-    return transform(PULL, fun, {})
+    return transform(PULL, fun, {"argnums": argnums, "value": value})

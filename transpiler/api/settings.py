@@ -1,7 +1,7 @@
 """Settings of the process: `config(explain_retraces=True)`.
 
-In: names and values. Out: the settings in force. A call of `config` takes effect at once; used in a `with` statement, the
-earlier values come back at its end.
+In: names and values. Out: the settings in force. A call of `config` takes effect at once; used in a `with` statement,
+the earlier values come back at its end.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Self
 
 @dataclass
 class Settings:
-    """`explain_retraces`: say on stderr why a call was traced again. `max_specialisations`: how many versions a transformed
-    function keeps; the oldest goes first."""
+    """`explain_retraces`: say on stderr why a call was traced again. `max_specialisations`: how many versions a
+    transformed function keeps; the oldest goes first."""
 
     explain_retraces: bool = False
     max_specialisations: int = 64

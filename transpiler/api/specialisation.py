@@ -1,7 +1,9 @@
-"""One version of a transformed function: a staged program, ready to run, and the conditions under which a call may use it.
+"""One version of a transformed function: a staged program, ready to run, and the conditions under which a call may
+use it.
 
-In: a `Staged` call. Out: `Specialisation`. Assumes the call has the dispatch key it was made for. Establishes: it runs only when its
-facts, captured values and static checks hold; what the caller sees written is what Python would have written, and nothing else.
+In: a `Staged` call. Out: `Specialisation`. Assumes the call has the dispatch key it was made for. Establishes: it
+runs only when its facts, captured values and static checks hold; what the caller sees written is what Python would
+have written, and nothing else.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ class Misfit:
 
 
 class Specialisation:
-    """A version of a transformed function. `written`: flat parameters that the function writes; `writes`: the caller sees it
-    (under `jit`)."""
+    """A version of a transformed function. `written`: flat parameters that the function writes; `writes`: the caller
+    sees it (under `jit`)."""
 
     def __init__(self, staged: Staged, written: Sequence[int], backend: Backend, writes: bool) -> None:
         self.staged = staged
@@ -56,7 +58,8 @@ class Specialisation:
         self.written = tuple(written)
         self.builder = ResultBuilder(staged.result, function, keep_identity=writes)
         self.containers = [
-            (m, ResultBuilder(m.template, function, keep_identity=True)) for m in (staged.container_mutations if writes else ())
+            (m, ResultBuilder(m.template, function, keep_identity=True))
+            for m in (staged.container_mutations if writes else ())
         ]
         self.identities = {m.position: m.parameter for m in self.mutations}
         self._backend: Backend = backend
@@ -128,7 +131,9 @@ class Specialisation:
         for k in self.written:
             if self.writes and isinstance(values[k], np.ndarray) and not values[k].flags.writeable:
                 raise ReadOnlyError(
-                    self.span, f"{self.path(k)} is read-only, and `{self.staged.function.name}` writes to it", "Pass a copy."
+                    self.span,
+                    f"{self.path(k)} is read-only, and `{self.staged.function.name}` writes to it",
+                    "Pass a copy.",
                 )
             for j in self.array_params:
                 if j == k or (self.writes and values[j] is values[k]):
@@ -151,7 +156,9 @@ class Specialisation:
     def refusal(self, fact: Fact, values: Sequence[Any]) -> GradscribeError:
         """The error for a requirement that fails, with the shapes that were passed."""
         passed = [
-            f"{self.path(k)}: {describe(values[k])}" for k, t in enumerate(self.types) if isinstance(t, ArrayType) and t.shape
+            f"{self.path(k)}: {describe(values[k])}"
+            for k, t in enumerate(self.types)
+            if isinstance(t, ArrayType) and t.shape
         ]
         return ShapeError(fact.span or self.span, fact.message, "; ".join(passed))
 
@@ -168,5 +175,3 @@ def _capture_misfit(value: Any, type: Any) -> str:
         if min(size.constant or 0, 2) != fixed:
             return f"was {type}, now {found}"
     return ""
-
-

@@ -1,7 +1,8 @@
 """A transformed function: what was applied to which callable, and how it is staged, called, pickled and bound.
 
-In: a kind of transformation, a callable (perhaps transformed itself), options. Out: `Transformed`, a callable. Establishes:
-transformations nest in any order, because each kind turns the `Staged` of what is inside it into another `Staged`.
+In: a kind of transformation, a callable (perhaps transformed itself), options. Out: `Transformed`, a callable.
+Establishes: transformations nest in any order, because each kind turns the `Staged` of what is inside it into another
+`Staged`.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ Stage = Callable[[Any, Sequence[Any], Mapping[str, Any]], Staged]
 @dataclass(frozen=True)
 class Kind:
     """A transformation. `stage(transformed, args, kwargs, inner)` makes the staged call, `inner` staging any callable;
-    `static(transformed, args, kwargs)` finds arguments that are static: (position or name, value). `writes`: the caller sees
-    what the function writes."""
+    `static(transformed, args, kwargs)` finds arguments that are static: (position or name, value). `writes`: the
+    caller sees what the function writes."""
 
     name: str
     stage: Callable[[Transformed, tuple[Any, ...], dict[str, Any], Stage], Staged]
@@ -52,8 +53,8 @@ def define(kind: Kind) -> Kind:
 class Transformed:
     """`kind` applied to `function` with `options`; call it with the arguments of the transformation.
 
-    Attributes of the function (name, docstring, signature) are kept, as by `functools.wraps`. `trace_count` says how many
-    versions were made so far."""
+    Attributes of the function (name, docstring, signature) are kept, as by `functools.wraps`. `trace_count` says how
+    many versions were made so far."""
 
     __gradscribe_transformed__ = True
 
@@ -112,7 +113,7 @@ class Transformed:
         for part in getattr(self, "__qualname__", "?").split("."):
             found = getattr(found, part, None)
         if found is self:
-            return self.__qualname__  # type: ignore[attr-defined]
+            return self.__qualname__
         return _rebuild, (self.kind.name, self.function, self.options)
 
 
@@ -157,8 +158,8 @@ class _Made:
 
 
 def transform(kind: Kind, function: Callable[..., Any], options: Mapping[str, Any]) -> Transformed:
-    """`Transformed(kind, function, options)`; the same object for the same function and options, so that `gs.grad(f)` written
-    in a loop is traced once."""
+    """`Transformed(kind, function, options)`; the same object for the same function and options, so that `gs.grad(f)`
+    written in a loop is traced once."""
     made = getattr(function, "__dict__", {}).get(_MADE)
     if made is None or made.owner is not function:
         made = _Made(function, {})
@@ -179,11 +180,16 @@ def _option_token(value: Any) -> Hashable:
 
 def decorate(kind: Kind, function: Callable[..., Any] | None, options: Mapping[str, Any]) -> Any:
     """The transformed function; without a function, a decorator."""
-    return transform(kind, function, options) if function is not None else functools.partial(transform, kind, options=options)
+    return (
+        transform(kind, function, options)
+        if function is not None
+        else functools.partial(transform, kind, options=options)
+    )
 
 
 def static_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """The static arguments that a transformed function asks for; the default of kinds that take the function's own arguments."""
+    """The static arguments that a transformed function asks for; the default of kinds that take the function's own
+    arguments."""
     return function.kind.static(function, args, kwargs) if isinstance(function, Transformed) else []
 
 
@@ -211,8 +217,8 @@ def stage_inside(target: Any, plain: Stage, args: Sequence[Any], kwargs: Mapping
 
 
 def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Staged, tuple[int, ...]]:
-    """Stage a call from ordinary Python; also which flat parameters the function writes, whether or not the caller sees it.
-    Parameter leaves count without static arguments."""
+    """Stage a call from ordinary Python; also which flat parameters the function writes, whether or not the caller
+    sees it. Parameter leaves count without static arguments."""
     written: dict[int, None] = {}
 
     def plain(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Staged:
@@ -224,11 +230,13 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     staged = stage_call(target, args, kwargs, plain)
     leaves = flatten((tuple(args), dict(kwargs)))[0]
     if any(isinstance(leaf, StaticLeaf) for leaf in leaves):
-        position = {}
+        position: dict[int, int] = {}
         for k, leaf in enumerate(leaves):
             if not isinstance(leaf, StaticLeaf):
                 position[k] = len(position)
-        moved = tuple(replace(p, leaf=position[p.leaf]) if isinstance(p, ArgumentLeaf) else p for p in staged.parameters)
+        moved = tuple(
+            replace(p, leaf=position[p.leaf]) if isinstance(p, ArgumentLeaf) else p for p in staged.parameters
+        )
         staged = replace(staged, parameters=moved)
     return staged, tuple(written)
 
