@@ -15,6 +15,7 @@ from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.types import INT64, array
 from gradscribe.transpiler.primitives import arithmetic, logic, reductions  # noqa: F401  (operators)
 from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.elementary import sin
 from gradscribe.transpiler.primitives.regions import cond, for_loop, while_loop
 from gradscribe.transpiler.primitives.structure import copy, dim_value, index, update, update_add
 
@@ -135,7 +136,10 @@ class RandomNest:
                 found = self.where(arrays[source], counters)
                 here = tuple(c if isinstance(c, At) else At(self.position(counters)) for c in found)
             term = index(arrays[source], at=here) * self.random.choice([0.3, 0.5, -0.7]) + self.random.random()
-            value = term if value is None or term.rank > value.rank else value + term if value.rank == 0 else value
+            if value is None or term.rank > value.rank:
+                value = term
+            elif value.rank == 0:
+                value = self.random.choice([lambda a, b: a + b, lambda a, b: sin(a * b)])(value, term)
         operation = update if self.random.random() < 0.75 else update_add
         arrays = list(arrays)
         arrays[target] = operation(arrays[target], value if self.fits(value, at) else 0.25, at=at)
