@@ -19,6 +19,7 @@ from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.lower.contractions import matmul
 from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index
@@ -89,6 +90,7 @@ class _Writer:
     ) -> None:
         self.function, self.donated, self.identities, self.kernels = function, donated, identities, kernels
         folding = fold(function, inline_arrays=False)
+        folding.inline -= {r for e in inner_eqns(function.region) for r in e.results if isinstance(r.type, StackType)}
         storage = assign_storage(function, folding)
         self.symbols = list(_symbols(function))
         names = assign_names(function, storage, self.symbols, _RESERVED | set(kernels))
@@ -237,8 +239,13 @@ class _Writer:
         elif eqn.operation is matmul:
             kernel = "gemm" if type.rank == 2 else "gemm_batched"
             flags = f"{int(eqn.params['trans_x'])}, {int(eqn.params['trans_y'])}"
-            self.out.add(f"{target} = np.empty({shape}, {dtype_name(type.dtype)})")
-            self.out.add(f"{kernel}({flags}, 1.0, {operands[0]}, {operands[1]}, 0.0, {target})")
+            product = (
+                self.fresh("product") if target in operands else target
+            )  # an operand that dies here may lend its name
+            self.out.add(f"{product} = np.empty({shape}, {dtype_name(type.dtype)})")
+            self.out.add(f"{kernel}({flags}, 1.0, {operands[0]}, {operands[1]}, 0.0, {product})")
+            if product != target:
+                self.out.add(f"{target} = {product}")
         else:
             raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
 

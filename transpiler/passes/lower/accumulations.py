@@ -23,7 +23,7 @@ from gradscribe.transpiler.passes.lower.nests import nest
 from gradscribe.transpiler.passes.lower.pulling import UseTable
 from gradscribe.transpiler.passes.lower.scalars import with_dtype
 from gradscribe.transpiler.primitives.arithmetic import add, greater_equal, less, select
-from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+from gradscribe.transpiler.primitives.logic import logical_and
 from gradscribe.transpiler.primitives.regions import cond
 from gradscribe.transpiler.primitives.structure import dim_value, index, update, update_add
 
@@ -167,7 +167,7 @@ class _Gather:
             inside: Operand | None = None
             for p, s, n in zip(position, self.starts[k], self.lengths, strict=True):
                 for test in (_compare(greater_equal, p - s, Dim.of(0)), _compare(less, p - s, n)):
-                    inside = test if inside is None else emit(PRIMITIVES["logical_and"], (inside, test))[0]
+                    inside = test if inside is None else emit(logical_and, (inside, test))[0]
             assert inside is not None
             at = at_positions(self.place(position))
             before = target

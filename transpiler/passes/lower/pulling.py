@@ -37,6 +37,8 @@ _DIVISIONS = {"divide", "sqrt", "reciprocal", "floor", "ceil", "sign"}
 
 def operation_cost(eqn: Eqn) -> int:
     name = eqn.operation.name
+    if name == "integer_power":
+        return 2 if 1 <= eqn.params["exponent"] <= 4 else 20
     return 1 if name in _SIMPLE else 4 if name in _DIVISIONS else 20
 
 

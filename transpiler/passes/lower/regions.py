@@ -196,7 +196,7 @@ class _Lowering:
     def _scalar(self, eqn: Eqn) -> None:
         operands = [self.env.operand(x) for x in eqn.operands]
         if isinstance(eqn.operation, Elementwise):
-            result = compute(eqn.operation, operands, self._type(eqn), eqn.results[0].hint)
+            result = compute(eqn.operation, operands, self._type(eqn), self.env.params(eqn.params), eqn.results[0].hint)
             self.env[eqn.results[0]] = result
             return
         self._emit_as_is(eqn, operands)
@@ -240,13 +240,14 @@ class _Lowering:
     def _elementwise(self, eqn: Eqn) -> None:
         operands = [self.value(x) for x in eqn.operands]
         type = self._type(eqn)
+        params = self.env.params(eqn.params)
         cost = operation_cost(eqn) + sum(x.cost for x in operands)
 
         def load(subscripts: tuple[Dim, ...]) -> Operand:
             elements = [broadcast_element(x, subscripts) for x in operands]
             if eqn.operation is convert:
                 return with_dtype(elements[0], type.dtype)
-            return compute(eqn.operation, elements, type)
+            return compute(eqn.operation, elements, type, params)
 
         if all(isinstance(x, Uniform) for x in operands):
             self.define(eqn, Uniform(type, load(())))

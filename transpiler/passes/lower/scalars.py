@@ -7,6 +7,7 @@ constant integer powers are products.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, ArrayType
 from gradscribe.transpiler.primitives.arithmetic import multiply, select
 from gradscribe.transpiler.primitives.primitive import Elementwise
-from gradscribe.transpiler.primitives.structure import convert
+from gradscribe.transpiler.primitives.conversion import convert
+from gradscribe.transpiler.primitives.powers import integer_power, power
 
 _PYTHON = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}
 _LARGEST_UNROLLED_POWER = 8
@@ -41,31 +43,35 @@ def computing_dtype(operands: list[Operand], result: np.dtype) -> np.dtype:
     return common
 
 
-def compute(operation: Elementwise, operands: list[Operand], result: ArrayType, hint: str = "") -> Operand:
+def compute(
+    operation: Elementwise, operands: list[Operand], result: ArrayType, params: Mapping[str, Any], hint: str = ""
+) -> Operand:
     """Emit one scalar equation; its result has the dtype of `result`."""
-    data = operands[1:] if operation is select else operands
-    dtype = computing_dtype(data, result.dtype)
     if operation is select:
-        dtype = result.dtype
-        operands = [with_dtype(operands[0], BOOL), *(with_dtype(x, dtype) for x in data)]
-    elif operation.name == "power":
-        product = _small_power(operands[0], operands[1], dtype)
+        condition, *data = operands
+        operands = [with_dtype(condition, BOOL), *(with_dtype(x, result.dtype) for x in data)]
+    else:
+        dtype = computing_dtype(operands, result.dtype)
+        product = _small_power(operation, operands, dtype, params)
         if product is not None:
             return with_dtype(product, result.dtype)
         operands = [with_dtype(x, dtype) for x in operands]
-    else:
-        operands = [with_dtype(x, dtype) for x in operands]
-    return with_dtype(emit(operation, operands, hint=hint)[0], result.dtype)
+    return with_dtype(emit(operation, operands, dict(params), hint=hint)[0], result.dtype)
 
 
-def _small_power(base: Operand, exponent: Operand, dtype: np.dtype) -> Operand | None:
+def _small_power(
+    operation: Elementwise, operands: list[Operand], dtype: np.dtype, params: Mapping[str, Any]
+) -> Operand | None:
     """x ** k for a small integer constant k >= 1, as products (square and multiply). NumPy squares by multiplying too."""
-    if not isinstance(exponent, Literal) or isinstance(exponent.value, complex):
+    if operation is integer_power:
+        exponent: Any = params["exponent"]
+    elif operation is power and isinstance(operands[1], Literal) and not isinstance(operands[1].value, complex):
+        exponent = operands[1].value
+    else:
         return None
-    k: Any = exponent.value
-    if k != int(k) or not 1 <= k <= _LARGEST_UNROLLED_POWER:
+    if exponent != int(exponent) or not 1 <= exponent <= _LARGEST_UNROLLED_POWER:
         return None
-    square, result, k = with_dtype(base, dtype), None, int(k)
+    square, result, k = with_dtype(operands[0], dtype), None, int(exponent)
     while k:
         if k & 1:
             result = square if result is None else emit(multiply, (result, square))[0]
