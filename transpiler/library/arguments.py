@@ -95,9 +95,17 @@ def strong(x: Operand) -> Operand:
     return cast(x, x.dtype) if array_type(x).weak else x
 
 
+def some_strong(*operands: Operand) -> list[Operand]:
+    """Operands of a NumPy function: Python scalars alone count as NumPy scalars, beside others they yield to them."""
+    first, *others = operands
+    return [strong(first), *others] if all(array_type(x).weak for x in operands) else list(operands)
+
+
 def floating(x: Operand) -> Operand:
-    """x as NumPy's functions with real results take it: integers and booleans become float64."""
-    return x if x.dtype.kind in "fc" else cast(x, FLOAT64)
+    """x as NumPy's functions with real results take it: integers and booleans become float64 (Python ints Python floats)."""
+    if x.dtype.kind in "fc":
+        return x
+    return python_number(x, FLOAT64) if array_type(x).weak else cast(x, FLOAT64)
 
 
 def truth(x: Operand) -> Operand:

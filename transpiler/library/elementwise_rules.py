@@ -27,6 +27,7 @@ from gradscribe.transpiler.library.arguments import (
     python_number,
     refuse_given,
     static_dtype,
+    some_strong,
     static_int,
     strong,
     truth,
@@ -75,9 +76,7 @@ def _operator(name: str, numpy: Callable[..., Any]) -> Rule:
     """A ufunc that has an operator: `np.add(x, y)` is `x + y`, one of two Python scalars made a NumPy scalar."""
 
     def apply(x: Operand, y: Operand) -> Any:
-        if array_type(x).weak and array_type(y).weak:
-            x = strong(x)
-        return BINARY[name](x, y)
+        return BINARY[name](*some_strong(x, y))
 
     return ufunc(apply, numpy)
 
@@ -111,8 +110,9 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
 
 
 def _heaviside(x: Operand, at_zero: Operand) -> Operand:
-    x, at_zero = floating(strong(x)), floating(at_zero)
-    step = select(less(x, 0.0), 0.0, select(equal(x, 0.0), at_zero, 1.0))
+    x, at_zero = some_strong(floating(x), floating(at_zero))
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    step = select(less(x, 0.0), zero, select(equal(x, 0.0), at_zero, one))
     return select(isnan(x), x, step)  # type: ignore[no-any-return]
 
 
@@ -120,7 +120,7 @@ def _skipping_nan(operation: Elementwise) -> Callable[[Operand, Operand], Operan
     """fmax and fmin: a NaN gives way to the other operand."""
 
     def apply(x: Operand, y: Operand) -> Operand:
-        x, y = strong(x), strong(y)
+        x, y = some_strong(x, y)
         if x.dtype.kind != "f" and y.dtype.kind != "f":
             return as_numpy(operation, x, y)
         result: Operand = select(isnan(x), y, select(isnan(y), x, operation(x, y)))
@@ -206,7 +206,7 @@ def _log_expit(x: Operand) -> Operand:
 
 def _xlogy(x: Operand, y: Operand) -> Operand:
     """x log(y), 0 where x is 0."""
-    x, y = floating(strong(x)), floating(y)
+    x, y = some_strong(floating(x), floating(y))
     zero = logical_and(equal(x, 0.0), logical_not(isnan(y)))
     return select(zero, 0.0, x * log(select(zero, 1.0, y)))  # type: ignore[no-any-return]
 

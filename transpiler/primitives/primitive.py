@@ -137,10 +137,12 @@ def broadcast_shapes(shapes: Sequence[tuple[Dim, ...]], what: str) -> tuple[Dim,
 
 @functools.cache
 def _result_dtype(
-    function: Callable[..., Any], operands: tuple[tuple[DType, bool], ...], static: tuple[tuple[str, Any], ...]
+    function: Callable[..., Any], operands: tuple[tuple[DType, bool, bool], ...], static: tuple[tuple[str, Any], ...]
 ) -> DType:
+    """The dtype that NumPy finds for operands given as (dtype, weak, scalar); it is not always the same for scalars and
+    arrays (True ** 2 is an int64, an array of booleans squared is an int8)."""
     python = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}
-    dummies = [python[d.kind] if weak else d.type(1) for d, weak in operands]
+    dummies = [python[d.kind] if weak else d.type(1) if scalar else np.ones(1, d) for d, weak, scalar in operands]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(function(*dummies, **dict(static))).dtype
@@ -166,7 +168,8 @@ class Elementwise(Primitive):
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         arrays = [t for t in operands if isinstance(t, ArrayType)]
         try:
-            dtype = _result_dtype(self.function, tuple((t.dtype, t.weak) for t in arrays), tuple(_static(params).items()))
+            kinds = tuple((t.dtype, t.weak, not t.shape) for t in arrays)
+            dtype = _result_dtype(self.function, kinds, tuple(_static(params).items()))
         except (TypeError, ValueError) as error:
             names = ", ".join(t.dtype.name for t in arrays)
             raise DTypeError(current_span(), f"`{self.name}` does not take {names}: {error}") from error
@@ -175,7 +178,8 @@ class Elementwise(Primitive):
         return (ArrayType(dtype, shape, not shape and weak),)
 
     def evaluate(self, operands: tuple[Any, ...], params: Params, regions: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self.function(*operands, **_static(params)),)
+        result = self.function(*operands, **_static(params))
+        return (result[()] if isinstance(result, np.ndarray) and not result.ndim else result,)
 
     def _partials(self, result: Operand, operands: Sequence[Operand], params: Params) -> Sequence[Partial]:
         if self.partials is None:
