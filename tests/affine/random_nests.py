@@ -17,7 +17,7 @@ from gradscribe.transpiler.primitives import arithmetic, logic, reductions  # no
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.elementary import sin
 from gradscribe.transpiler.primitives.regions import cond, for_loop, while_loop
-from gradscribe.transpiler.primitives.structure import copy, dim_value, index, update, update_add
+from gradscribe.transpiler.primitives.structure import copy, dim_value, index, update, update_add, zeros
 
 REACH = 3  # a subscript is at most this many loop indices away from its offset on either side
 
@@ -40,6 +40,8 @@ class RandomNest:
     def program(self, x, y, m, idx):
         self.idx = idx
         arrays = [x, y, m]
+        if self.random.random() < 0.3:
+            arrays[self.random.randrange(2)] = zeros(shape=(self.extent,), dtype=np.dtype(np.float64))
         for _ in range(self.random.randint(1, 3)):
             arrays = self.statement(arrays, [], 0)
         return arrays

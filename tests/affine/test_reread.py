@@ -434,3 +434,31 @@ def test_exits_do_not_hide_writes():
         return x, y
 
     assert not check(function("f", params, body))[0]["value"]
+
+
+def test_what_was_added_to_zero():
+    n, params = n_and("x", "y")
+
+    def body(x, y):
+        made = lambda: zeros(shape=(Dim.of(n),), dtype=np.dtype(np.float64))
+
+        def added(hint, at_of):
+            def step(i, z):
+                value = named(load(x, i) * load(y, i), hint)
+                z = update_add(z, value, at=at(at_of(i)))
+                return (z,)
+
+            return nest(0, n, [made()], step)[0]
+
+        def again(i, z):
+            return (update_add(z, named(load(x, i) - load(y, i), "second"), at=at(i)),)
+
+        (twice,) = nest(0, n, [added("overwritten", lambda i: Dim.of(i))], again)
+        return added("once", lambda i: Dim.of(i)), twice, added("same place", lambda i: Dim.of(0))
+
+    program = function("f", params, body)
+    oracle = RereadOracle(program)
+    answers = {v.hint: oracle.reread(v) is not None for v in oracle.layout.home if v.hint in
+               ("once", "overwritten", "second", "same place")}
+    assert answers == {"once": True, "overwritten": False, "second": False, "same place": False}
+    check(program)

@@ -1,12 +1,12 @@
-"""What re-reading is for: factorisations have no tape, and gradients with re-reading equal those that save everything."""
+"""Factorisations have no tape, and gradients with re-reading equal those that save everything."""
 
 import numpy as np
 import pytest
+from nest_programs import PROGRAMS
+from random_nests import RandomNest, arguments
 
 from gradscribe.transpiler.ir.evaluate import evaluate
 from gradscribe.transpiler.transforms.vjp import plan_of, vjp
-from nest_programs import PROGRAMS
-from random_nests import RandomNest, arguments
 
 
 def differentiable(function):

@@ -23,7 +23,7 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.affine.access import AccessSystem, Layout, Moment, later, same_element
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
-from gradscribe.transpiler.primitives.structure import copy, index, update, update_add
+from gradscribe.transpiler.primitives.structure import copy, index, update, update_add, zeros
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,19 @@ class ArrayHistory:
                     return found.first
         return None
 
-    def _is_touched(self, version: Var, at: Index, region: Region, outer: Region, line: Lineage, after: bool) -> bool:
+    def is_still_zero(self, version: Var, at: Index, region: Region, within: Region | None = None) -> bool:
+        """`version[at]` is zero in every execution of `region`: the array began as zeros, nothing was written there."""
+        outer = within or self.layout.root
+        for found in self._leading(version, outer):
+            start = found.first.definition if found.first is not None else None
+            if start is not None and start.operation is zeros:
+                if not self._is_touched(version, at, region, outer, found, after=False):
+                    return True
+        return False
+
+    def _is_touched(
+        self, version: Var, at: Index, region: Region, outer: Region, line: Lineage, after: bool
+    ) -> bool:
         """May a write of `line` that is later (or earlier, unless `after`) than `version` touch an element of
         `at`?"""
         if after and version is line.last:

@@ -15,7 +15,7 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.affine.access import Layout
 from gradscribe.transpiler.passes.affine.overwrites import ArrayHistory, base_of
-from gradscribe.transpiler.primitives.structure import index, update
+from gradscribe.transpiler.primitives.structure import index, update, update_add
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RereadOracle:
         self.layout = self.history.layout
         self._stores: dict[Var, list[Eqn]] = {}
         for eqn in self.layout.place:
-            if eqn.operation is update and isinstance(eqn.operands[1], Var):
+            if eqn.operation in (update, update_add) and isinstance(eqn.operands[1], Var):
                 self._stores.setdefault(eqn.operands[1], []).append(eqn)
         self._known: dict[tuple[Var, Region], Reread | None] = {}
 
@@ -71,7 +71,8 @@ class RereadOracle:
         return None
 
     def _stored(self, var: Var, within: Region | None) -> Reread | None:
-        """What an `update` of the same region stored, element for element."""
+        """What an `update` of the same region stored, element for element; or what an `update_add` added to zero, as
+        the cotangents of inputs are built (0.0 + x is x, but for the sign of a zero)."""
         if not isinstance(var.type, ArrayType) or var.type.weak:
             return None
         for eqn in self._stores.get(var, ()):
@@ -82,9 +83,13 @@ class RereadOracle:
             if eqn.result.type != ArrayType(var.dtype, eqn.result.shape) or result_shape(at) != var.shape:
                 continue
             found = self.history.survives(eqn.result, at, region, within)
-            if found is not None:
+            if found is not None and (eqn.operation is update or self._adds_to_zero(eqn, region, within)):
                 return Reread(found, at)
         return None
+
+    def _adds_to_zero(self, eqn: Eqn, region: Region, within: Region | None) -> bool:
+        base = base_of(eqn)
+        return base is not None and self.history.is_still_zero(base, eqn.params["at"], region, within)
 
 
 def _compose(outer: Index, inner: Index) -> Index | None:
