@@ -1,7 +1,7 @@
 """Moving elements: broadcasting, reshaping, permuting, indexing and writing.
 
-`index(x, *takes, at=Index)` reads, `update(x, v, *takes, at=)` is x with v written, `update_add` is x with v added (repeated
-positions accumulate). All are values: bufferize decides what happens in place.
+`index(x, *takes, at=Index)` reads, `update(x, v, *takes, at=)` is x with v written, `update_add` is x with v added
+(repeated positions accumulate). All are values: bufferize decides what happens in place.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _broadcast_type(x: Type, *, shape: tuple[Dim, ...]) -> Type:
     return ArrayType(x.dtype, shape)
 
 
-broadcast_to = Reindex(
+broadcast_to: Reindex = Reindex(
     name="broadcast_to",
     infer_type=_broadcast_type,
     run=lambda x, *, shape: np.broadcast_to(x, shape).copy() if shape else x,
@@ -85,7 +85,7 @@ def _reshaped(x: Any, *, shape: tuple[int, ...]) -> Any:
     return np.array(y) if shape else y[()]  # a shape () is a NumPy scalar
 
 
-reshape = Reindex(
+reshape: Reindex = Reindex(
     name="reshape",
     infer_type=_reshape_type,
     run=_reshaped,
@@ -110,7 +110,7 @@ def _permute_text(params: Any, operands: Sequence[Type], result: Type, write: An
     return "x.T" if axes == tuple(reversed(range(len(axes)))) else f"x.transpose({', '.join(map(str, axes))})"
 
 
-permute = Reindex(
+permute: Reindex = Reindex(
     name="permute",
     infer_type=lambda x, *, axes: ArrayType(x.dtype, tuple(x.shape[a] for a in axes)),
     run=lambda x, *, axes: np.ascontiguousarray(np.transpose(x, axes)),
@@ -150,7 +150,8 @@ def _index_transpose(ct: Operand, x: Operand, *takes: Operand, at: Index) -> Ope
 
 
 def _layout(at: Index, take_rank: int) -> list[tuple[str, int]]:
-    """Which axis of `x[at]` comes from what: ("take", k) for axes of the index arrays, ("axis", k) for sliced axes of x."""
+    """Which axis of `x[at]` comes from what: ("take", k) for axes of the index arrays, ("axis", k) for sliced axes of
+    x."""
     slices = [k for k, c in enumerate(at) if isinstance(c, Slice)]
     if not any(isinstance(c, Take) for c in at):
         return [("axis", k) for k in slices]
@@ -202,7 +203,7 @@ def _all(length: int) -> Slice:
     return Slice(Dim.of(0), Dim.of(length))
 
 
-index = Reindex(
+index: Reindex = Reindex(
     name="index",
     infer_type=_index_type,
     run=_read,
@@ -253,7 +254,9 @@ def _added(x: Any, v: Any, *takes: Any, at: Any) -> Any:
     return y
 
 
-def _update_vjp(ct: Operand, x: Operand, v: Operand, *takes: Operand, at: Index, once: bool = False) -> tuple[Operand, Operand]:
+def _update_vjp(
+    ct: Operand, x: Operand, v: Operand, *takes: Operand, at: Index, once: bool = False
+) -> tuple[Operand, Operand]:
     v_bar = sum_to_shape(emit(index, (ct, *takes), {"at": at})[0], v.shape)
     if once:  # the old element was never read: its cotangent needs no zeroing
         return ct, v_bar
@@ -284,7 +287,7 @@ _writes = (
     draw(uniform(-1, 1, 5), uniform(-1, 1, 3), at=(Slice(Dim.of(1), Dim.of(3)),)),
     draw(uniform(-1, 1, 4, 5), uniform(-1, 1), at=(At(Dim.of(2)), Slice(Dim.of(0), Dim.of(2), 2))),
 )
-update = Linear(
+update: Linear = Linear(
     name="update",
     linear_in=(0, 1),
     infer_type=_update_type,
@@ -293,7 +296,7 @@ update = Linear(
     batching=_update_batch(lambda: update),
     samples=_writes,
 )
-update_add = Linear(
+update_add: Linear = Linear(
     name="update_add",
     linear_in=(0, 1),
     infer_type=_update_type,
@@ -322,4 +325,5 @@ __all__ = [
     "update",
     "update_add",
     "zeros",
+    "zeros_of",
 ]

@@ -1,0 +1,159 @@
+"""An `if` on data: both sides are interpreted in regions of their own and their effects joined.
+
+In: a boolean operand and the two sides as thunks. Out: an `if` equation and the joined state. A side that raises becomes a check
+before the other side, which then stands in line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gradscribe.transpiler.frontend.joins import Join
+from gradscribe.transpiler.frontend.store import Entry, World
+from gradscribe.transpiler.frontend.tracing import Tracing
+from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, Poison
+from gradscribe.transpiler.ir.builder import Block, append_eqn, current_span, emit, open_block, resume_block
+from gradscribe.transpiler.ir.dims import next_serial
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Operand, Region
+from gradscribe.transpiler.ir.walk import inner_eqns
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+from gradscribe.transpiler.primitives.regions import if_
+
+Thunk = Callable[[], Any]
+Live = Callable[[Cell, Any], bool]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Completion of a block that always raises."""
+
+    error: type[Exception]
+    message: str
+    exception: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    block: Block
+    result: Any
+    world: World
+    changed: dict[tuple[Cell, Any], Any]
+    marks: dict[tuple[Cell, Any], Any]
+    forward: list[Entry]
+
+
+def everything_lives(cell: Cell, key: Any) -> bool:
+    return True
+
+
+def check_fails(tracing: Tracing, condition: Any, raised: Raised) -> None:
+    """Emit a check that raises unless `condition`."""
+    emit(PRIMITIVES["check"], (condition,), {"message": raised.message, "error": raised.error})
+
+
+def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, live: Live = everything_lives) -> Any:
+    """Run both thunks, each in a region; emit the `if`; return the joined result."""
+    birth = next_serial()
+    sides: list[Side] = []
+    for thunk in (then, otherwise):
+        side = _run_side(tracing, birth, thunk)
+        if isinstance(side.result, Raised):
+            return _one_side_raises(tracing, predicate, side.result, then, otherwise, raising_first=not sides)
+        sides.append(side)
+    join = Join(tracing, birth, [s.world for s in sides], current_span(), loop=False)
+    boxes: dict[Box, int] = {}
+    slots: dict[tuple[Cell, Any], None] = {}
+    for side in sides:
+        for cell, key in side.changed:
+            if cell.serial < birth:
+                slots.setdefault((cell, key))
+    plans = []
+    dead = []
+    for cell, key in slots:
+        if isinstance(cell, Box):
+            boxes[cell] = -1
+        elif live(cell, key):
+            plans.append((cell, key, join.plan([s.world.slot(cell, key) for s in sides], (cell.serial, key))))
+        else:
+            dead.append((cell, key))
+    result = join.plan([s.result for s in sides], ("result",))
+    for box in boxes:
+        boxes[box] = join.box_leaf(box)
+    vars = _emit_if(tracing, predicate, sides, join)
+    store = tracing.store
+    join.make_cells(vars)
+    for box, leaf in boxes.items():
+        store.set(box, VALUE, vars[leaf])
+    for cell, key, plan in plans:
+        store.set(cell, key, join.build(plan, vars))
+    for cell, key in dead:
+        store.set(cell, key, Poison("is not kept past this point"))
+    _join_marks(tracing, join, sides, birth)
+    return join.build(result, vars)
+
+
+def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
+    store = tracing.store
+    start = store.here()
+    tracing.births.append(birth)
+    try:
+        with open_block() as block:
+            result = thunk()
+    except BaseException:
+        store.undo(start)
+        raise
+    finally:
+        tracing.births.pop()
+    world, changed, marks = store.world_since(start), store.changed(start), store.changed_marks(start)
+    return Side(block, result, world, changed, marks, store.undo(start))
+
+
+def _one_side_raises(
+    tracing: Tracing, predicate: Operand, raised: Raised, then: Thunk, otherwise: Thunk, raising_first: bool
+) -> Any:
+    """`if c: raise E` is a check of `not c`; what follows needs no branch."""
+    fine = PRIMITIVES["logical_not"](predicate) if raising_first else predicate
+    check_fails(tracing, fine, raised)
+    return otherwise() if raising_first else then()
+
+
+def _emit_if(tracing: Tracing, predicate: Operand, sides: list[Side], join: Join) -> list[Any]:
+    store = tracing.store
+    regions = []
+    for w, side in enumerate(sides):
+        start = store.here()
+        store.redo(side.forward)
+        with resume_block(side.block):
+            results = join.operands(w)
+        store.undo(start)
+        regions.append(Region((), tuple(side.block.eqns), tuple(results)))
+    vars = join.fresh_vars()
+    if vars or any(e.operation.effect is not Effect.PURE for r in regions for e in inner_eqns(r)):
+        append_eqn(Eqn(if_, (predicate,), tuple(vars), {}, tuple(regions), current_span()))
+    return vars
+
+
+def _join_marks(tracing: Tracing, join: Join, sides: list[Side], birth: int) -> None:
+    store = tracing.store
+    for side in sides:
+        for (cell, key), reason in side.marks.items():
+            if cell.serial >= birth:
+                continue
+            if key is STALE:
+                if STALE not in cell.marks:
+                    store.mark(cell, STALE, reason)
+            elif key.serial < birth:
+                store.may_overlap(cell, key, reason)
+    for a, b in join.overlaps():
+        store.may_overlap(a, b, join.where)
+    for w, side in enumerate(sides):
+        for merged in join.merged:
+            cell = merged.cell_in(w)
+            stale = None if cell is None else side.world.stale(cell)
+            if stale is not None:
+                store.mark(merged.cell, STALE, stale)
+
+
+__all__ = ["MISSING", "Raised", "branch", "check_fails", "everything_lives"]

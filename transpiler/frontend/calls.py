@@ -1,0 +1,364 @@
+"""Calls: user functions are interpreted in place, NumPy functions go to the table, Python runs itself on static values.
+
+In: a callable value and argument values. Out: its result. Establishes: every call of a user function is a frame; errors that pass
+through it say where it was called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import inspect
+import types
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.branches import Raised, check_fails
+from gradscribe.transpiler.frontend.fence import check_accepted
+from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_functions import PythonFunctions
+from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    RETURN,
+    ArrayMethod,
+    BoundMethod,
+    Closure,
+    ContainerMethod,
+    Dict,
+    External,
+    Frame,
+    List,
+    Maybe,
+    NeedStatic,
+    Object,
+    Poison,
+    Text,
+    describe,
+    is_data,
+)
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.nodes import Literal
+
+_LIBRARIES = ("numpy", "math", "scipy", "builtins", "functools", "operator", "itertools", "collections", "dataclasses", "cmath")
+
+
+def library_function(function: Any) -> bool:
+    """Belongs to Python or NumPy: never interpreted."""
+    module = getattr(function, "__module__", None) or ""
+    return module.split(".")[0] in _LIBRARIES
+
+
+class Calls(PythonFunctions):
+    """Calling."""
+
+    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if isinstance(function, Closure):
+            return self.call_closure(function, args, kwargs)
+        if isinstance(function, BoundMethod):
+            return self.call(function.function, [function.owner, *args], kwargs)
+        if isinstance(function, ArrayMethod):
+            return self.array_method(function.owner, function.name, args, kwargs)
+        if isinstance(function, ContainerMethod):
+            return self.container_method(function.owner, function.name, args, kwargs)
+        if isinstance(function, functools.partial):
+            bound = [self.lift(a, "argument of a partial", None) for a in function.args]
+            named = {k: self.lift(v, k, None) for k, v in function.keywords.items()}
+            return self.call(self.lift(function.func, "function of a partial", None), [*bound, *args], {**named, **kwargs})
+        if isinstance(function, Object):
+            return self.call(self.get_attribute(function, "__call__"), args, kwargs)
+        if hasattr(function, "__gradscribe_transformed__"):
+            return self.call_transformed(function, args, kwargs)
+        if isinstance(function, Poison):
+            self.refuse(f"this function {function.reason}", function.hint)
+        return self._call_python(function, args, kwargs)
+
+    def _call_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        own = self.own_function(function)
+        if own is not None:
+            return own(*args, **kwargs)
+        if isinstance(function, type) and not library_function(function):
+            return self._construct(function, args, kwargs)
+        if isinstance(function, types.FunctionType) and not library_function(function):
+            return self.call(self.lift(function, function.__name__, None), args, kwargs)
+        if isinstance(function, types.MethodType) and not library_function(function.__func__):
+            return self.call(self.lift(function, function.__name__, None), args, kwargs)
+        rule = self._rule_of(function)
+        static = not any(map(is_data, args)) and not any(map(is_data, kwargs.values()))
+        if rule is not None and not (static and self._scalar_call(args, kwargs)):
+            return self._apply(function, rule, args, kwargs)
+        if static and callable(function):
+            self._refuse_random(function)
+            return self._lifted_result(self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()}))
+        if not callable(function):
+            self.fail(PythonError, f"TypeError: {describe(function)} is not callable")
+        self._refuse_random(function)
+        self._unknown(function)
+
+    def _scalar_call(self, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Static numbers only: Python computes the number."""
+        values = [*args, *kwargs.values()]
+        return bool(values) and all(isinstance(v, (int, float, complex, np.generic, np.dtype, type)) for v in values)
+
+    def _rule_of(self, function: Any) -> Any:
+        for table in (NUMPY_RULES, BUILTINS):
+            try:
+                if function in table:
+                    return table[function]
+            except TypeError:
+                return None
+        return None
+
+    def _plain(self, values: list[Any]) -> list[Any]:
+        for v in values:
+            if isinstance(v, Text):
+                self.refuse("a string made of data is accepted in messages only")
+        return values
+
+    def _lifted_result(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self.lift(value, "constant", lambda: value) if value.ndim else value[()]
+        if isinstance(value, (list, dict)):
+            return self.lift(value, "constant", None)
+        return value
+
+    def _refuse_random(self, function: Any) -> None:
+        module = getattr(function, "__module__", None) or ""
+        owner = getattr(function, "__self__", None)
+        if module.startswith("numpy.random") or type(owner).__module__.startswith("numpy.random") or module == "random":
+            self.refuse("random numbers with hidden state are not accepted in a staged function", "use gradscribe.random")
+
+    def _unknown(self, function: Any) -> None:
+        name = getattr(function, "__name__", str(function))
+        known = [f.__name__ for f in NUMPY_RULES if hasattr(f, "__name__")]
+        near = difflib.get_close_matches(name, known, 3, 0.6)
+        module = getattr(function, "__module__", None) or ""
+        shown = f"{module}.{name}" if module and module != "builtins" else name
+        hint = f"nearest supported: {', '.join(dict.fromkeys(near))}" if near else "see docs for the functions that are supported"
+        if isinstance(function, np.ufunc):
+            shown = f"numpy.{name}"
+        self.refuse(f"`{shown}` is not supported", hint)
+
+    # ---- user functions ----
+    def call_closure(self, closure: Closure, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        check_accepted(closure)
+        slots = self._bind(closure, args, kwargs)
+        if len(self.frames) >= self.depth_limit:
+            atoms = [leaf for value in slots.values() for leaf in _leaves(value)]
+            raise NeedStatic(f"`{closure.name}` calls itself more than {self.depth_limit} times deep", atoms, current_span())
+        frame = Frame(closure, slots, current_span())
+        call_span = current_span()
+        self.frames.append(frame)
+        try:
+            if closure.is_lambda:
+                return self.evaluate(closure.node.body, frame)
+            code = self.run_block(closure.node.body, frame)
+            if isinstance(code, Raised):
+                return self._raise(code)
+            value = frame.slots.get(RETURN, MISSING)
+            if value is MISSING:
+                return None
+            return self._returned(value, code)
+        except GradscribeError as error:
+            if call_span is not None and len(self.frames) > 1:
+                error.note(call_span, f"in the call of `{closure.name}` here")
+            raise
+        finally:
+            self.frames.pop()
+
+    def _returned(self, value: Any, code: Any) -> Any:
+        """`return` reached on some paths only gives None on the others."""
+        if isinstance(value, Maybe):
+            if isinstance(code, int) and code:
+                return value.value
+            self.refuse("this function returns a value on some paths and None on others", "return a value on every path")
+        if isinstance(value, Poison):
+            self.refuse(f"the returned value {value.reason}", value.hint)
+        return value
+
+    def _raise(self, raised: Raised) -> Any:
+        """A call that always raises."""
+        if not self.births:
+            exception = raised.exception if raised.exception is not None else raised.error(raised.message)
+            span = current_span()
+            if span is not None:
+                exception.add_note(f"raised while staging the call at {span.location}")
+            raise UserException(exception)
+        check_fails(self, Literal(False), raised)
+        return Poison("comes from a call that always raises")
+
+    def _bind(self, closure: Closure, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Python's binding of arguments to parameters."""
+        a = closure.node.args
+        positional = [p.id for p in (*a.posonlyargs, *a.args)]
+        only_positional = {p.id for p in a.posonlyargs}
+        named = [p.id for p in a.kwonlyargs]
+        slots: dict[str, Any] = dict(zip(positional, args, strict=False))
+        extra = args[len(positional) :]
+        if a.vararg is not None:
+            slots[a.vararg.id] = tuple(extra)
+        elif extra:
+            self._bad_call(closure, f"takes {len(positional)} positional arguments but {len(args)} were given")
+        rest: dict[str, Any] = {}
+        for key, value in kwargs.items():
+            if key in slots and key not in only_positional and (a.vararg is None or key != a.vararg.id):
+                self._bad_call(closure, f"got multiple values for argument '{key}'")
+            if (key in positional and key not in only_positional) or key in named:
+                slots[key] = value
+            elif a.kwarg is not None:
+                rest[key] = value
+            else:
+                self._bad_call(closure, f"got an unexpected keyword argument '{key}'")
+        if a.kwarg is not None:
+            slots[a.kwarg.id] = Dict(rest)
+        for key in (*positional, *named):
+            if key not in slots:
+                if key not in closure.defaults:
+                    self._bad_call(closure, f"missing required argument: '{key}'")
+                default = closure.defaults[key]
+                slots[key] = self.lift_external(default) if isinstance(default, External) else default
+        return slots
+
+    def _bad_call(self, closure: Closure, message: str) -> None:
+        self.fail(PythonError, f"TypeError: {closure.name}() {message}")
+
+    # ---- classes ----
+    def _construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return self._construct_namedtuple(cls, args, kwargs)
+        if issubclass(cls, (BaseException, dict, list, tuple, set, str, int, float)):
+            if any(map(is_data, args)) or any(map(is_data, kwargs.values())):
+                self.refuse(f"making a {cls.__qualname__} of data is not accepted")
+            return self.python(cls, *args, **kwargs)
+        made = Object(cls, {})
+        init: Any = getattr(cls, "__init__", None)
+        generated = dataclasses.is_dataclass(cls) and "__init__" in vars(cls) and init.__code__.co_filename == "<string>"
+        if generated:
+            self._fill_dataclass(made, cls, args, kwargs)
+        elif isinstance(init, types.FunctionType):
+            self.call(self.lift(init, "__init__", None), [made, *args], kwargs)
+        elif args or kwargs:
+            self.refuse(f"making a {cls.__qualname__} is not accepted here", "make it outside and pass it in")
+        return made
+
+    def _construct_namedtuple(self, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        defaults = cls._field_defaults
+        values = dict(zip(cls._fields, args, strict=False))
+        values.update(kwargs)
+        for field in cls._fields:
+            if field not in values and field in defaults:
+                values[field] = defaults[field]
+        if set(values) != set(cls._fields) or len(args) > len(cls._fields):
+            self.fail(PythonError, f"TypeError: {cls.__name__} takes the fields {', '.join(cls._fields)}")
+        return tuple.__new__(cls, [values[f] for f in cls._fields])
+
+    def _fill_dataclass(self, made: Object, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+        fields = [f for f in dataclasses.fields(cls) if f.init]
+        given = dict(zip([f.name for f in fields if not f.kw_only], args, strict=False))
+        given.update(kwargs)
+        unknown = [k for k in given if k not in {f.name for f in fields}]
+        if unknown or len(args) > len(fields):
+            self.fail(PythonError, f"TypeError: {cls.__name__}() got unexpected arguments")
+        for f in dataclasses.fields(cls):
+            if f.name in given:
+                value = given[f.name]
+            elif f.default is not dataclasses.MISSING:
+                value = self.lift(f.default, f.name, None)
+            elif f.default_factory is not dataclasses.MISSING:
+                value = self.call(f.default_factory, [], {})
+            elif not f.init:
+                continue
+            else:
+                self.fail(PythonError, f"TypeError: {cls.__name__}() is missing the argument '{f.name}'")
+            self.store.set(made, f.name, value)
+        post = getattr(cls, "__post_init__", None)
+        if post is not None:
+            self.call(self.lift(post, "__post_init__", None), [made], {})
+
+    # ---- attributes ----
+    def get_attribute(self, owner: Any, name: str) -> Any:
+        if isinstance(owner, Object):
+            return self._object_attribute(owner, name)
+        if self.is_array_like(owner):
+            return self.array_attribute(owner, name)
+        if isinstance(owner, (List, Dict)):
+            return ContainerMethod(owner, name)
+        if isinstance(owner, tuple):
+            fields = getattr(type(owner), "_fields", ())
+            if name in fields:
+                return self._whole(owner[fields.index(name)])
+            if name in ("index", "count", "_replace", "_asdict"):
+                return ContainerMethod(owner, name)
+            found = inspect.getattr_static(type(owner), name, None)
+            return self._from_class(owner, type(owner), name, found)
+        if isinstance(owner, Closure):
+            if name == "__name__":
+                return owner.name
+            self.refuse("attributes of functions are not accepted")
+        if isinstance(owner, types.ModuleType):
+            value = self.python(getattr, owner, name)
+            if owner.__name__.split(".")[0] in _LIBRARIES:
+                return value
+            return self.lift(value, f"{owner.__name__}.{name}", lambda: getattr(owner, name))
+        if isinstance(owner, Poison):
+            self.refuse(f"this value {owner.reason}", owner.hint)
+        if isinstance(owner, type):
+            found = inspect.getattr_static(owner, name, None)
+            if isinstance(found, classmethod):
+                return BoundMethod(self.lift(found.__func__, name, None), owner)
+            if isinstance(found, staticmethod):
+                return self.lift(found.__func__, name, None)
+        value = self.python(getattr, owner, name)
+        return self.lift(value, f"{getattr(owner, '__name__', type(owner).__name__)}.{name}", lambda: getattr(owner, name))
+
+    def _object_attribute(self, owner: Object, name: str) -> Any:
+        found = inspect.getattr_static(owner.cls, name, None)
+        if not isinstance(found, property) and name in owner.slots:
+            return self._checked(self.slot(owner, name), f".{name}", owner, name)
+        if name == "__class__":
+            return owner.cls
+        if found is None:
+            self.fail(PythonError, f"AttributeError: '{owner.cls.__name__}' object has no attribute '{name}'")
+        return self._from_class(owner, owner.cls, name, found)
+
+    def _from_class(self, owner: Any, cls: type, name: str, found: Any) -> Any:
+        if isinstance(found, types.FunctionType):
+            return BoundMethod(self.lift(found, name, None), owner)
+        if isinstance(found, property):
+            return self.call(self.lift(found.fget, name, None), [owner], {})
+        if isinstance(found, functools.cached_property):
+            value = self.call(self.lift(found.func, name, None), [owner], {})
+            self.store.set(owner, name, value)
+            return value
+        if isinstance(found, staticmethod):
+            return self.lift(found.__func__, name, None)
+        if isinstance(found, classmethod):
+            return BoundMethod(self.lift(found.__func__, name, None), cls)
+        return self.lift(self.python(getattr, cls, name), f"{cls.__name__}.{name}", lambda: getattr(cls, name))
+
+    def call_transformed(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def _apply(self, function: Any, rule: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def is_array_like(self, owner: Any) -> bool:
+        raise NotImplementedError
+
+    def array_attribute(self, owner: Any, name: str) -> Any:
+        raise NotImplementedError
+
+
+class UserException(Exception):
+    """Carries the exception that the user's own `raise` makes, out of staging."""
+
+    def __init__(self, exception: Exception) -> None:
+        super().__init__(str(exception))
+        self.exception = exception
+
+
+def _leaves(value: Any) -> list[Any]:
+    return list(value.leaves()) if hasattr(value, "leaves") else []

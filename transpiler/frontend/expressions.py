@@ -1,0 +1,379 @@
+"""Expressions: one method per node of the syntax tree.
+
+In: a node and the frame it is evaluated in. Out: its value. Python's order of evaluation is kept.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import gast
+
+from gradscribe.transpiler.frontend.branches import branch
+from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.iteration import Iteration
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    Array,
+    Closure,
+    Dict,
+    External,
+    Frame,
+    List,
+    Maybe,
+    Object,
+    Poison,
+    Sequence,
+    Slice,
+    Text,
+    describe,
+    is_data,
+    is_integer,
+    is_number,
+)
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+
+class Expressions(Iteration):
+    """Evaluation."""
+
+    def evaluate(self, node: Any, frame: Frame) -> Any:
+        method = getattr(self, f"evaluate_{type(node).__name__}", None)
+        with self.at(node, frame):
+            if method is None:
+                self.refuse(f"`{type(node).__name__}` expressions are not accepted")
+            return method(node, frame)
+
+    def evaluate_Constant(self, node: Any, frame: Frame) -> Any:
+        return node.value
+
+    # ---- names ----
+    def evaluate_Name(self, node: Any, frame: Frame) -> Any:
+        return self.read_name(node.id, frame)
+
+    def read_name(self, name: str, frame: Frame) -> Any:
+        scope: Frame | None = frame
+        while scope is not None:
+            value = scope.slots.get(name, MISSING)
+            if value is not MISSING:
+                return self._present(name, value, scope)
+            closure = scope.closure
+            if scope.parent is None:
+                return self._outer_name(name, closure)
+            scope = scope.parent
+        raise AssertionError("a frame without a closure")
+
+    def _present(self, name: str, value: Any, scope: Frame) -> Any:
+        if isinstance(value, Poison):
+            self.refuse(f"`{name}` {value.reason}", value.hint)
+        if isinstance(value, Maybe):
+            message = f"cannot access local variable '{name}' where it is not associated with a value"
+            emit(PRIMITIVES["check"], (value.flag,), {"message": message, "error": UnboundLocalError})
+            value = value.value
+            if isinstance(value, Poison):
+                self.refuse(f"`{name}` {value.reason}", value.hint)
+            if self.narrowing:
+                self.store.set(scope, name, value)
+        return value
+
+    def _outer_name(self, name: str, closure: Closure) -> Any:
+        if name in closure.cells:
+            cell = closure.cells[name]
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                self.fail(PythonError, f"NameError: free variable '{name}' is not associated with a value")
+            return self.lift(value, name, lambda: cell.cell_contents)
+        if name in closure.globals:
+            scope = closure.globals
+            return self.lift(scope[name], name, lambda: scope[name])
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        self.fail(PythonError, f"NameError: name '{name}' is not defined (or not assigned on this path)")
+
+    def evaluate_NamedExpr(self, node: Any, frame: Frame) -> Any:
+        value = self.evaluate(node.value, frame)
+        self.assign(node.target, value, frame)
+        return value
+
+    # ---- containers ----
+    def elements(self, nodes: list[Any], frame: Frame) -> list[Any]:
+        out: list[Any] = []
+        for node in nodes:
+            if isinstance(node, gast.Starred):
+                out += self.items(self.evaluate(node.value, frame))
+            else:
+                out.append(self.evaluate(node, frame))
+        return out
+
+    def evaluate_Tuple(self, node: Any, frame: Frame) -> Any:
+        return tuple(self.elements(node.elts, frame))
+
+    def evaluate_List(self, node: Any, frame: Frame) -> Any:
+        return List.of(self.elements(node.elts, frame))
+
+    def evaluate_Set(self, node: Any, frame: Frame) -> Any:
+        values = self.elements(node.elts, frame)
+        if any(map(is_data, values)):
+            self.refuse("a set of data is not accepted", "use a list")
+        return frozenset(values)
+
+    def evaluate_Dict(self, node: Any, frame: Frame) -> Any:
+        slots: dict[Any, Any] = {}
+        for key_node, value_node in zip(node.keys, node.values, strict=True):
+            if key_node is None:
+                other = self.evaluate(value_node, frame)
+                slots.update({k: self.slot(other, k) for k in other.slots} if isinstance(other, Dict) else other)
+                continue
+            slots[self.static_key(self.evaluate(key_node, frame))] = self.evaluate(value_node, frame)
+        return Dict(slots)
+
+    def static_key(self, key: Any) -> Any:
+        if isinstance(key, (Dim, Operand)):
+            self.need_static(key, "the key of a dict must be static")
+        if isinstance(key, tuple):
+            return tuple(self.static_key(k) for k in key)
+        return key
+
+    def evaluate_JoinedStr(self, node: Any, frame: Frame) -> Any:
+        parts: list[str] = []
+        for part in node.values:
+            if isinstance(part, gast.Constant):
+                parts.append(str(part.value))
+                continue
+            value = self.evaluate(part.value, frame)
+            if is_data(value) or part.format_spec is not None and part.format_spec.values[:1] and is_data(value):
+                return Text(frame.closure.file.text(node))
+            spec = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
+            conversion = {115: str, 114: repr, 97: ascii}.get(part.conversion, lambda v: v)
+            if isinstance(spec, Text):
+                return spec
+            parts.append(self.python(format, conversion(value), spec))
+        return "".join(parts)
+
+    # ---- comprehensions over static iterables ----
+    def _comprehension(self, node: Any, frame: Frame, put: Any) -> None:
+        inner = Frame(Closure(node, frame.closure.file, "<comprehension>", frame), {}, None)
+        self.frames.append(inner)
+
+        def generator(k: int) -> None:
+            if k == len(node.generators):
+                put(inner)
+                return
+            g = node.generators[k]
+            for item in self.items(self.evaluate(g.iter, inner)):
+                self.assign(g.target, item, inner)
+                if all(self._static_truth(condition, inner) for condition in g.ifs):
+                    generator(k + 1)
+
+        try:
+            generator(0)
+        finally:
+            self.frames.pop()
+
+    def _static_truth(self, node: Any, frame: Frame) -> bool:
+        value = self.truth(self.evaluate(node, frame))
+        if not isinstance(value, bool):
+            self.need_static(value, "the filter of a comprehension must be static")
+        return value
+
+    def evaluate_ListComp(self, node: Any, frame: Frame) -> Any:
+        out = List({})
+        self._comprehension(node, frame, lambda inner: self.store.set(out, len(out.slots), self.evaluate(node.elt, inner)))
+        return out
+
+    def evaluate_GeneratorExp(self, node: Any, frame: Frame) -> Any:
+        made = self.evaluate_ListComp(node, frame)
+        return Sequence(len(made.slots), lambda k: self.slot(made, self.static_int(k, "a position must be static")), True)
+
+    def evaluate_SetComp(self, node: Any, frame: Frame) -> Any:
+        made = self.evaluate_ListComp(node, frame)
+        return frozenset(self.items(made))
+
+    def evaluate_DictComp(self, node: Any, frame: Frame) -> Any:
+        out = Dict({})
+
+        def put(inner: Frame) -> None:
+            key = self.static_key(self.evaluate(node.key, inner))
+            self.store.set(out, key, self.evaluate(node.value, inner))
+
+        self._comprehension(node, frame, put)
+        return out
+
+    # ---- functions ----
+    def evaluate_Lambda(self, node: Any, frame: Frame) -> Any:
+        return Closure(node, frame.closure.file, "<lambda>", frame, defaults=self.defaults_of(node, frame))
+
+    def defaults_of(self, node: Any, frame: Frame) -> dict[str, Any]:
+        a = node.args
+        positional = [*a.posonlyargs, *a.args]
+        out: dict[str, Any] = {}
+        for argument, default in zip(positional[len(positional) - len(a.defaults) :], a.defaults, strict=True):
+            out[argument.id] = self.evaluate(default, frame)
+        for argument, default in zip(a.kwonlyargs, a.kw_defaults, strict=True):
+            if default is not None:
+                out[argument.id] = self.evaluate(default, frame)
+        return out
+
+    def evaluate_Call(self, node: Any, frame: Frame) -> Any:
+        function = self.evaluate(node.func, frame)
+        args = self.elements(node.args, frame)
+        kwargs: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value, frame)
+            if keyword.arg is not None:
+                kwargs[keyword.arg] = value
+            elif isinstance(value, Dict):
+                kwargs.update({k: self.slot(value, k) for k in value.slots})
+            else:
+                kwargs.update(value)
+        return self.call(function, args, kwargs)
+
+    # ---- parts ----
+    def evaluate_Attribute(self, node: Any, frame: Frame) -> Any:
+        return self.get_attribute(self.evaluate(node.value, frame), node.attr)
+
+    def evaluate_Subscript(self, node: Any, frame: Frame) -> Any:
+        owner = self.evaluate(node.value, frame)
+        return self.get_item(owner, self.evaluate(node.slice, frame))
+
+    def evaluate_Slice(self, node: Any, frame: Frame) -> Any:
+        return Slice(*(None if part is None else self.evaluate(part, frame) for part in (node.lower, node.upper, node.step)))
+
+    def get_item(self, owner: Any, index: Any) -> Any:
+        if isinstance(owner, Array):
+            return self.get_array_item(owner, index)
+        if isinstance(owner, Dict):
+            key = self.static_key(index)
+            if key not in owner.slots:
+                missing = getattr(owner.cls, "__missing__", None)
+                self.fail(PythonError, f"KeyError: {key!r}" if missing is None else f"missing key {key!r}")
+            return self._checked(self.slot(owner, key), f"[{key!r}]", owner, key)
+        if isinstance(owner, (List, tuple)):
+            return self._sequence_item(owner, index)
+        if isinstance(owner, Sequence):
+            return owner.item(index)
+        if isinstance(owner, Object):
+            return self.call(self.get_attribute(owner, "__getitem__"), [index], {})
+        if isinstance(owner, Operand):
+            self.fail(PythonError, f"IndexError: {describe(owner)} has no axes to index")
+        if isinstance(index, Slice):
+            index = self.python_slice(index)
+        return self.lift(self.python(lambda: owner[self.static_key(index)]), "item", None)
+
+    def _sequence_item(self, owner: Any, index: Any) -> Any:
+        count = len(owner.slots) if isinstance(owner, List) else len(owner)
+        if isinstance(index, Slice):
+            picked = range(count)[self.python_slice(index)]
+            items = [self.slot(owner, k) if isinstance(owner, List) else owner[k] for k in picked]
+            return List.of(items) if isinstance(owner, List) else tuple(items)
+        k = self.static_int(index, "the position in a Python list or tuple must be static")
+        if not -count <= k < count:
+            self.fail(PythonError, f"IndexError: position {k} is out of range for {describe(owner)}")
+        k %= count
+        return self._checked(self.slot(owner, k), f"[{k}]", owner, k) if isinstance(owner, List) else self._whole(owner[k])
+
+    def _whole(self, value: Any) -> Any:
+        if isinstance(value, Poison):
+            self.refuse(f"this value {value.reason}", value.hint)
+        return value
+
+    def _checked(self, value: Any, name: str, owner: Any, key: Any) -> Any:
+        if isinstance(value, Maybe):
+            emit(PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError})
+            value = value.value
+        if isinstance(value, Poison):
+            self.refuse(f"`{name}` {value.reason}", value.hint)
+        return value
+
+    def python_slice(self, s: Slice) -> slice:
+        why = "a slice of a Python sequence must be static"
+        return slice(*(None if part is None else self.static_int(part, why) for part in (s.start, s.stop, s.step)))
+
+    # ---- operators ----
+    def evaluate_BinOp(self, node: Any, frame: Frame) -> Any:
+        left = self.evaluate(node.left, frame)
+        return self.binary(type(node.op).__name__, left, self.evaluate(node.right, frame))
+
+    def evaluate_UnaryOp(self, node: Any, frame: Frame) -> Any:
+        return self.unary(type(node.op).__name__, self.evaluate(node.operand, frame))
+
+    def evaluate_Compare(self, node: Any, frame: Frame) -> Any:
+        """`a < b < c` evaluates b once, and c only if a < b."""
+        left = self.evaluate(node.left, frame)
+
+        def chain(k: int, left: Any) -> Any:
+            right = self.evaluate(node.comparators[k], frame)
+            result = self.compare(type(node.ops[k]).__name__, left, right)
+            if k + 1 == len(node.ops):
+                return result
+            truth = self.truth(result)
+            if isinstance(truth, bool):
+                return chain(k + 1, right) if truth else result
+            return branch(self, truth, lambda: self.truth(chain(k + 1, right)), lambda: False)
+
+        return chain(0, left)
+
+    def compare(self, op: str, a: Any, b: Any) -> Any:
+        if op in ("Is", "IsNot"):
+            if is_data(a) and is_data(b) and is_number(a) and is_number(b):
+                self.refuse("`is` of numbers is not accepted", "use ==")
+            if isinstance(a, Array) and isinstance(b, Array):
+                same = a.box is b.box and a.chain == b.chain
+            else:
+                same = a is b or (is_integer(a) and is_integer(b) and not is_data(a) and not is_data(b) and a == b)
+            return same == (op == "Is")
+        if op in ("In", "NotIn"):
+            return self._contains(a, b) if op == "In" else self.negated(self._contains(a, b))
+        return self.binary(op, a, b)
+
+    def _contains(self, item: Any, container: Any) -> Any:
+        if isinstance(container, Dict):
+            return self.static_key(item) in container.slots
+        if isinstance(container, (List, tuple)):
+            found: Any = False
+            for other in self.items(container):
+                equal = True if other is item else self.truth(self.binary("Eq", item, other))
+                if equal is True:
+                    return True
+                if equal is not False:
+                    found = equal if found is False else PRIMITIVES["logical_or"](found, equal)
+            return found
+        if isinstance(container, Array):
+            self.refuse("`in` of an array is not accepted", "write np.any(x == value)")
+        if is_data(item):
+            self.need_static(item, "membership needs a static value")
+        return self.python(lambda: item in container)
+
+    def evaluate_BoolOp(self, node: Any, frame: Frame) -> Any:
+        """`and`, `or`: the right side is evaluated only if it decides."""
+        conjunction = isinstance(node.op, gast.And)
+
+        def operand(k: int) -> Any:
+            value = self.evaluate(node.values[k], frame)
+            if k + 1 == len(node.values):
+                return value
+            truth = self.truth(value)
+            if isinstance(truth, bool):
+                return operand(k + 1) if truth == conjunction else value
+            boolean = truth is value
+            rest = lambda: self.truth(operand(k + 1)) if boolean else operand(k + 1)
+            short = lambda: (not conjunction) if boolean else value
+            result = branch(self, truth, rest if conjunction else short, short if conjunction else rest)
+            return self._whole(result)
+
+        return operand(0)
+
+    def evaluate_IfExp(self, node: Any, frame: Frame) -> Any:
+        test = self.truth(self.evaluate(node.test, frame))
+        if isinstance(test, bool):
+            return self.evaluate(node.body if test else node.orelse, frame)
+        result = branch(self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame))
+        return self._whole(result)
+
+
+__all__ = ["Expressions", "External"]

@@ -1,0 +1,352 @@
+"""Python subscripts on arrays: reading and writing elements, slices, index arrays and masks.
+
+In: an array handle and a Python index. Out: a view (positions and slices) or a value (index arrays). Establishes: positions handed to
+the IR lie inside the axis, because bounds prove it, the example says so (a guard), or `wrap_index` checks it at run time; slice
+lengths are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import IndexRangeError
+from gradscribe.transpiler.frontend.core import Core
+from gradscribe.transpiler.frontend.values import Array, List, Slice, describe, is_data, is_integer, number_type, simplest
+from gradscribe.transpiler.ir import index as ir_index
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.index import At, Take
+from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+from gradscribe.transpiler.primitives.structure import index as index_primitive
+
+
+@dataclass(frozen=True)
+class Subscript:
+    """One component per axis of the array; `new_axes` are positions of `None` in the result; `takes` the index arrays."""
+
+    at: ir_index.Index
+    takes: tuple[Operand, ...]
+    new_axes: tuple[int, ...]
+    mask: Operand | None = None
+
+
+class Indexing(Core):
+    """Subscripts of arrays."""
+
+    # ---- parsing ----
+    def subscript(self, x: Array, index: Any) -> Subscript:
+        items = list(index) if isinstance(index, tuple) else [index]
+        items = [self._index_item(i) for i in items]
+        masks = [i for i in items if isinstance(i, Array) and i.dtype.kind == "b"]
+        if masks:
+            return self._mask_subscript(x, items, masks)
+        consumed = sum(i is not None and i is not Ellipsis for i in items)
+        if consumed > x.rank:
+            self.fail(IndexRangeError, f"too many indices: array has {x.rank} axes, {consumed} were indexed")
+        place = next((k for k, i in enumerate(items) if i is Ellipsis), len(items))
+        if sum(i is Ellipsis for i in items) > 1:
+            self.fail(IndexRangeError, "an index can only have a single ellipsis ('...')")
+        items[place : place + 1] = [Slice(None, None, None)] * (x.rank - consumed)
+        at: list[ir_index.Component] = []
+        takes: list[Operand] = []
+        new_axes: list[int] = []
+        result_axis = 0
+        for item in items:
+            if item is None:
+                new_axes.append(result_axis)
+                result_axis += 1
+                continue
+            size = self.solver.normalize(x.shape[len(at)])
+            if isinstance(item, Slice):
+                at.append(self.slice_of(item, size))
+                result_axis += 1
+            elif isinstance(item, Array):
+                operand = emit(PRIMITIVES["wrap_index"], (self.operand(item),), {"size": size})[0]
+                at.append(Take(len(takes)))
+                takes.append(operand)
+            else:
+                at.append(At(self.position(item, size)))
+        if takes and new_axes:
+            self.refuse("`None` beside an index array is not accepted", "index first, then insert the axis")
+        return Subscript(tuple(at), tuple(takes), tuple(new_axes))
+
+    def _index_item(self, item: Any) -> Any:
+        if isinstance(item, (List, tuple, np.ndarray)):
+            item = self.as_array(item)
+        if isinstance(item, (bool, np.bool_)):
+            self.refuse("a single bool as an index is not accepted")
+        if isinstance(item, Array) and item.dtype.kind not in "iub":
+            self.fail(IndexRangeError, f"arrays used as indices must be of integer or boolean type, not {item.dtype}")
+        if item is None or item is Ellipsis or isinstance(item, (Slice, Array)) or is_integer(item):
+            return item
+        if isinstance(item, slice):
+            return Slice(item.start, item.stop, item.step)
+        if isinstance(item, np.integer):
+            return int(item)
+        if isinstance(item, Operand) and number_type(item).dtype.kind in "iu":
+            return item
+        self.fail(IndexRangeError, f"only integers, slices, ellipsis, None and integer arrays are indices, not {describe(item)}")
+
+    def _mask_subscript(self, x: Array, items: list[Any], masks: list[Array]) -> Subscript:
+        if len(items) != 1 or masks[0].rank > x.rank:
+            self.refuse("a mask beside other indices is not accepted", "write np.where(mask, a, b)")
+        mask = masks[0]
+        for d, size in zip(mask.shape, x.shape, strict=False):
+            self.require_equal(d, size, "mask")
+        value = self.operand(mask)
+        if mask.rank < x.rank:
+            shape = (*value.shape, *(Dim.of(1),) * (x.rank - mask.rank))
+            value = emit(PRIMITIVES["reshape"], (value,), {"shape": shape})[0]
+        return Subscript((), (), (), value)
+
+    def require_equal(self, a: Dim, b: Dim, what: str) -> None:
+        self.apply_rule(lambda: self.solver.require(a, b, what), [], {})
+
+    def as_dim(self, value: Any) -> Dim:
+        """An integer value as a polynomial."""
+        if isinstance(value, Literal):
+            value = int(value.value)
+        if isinstance(value, Operand):
+            assert isinstance(value, Var)
+            return Dim.of(value)
+        return self.solver.normalize(Dim.of(int(value) if isinstance(value, (bool, np.integer)) else value))
+
+    def position(self, value: Any, size: Dim) -> Dim:
+        """A position inside an axis of this size; negative ones count from the end."""
+        p = self.as_dim(value)
+        for candidate, negative in ((p, False), (p + size, True)):
+            proved = self.solver.proved
+            if (proved(-p - 1) if negative else proved(p)) and proved(candidate) and proved(size - 1 - candidate):
+                return self.solver.normalize(candidate)
+        entry = self.solver.known_at_entry(p) and self.solver.known_at_entry(size)
+        if not entry and self.solver.nonnegative(p) and self.solver.nonnegative(size - 1 - p):
+            return self.solver.normalize(p)
+        if entry:
+            here, extent = self.solver.value(p), self.solver.value(size)
+            if -extent <= here < extent:
+                candidate = p + size if here < 0 else p
+                self.solver.nonnegative(p)
+                self.solver.nonnegative(candidate)
+                self.solver.nonnegative(size - 1 - candidate)
+                return self.solver.normalize(candidate)
+            if not self.births:
+                where = f"index {here}" if p.constant is not None else f"index {p} (here {here})"
+                self.fail(IndexRangeError, f"{where} is out of bounds for axis with size {extent}")
+        checked = emit(PRIMITIVES["wrap_index"], (self.operand(value if isinstance(value, Operand) else p),), {"size": size})[0]
+        checked.lower, checked.upper = Dim.of(0), size - 1
+        return Dim.of(self.solver.bound(checked))
+
+    # ---- slices ----
+    def slice_of(self, s: Slice, size: Dim) -> ir_index.Slice:
+        """Start, length and step of a Python slice on an axis of this size."""
+        step = 1 if s.step is None else self.static_int(s.step, "the step of a slice must be static")
+        if step == 0:
+            self.fail(IndexRangeError, "slice step cannot be zero")
+        if step > 0:
+            start = self._slice_end(s.start, Dim.of(0), size, Dim.of(0), size)
+            stop = self._slice_end(s.stop, size, size, Dim.of(0), size)
+            span = stop - start
+        else:
+            last = size - 1
+            start = self._slice_end(s.start, last, size, Dim.of(-1), last)
+            stop = self._slice_end(s.stop, Dim.of(-1), size, Dim.of(-1), last)
+            span = start - stop
+        length = self.solver.clamped(span)
+        if abs(step) > 1:
+            length = (length + (abs(step) - 1)) // abs(step)
+        length = self.solver.normalize(length)
+        if length == 0:
+            start = Dim.of(0)
+        return ir_index.Slice(self.solver.normalize(start), length, step)
+
+    def _slice_end(self, value: Any, default: Dim, size: Dim, low: Dim, high: Dim) -> Dim:
+        """An end of a slice: negative values count from the end, then it is clamped to [low, high]."""
+        if value is None:
+            return default
+        if not (is_integer(value) or isinstance(value, (np.integer, Operand))):
+            self.fail(IndexRangeError, f"slice indices must be integers or None, not {describe(value)}")
+        end = self.as_dim(value)
+        sign = self.solver.nonnegative(end)
+        if sign is None:
+            # which end it counts from is known at run time only
+            data = self.operand(end)
+            below = PRIMITIVES["less"](data, 0)
+            counted = PRIMITIVES["select"](below, PRIMITIVES["add"](data, self.operand(size)), data)
+            end = Dim.of(counted)
+        elif not sign:
+            end = end + size
+        return self._at_most(self._at_least(end, low), high)
+
+    def _at_least(self, end: Dim, low: Dim) -> Dim:
+        sign = self.solver.nonnegative(end - low)
+        if sign is None:
+            return low + (end - low).positive()
+        return end if sign else low
+
+    def _at_most(self, end: Dim, high: Dim) -> Dim:
+        sign = self.solver.nonnegative(high - end)
+        if sign is None:
+            return end - (end - high).positive()
+        return end if sign else high
+
+    # ---- reading ----
+    def get_array_item(self, x: Array, index: Any) -> Any:
+        """`x[index]`: a view, a scalar, or (index arrays) a fresh array."""
+        s = self.subscript(x, index)
+        if s.mask is not None:
+            self.refuse(
+                "reading with a mask gives an array whose size depends on data",
+                "write np.where(mask, x, 0) and reduce that, or index with integers",
+            )
+        if s.takes:
+            value = emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0]
+            return self.boxed(value, contiguous=value.rank <= 1)
+        view = self.views.indexed(x, s.at)
+        if s.new_axes:
+            shape = list(view.shape)
+            for axis in s.new_axes:
+                shape.insert(axis, Dim.of(1))
+            return self.views.reshaped(view, tuple(shape))
+        return view if view.rank else self.boxed(self.views.read(view))
+
+    # ---- writing ----
+    def set_array_item(self, x: Array, index: Any, value: Any) -> None:
+        """`x[index] = value`, cast to x's dtype."""
+        s = self.subscript(x, index)
+        data = self.assigned(value, x.type)
+        if s.mask is not None:
+            if data.rank:
+                self.refuse("writing an array through a mask is not accepted", "write x[:] = np.where(mask, values, x)")
+            self.views.write(x, emit(PRIMITIVES["select"], (s.mask, data, self.operand(x)))[0])
+            return
+        self._put(x, s, data)
+
+    def _put(self, x: Array, s: Subscript, data: Operand, accumulate: bool = False) -> None:
+        def put() -> None:
+            value = data
+            if s.new_axes and value.rank:
+                target = ir_index.result_shape(s.at)
+                value = self._without_new_axes(value, s.new_axes, len(target) + len(s.new_axes))
+            self.views.write_at(x, s.at, s.takes, self.views.settled(value), accumulate)
+
+        self.apply_rule(put, [], {})
+
+    def _without_new_axes(self, value: Operand, new_axes: Sequence[int], rank: int) -> Operand:
+        """The value without the axes that the target's `None`s stand for (they have length 1)."""
+        missing = rank - value.rank
+        kept = [k for k in range(value.rank) if k + missing not in new_axes]
+        shape = tuple(value.shape[k] for k in kept)
+        for k in range(value.rank):
+            if k not in kept:
+                self.solver.require(value.shape[k], Dim.of(1), "assignment")
+        return emit(PRIMITIVES["reshape"], (value,), {"shape": shape})[0]
+
+    def assigned(self, value: Any, type: ArrayType) -> Operand:
+        """A value to be stored in an array of this type."""
+        if isinstance(value, (List, tuple)):
+            value = self.as_array(value)
+        data = self.operand(value)
+        given = data.type
+        assert isinstance(given, ArrayType)
+        if given.dtype == type.dtype:
+            return data
+        if given.dtype.kind == "c" and type.dtype.kind != "c":
+            self.refuse("a complex value does not fit a real array", "take .real or abs(...)")
+        if isinstance(data, Literal) and given.weak and type.dtype.kind in "fc":
+            return data if given.dtype.kind == "f" else Literal(float(data.value))
+        if isinstance(data, Literal) and given.weak and given.dtype.kind == "i" and type.dtype.kind == "i":
+            return data
+        return emit(PRIMITIVES["convert"], (data,), {"dtype": type.dtype})[0]
+
+    # ---- x[index] op= value ----
+    def update_array_item(self, x: Array, index: Any, op: str, compute_value: Any) -> None:
+        """`x[index] op= value`: the element is read before the right side is evaluated, a view after."""
+        s = self.subscript(x, index)
+        if s.mask is not None:
+            value = self.operand(compute_value())
+            if value.rank:
+                self.refuse("an in-place operation with an array through a mask is not accepted", "use np.where")
+            changed = self.operand(self.binary(op, x, self.boxed(value)))
+            cast = self.in_place_cast(changed, x.type)
+            self.views.write(x, emit(PRIMITIVES["select"], (s.mask, cast, self.operand(x)))[0])
+            return
+        if s.takes:
+            old = self.boxed(emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0])
+            new = self.binary(op, old, compute_value())
+            self._put(x, s, self.in_place_cast(self.operand(new), x.type))
+            return
+        view = self.views.indexed(x, s.at)
+        if view.rank or s.new_axes:
+            shape = list(view.shape)
+            for axis in s.new_axes:
+                shape.insert(axis, Dim.of(1))
+            self.update_in_place(self.views.reshaped(view, tuple(shape)) if s.new_axes else view, op, compute_value())
+            return
+        before = x.box.value
+        old = self.boxed(self.views.read(view))
+        value = compute_value()
+        if x.box.value is before and self._accumulate(view, op, value):
+            return
+        self._put(x, s, self.assigned(self.binary(op, old, value), x.type))
+
+    def update_in_place(self, x: Array, op: str, value: Any) -> None:
+        """`x op= value` for an array: shape and dtype stay."""
+        if x.chain and self._accumulate(x, op, value):
+            return
+        result = self.operand(self.binary(op, x, value))
+        self._check_fits(result, x)
+        self.views.write(x, self.in_place_cast(result, x.type))
+
+    def _check_fits(self, result: Operand, x: Array) -> None:
+        if result.rank != x.rank:
+            self.refuse(f"in-place result of rank {result.rank} does not fit an array of rank {x.rank}")
+        for a, b in zip(result.shape, x.shape, strict=True):
+            self.require_equal(a, b, "in-place operation")
+
+    def _accumulate(self, view: Array, op: str, value: Any) -> bool:
+        """`+=` and `-=` of matching dtype become one accumulating write."""
+        if op not in ("Add", "Sub") or view.dtype.kind not in "ifc" or not view.box.writable:
+            return False
+        if isinstance(value, (List, tuple)) or not (isinstance(value, Array) or _is_scalar(value)):
+            return False
+        if is_data(value) and isinstance(value, Array) and value.rank > view.rank:
+            return False
+        data = self.operand(value)
+        given = data.type
+        assert isinstance(given, ArrayType)
+        dummy = given.dtype.type(1).item() if given.weak else given.dtype.type(1)
+        if np.result_type(view.dtype.type(1), dummy) != view.dtype:
+            return False
+        if given.dtype != view.dtype:
+            data = self.assigned(self.boxed(data), view.type)
+        if op == "Sub":
+            data = -data
+
+        def put() -> None:
+            self.views.write_at(view, None, (), self.views.settled(data), accumulate=True)
+
+        self.apply_rule(put, [], {})
+        return True
+
+    def in_place_cast(self, result: Operand, type: ArrayType) -> Operand:
+        """NumPy's casting rule of in-place operations."""
+        given = result.type
+        assert isinstance(given, ArrayType)
+        if given.dtype == type.dtype:
+            return result
+        if not np.can_cast(given.dtype, type.dtype, "same_kind"):
+            self.refuse(f"the result of this in-place operation is {given.dtype}, which does not fit an array of {type.dtype}")
+        return emit(PRIMITIVES["convert"], (result,), {"dtype": type.dtype})[0]
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (int, float, complex, np.generic, Dim)) or (isinstance(value, Operand) and value.rank == 0)
+
+
+__all__ = ["Indexing", "Subscript", "simplest"]

@@ -1,0 +1,119 @@
+"""What Python iterates over, as sequences with random access: ranges, arrays by rows, containers, enumerate, zip, reversed, map.
+
+In: a value. Out: a `Sequence`: a length and the item at a position. Establishes: `zip` of arrays whose lengths may differ is decided by
+the example and guarded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.frontend.operators import Operators, PythonError
+from gradscribe.transpiler.frontend.values import (
+    Array,
+    Dict,
+    List,
+    Object,
+    Poison,
+    Sequence,
+    describe,
+    is_integer,
+    simplest,
+)
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Operand
+
+
+class Iteration(Operators):
+    """Sequences."""
+
+    def sequence(self, value: Any) -> Sequence:
+        if isinstance(value, Sequence):
+            return value
+        if isinstance(value, Array):
+            return Sequence(simplest(self.solver.normalize(value.shape[0])), lambda k: self.get_array_item(value, k), False)
+        if isinstance(value, List):
+            return self._static([self.slot(value, k) for k in value.slots])
+        if isinstance(value, Dict):
+            return self._static(list(value.slots))
+        if isinstance(value, np.ndarray):
+            return self.sequence(self.as_array(value))
+        if isinstance(value, range):
+            return self.range_of([value.start, value.stop, value.step])
+        if isinstance(value, (Operand, Dim, int, float)):
+            self.fail(PythonError, f"{describe(value)} is not iterable")
+        if isinstance(value, Poison):
+            self.refuse(f"this value {value.reason}", value.hint)
+        if isinstance(value, Object):
+            self.refuse(f"iterating over {describe(value)} is not accepted", "iterate over a list or tuple")
+        return self._static(self.python(list, value))
+
+    def _static(self, items: list[Any]) -> Sequence:
+        return Sequence(len(items), lambda k: items[self.static_int(k, "the position in a Python sequence must be static")], True)
+
+    def items(self, value: Any) -> list[Any]:
+        """All items, where their number is static."""
+        if isinstance(value, tuple):
+            return list(value)
+        s = self.sequence(value)
+        count = self.static_int(s.length, "the number of items must be static here")
+        return [s.item(k) for k in range(count)]
+
+    def range_of(self, args: list[Any]) -> Sequence:
+        for a in args:
+            integer = is_integer(a) or isinstance(a, (bool, np.integer)) or (isinstance(a, Operand) and a.dtype.kind in "iub")
+            if not integer or isinstance(a, Array):
+                self.fail(PythonError, f"TypeError: {describe(a)} cannot be interpreted as an integer")
+        ends = [self.as_dim(a) for a in args]
+        lo, hi = (Dim.of(0), ends[0]) if len(ends) == 1 else (ends[0], ends[1])
+        step = self.static_int(args[2], "the step of a range must be static") if len(args) == 3 else 1
+        if step == 0:
+            self.fail(PythonError, "ValueError: range() arg 3 must not be zero")
+        span = hi - lo if step > 0 else lo - hi
+        size = abs(step)
+        count = self.solver.normalize((span + (size - 1)) // size if size > 1 else span)
+        length = simplest(count if self.solver.proved(count) else count.positive())
+        return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step))
+
+    def zipped(self, args: list[Any], strict: Any) -> Sequence:
+        parts = [self.sequence(a) for a in args]
+        if not parts:
+            return self._static([])
+        length = parts[0].length
+        for part in parts[1:]:
+            if isinstance(length, int) and isinstance(part.length, int):
+                if strict is True and length != part.length:
+                    self.fail(PythonError, "ValueError: zip() arguments have different lengths")
+                length = min(length, part.length)
+                continue
+            difference = self.solver.normalize(Dim.of(length) - Dim.of(part.length))
+            if difference == 0:
+                continue
+            if strict is True:
+                self.require_equal(Dim.of(length), Dim.of(part.length), "zip")
+            elif not self.solver.known_at_entry(difference):
+                shorter = Dim.of(length) - difference.positive()
+                length = simplest(shorter)
+            elif self.solver.value(difference) == 0:
+                message = f"staged for {self.solver.named(Dim.of(length))} == {self.solver.named(Dim.of(part.length))}"
+                self.solver.assume_zero(difference, message, requirement=False)
+            elif self.solver.nonnegative(difference):
+                length = part.length
+        static = any(p.static for p in parts)
+        return Sequence(length, lambda k: tuple(p.item(k) for p in parts), static)
+
+    def enumerated(self, value: Any, start: Any = 0) -> Sequence:
+        inner = self.sequence(value)
+        return Sequence(inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static)
+
+    def backwards(self, value: Any) -> Sequence:
+        inner = self.sequence(value)
+        if inner.range is not None:
+            lo, _, step = inner.range
+            last = lo + step * (Dim.of(inner.length) - 1)
+            if abs(step) == 1:
+                return self.range_of([simplest(last), simplest(lo - step), -step])
+        last_position = Dim.of(inner.length) - 1
+        return Sequence(inner.length, lambda k: inner.item(simplest(last_position - Dim.of(k))), inner.static)

@@ -1,0 +1,265 @@
+"""Loops: the state they carry is found by interpreting the body to a fixpoint.
+
+In: the range or condition, and the body as a thunk that answers how it was left. Out: one `loop` equation and the state after it.
+The head of a pass is a join of the entry and of the back edge of the pass before; when the back edge asks for the very head that the
+pass assumed, the pass is the loop. Assumes names that are dead at the head hold `Poison`. Establishes: carried boxes keep their
+identity over passes, by where they are found; a loop remembers what it carried, so that nested loops are not interpreted 2^depth times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.branches import Live, Raised, check_fails
+from gradscribe.transpiler.frontend.joins import Join, Plan
+from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
+from gradscribe.transpiler.frontend.store import World
+from gradscribe.transpiler.frontend.tracing import Tracing
+from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, Phantom, is_number
+from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
+from gradscribe.transpiler.ir.dims import Dim, next_serial
+from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.types import INT64, ArrayType
+from gradscribe.transpiler.primitives.regions import index_var, loop
+
+PASSES = 14
+Group = tuple[Any, ...]
+
+
+class ConditionWrites(Exception):
+    """The condition of a `while` changes state: it must be part of the body."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """lo .. hi - 1, upwards or downwards."""
+
+    lo: Dim
+    hi: Dim
+    direction: int
+    hint: str
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """Go on while the thunk says so (a bool or a boolean operand)."""
+
+    condition: Callable[[], Any]
+
+
+@dataclass(eq=False)
+class Head:
+    """What one pass assumes of the state at the head."""
+
+    join: Join
+    slots: dict[tuple[Cell, Any], Plan] = field(default_factory=dict)
+    boxes: dict[Box, int] = field(default_factory=dict)
+    overlaps: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # between groups and older cells
+    stale: dict[Any, Any] = field(default_factory=dict)
+
+    def signature(self) -> tuple[Any, ...]:
+        keys = tuple((cell.serial, key) for cell, key in self.slots)
+        plans = self.join.signature(list(self.slots.values()))
+        written = tuple(box.serial for box in self.boxes)
+        return (keys, plans, written, frozenset(self.overlaps), frozenset(self.stale))
+
+
+class LoopTrace:
+    """One loop under interpretation."""
+
+    def __init__(self, tracing: Tracing, kind: Counted | Conditional, live: Live, memory: LoopMemory) -> None:
+        self.tracing = tracing
+        self.kind = kind
+        self.live = live
+        self.memory = memory
+        self.store = tracing.store
+        self.where = current_span()
+        self.birth = next_serial()
+        self.start = self.store.here()
+        self.cells: dict[Group, Cell] = {}
+        self.groups: dict[Cell, Group] = {}
+
+    # ---- heads ----
+    def first_head(self) -> Head:
+        head = Head(Join(self.tracing, self.birth, (World(), World()), self.where, loop=True))
+        for (cell, key), type in self.memory.numbers(self.tracing):
+            entry = cell.slots.get(key, MISSING)
+            if is_number(entry):
+                head.slots[cell, key] = head.join.plan([entry, Phantom(type)], (cell.serial, key))
+        for box in self.memory.boxes:
+            head.boxes[box] = head.join.box_leaf(box)
+        return head
+
+    def next_head(self, head: Head) -> Head:
+        """The head that the state at the back edge asks for; called there."""
+        entry = self.store.world_at(self.start)
+        changed = self.store.changed(self.start)
+        new = Head(Join(self.tracing, self.birth, (entry, World()), self.where, loop=True))
+        keys = dict.fromkeys(head.slots)
+        boxes = dict.fromkeys(head.boxes)
+        for cell, key in changed:
+            if cell.serial >= self.birth:
+                continue
+            if isinstance(cell, Box):
+                boxes.setdefault(cell)
+            elif self.live(cell, key):
+                keys.setdefault((cell, key))
+        for cell, key in keys:
+            back = cell.slots.get(key, MISSING)
+            new.slots[cell, key] = new.join.plan([entry.slot(cell, key), back], (cell.serial, key))
+        for box in boxes:
+            new.boxes[box] = new.join.box_leaf(box)
+        self._aliases(new)
+        return new
+
+    def _aliases(self, head: Head) -> None:
+        """Overlaps and staleness at the head: what holds in the entry world or in that of the back edge."""
+        old = lambda cell: cell.serial < self.birth
+        for (cell, key), reason in self.store.changed_marks(self.start).items():
+            if not old(cell):
+                continue
+            if key is STALE:
+                head.stale.setdefault(cell, reason)
+            elif old(key):
+                head.overlaps.setdefault((cell, key), reason)
+        for w, world in enumerate(head.join.worlds):
+            for a in head.join.merged:
+                base = a.cell_in(w)
+                if base is None:
+                    continue
+                related = world.related(base)
+                for other in related:
+                    if old(other):
+                        head.overlaps.setdefault((a.group(), other), self.where)
+                for b in head.join.merged:
+                    if b is not a and b.cell_in(w) in related:
+                        head.overlaps.setdefault((a.group(), b.group()), self.where)
+                stale = world.stale(base)
+                if stale is not None:
+                    head.stale.setdefault(a.group(), stale)
+
+    def establish(self, head: Head, vars: list[Any]) -> None:
+        """Put the state of the head in place, with these values for its leaves."""
+        head.join.make_cells(vars, reuse=lambda merged: self.cells.get(merged.group()))
+        for merged in head.join.merged:
+            self.cells[merged.group()] = merged.cell
+        for box, leaf in head.boxes.items():
+            self.store.set(box, VALUE, vars[leaf])
+        for (cell, key), plan in head.slots.items():
+            self.store.set(cell, key, head.join.build(plan, vars))
+        cell_of = lambda item: item if isinstance(item, Cell) else self.cells[item]
+        for (a, b), reason in head.overlaps.items():
+            self.store.may_overlap(cell_of(a), cell_of(b), reason)
+        for item, reason in head.stale.items():
+            self.store.mark(cell_of(item), STALE, reason)
+
+    # ---- passes ----
+    def run(self, body: Callable[[Any], Any]) -> Any:
+        """Interpret to the fixpoint and emit; the answer is how the loop was left: 0, or a code that may be data."""
+        head = self.first_head()
+        for _ in range(PASSES):
+            self.tracing.births.append(self.birth)
+            try:
+                outcome = self._pass(head, body)
+            finally:
+                self.tracing.births.pop()
+                self.store.undo(self.start)
+            if outcome is None:
+                return 0
+            if isinstance(outcome, Head):
+                head = outcome
+                continue
+            return self._emit(*outcome)
+        raise GradscribeError(self.where, "the state of this loop does not settle", "keep one type per variable in the loop")
+
+    def _pass(self, head: Head, body: Callable[[Any], Any]) -> Any:
+        """None: the loop never runs. A `Head`: try again with that. Else (head, regions, exits)."""
+        regions = []
+        if isinstance(self.kind, Conditional):
+            region = self._condition(head, self.kind)
+            if region is None:
+                return None
+            regions.append(region)
+        params = head.join.fresh_vars()
+        self.establish(head, params)
+        index: list[Var] = []
+        if isinstance(self.kind, Counted):
+            index = [self.tracing.solver.bound(index_var(self.kind.lo, self.kind.hi, self.kind.hint))]
+        with open_block() as block:
+            code = body(Dim.of(index[0]) if index else None)
+            if isinstance(code, Raised):
+                check_fails(self.tracing, Literal(False), code)
+                code = BREAK
+            exits = not (isinstance(code, int) and code in (0, CONTINUE))
+            new = self.next_head(head)
+            if new.signature() != head.signature():
+                return new
+            results: list[Operand] = [self.tracing.operand(code)] if exits else []
+            results += new.join.operands(1)
+        regions.append(Region((*index, *params), tuple(block.eqns), tuple(results)))
+        return new, regions, exits
+
+    def _condition(self, head: Head, kind: Conditional) -> Region | None:
+        """The condition has parameters of its own; it must not change anything."""
+        params = head.join.fresh_vars()
+        self.establish(head, params)
+        here = self.store.here()
+        young = next_serial()
+        with open_block() as block:
+            value = kind.condition()
+            if value is False:
+                return None
+            result = self.tracing.operand(value)
+        if any(cell.serial < young for cell, _ in self.store.changed(here)):
+            raise ConditionWrites
+        self.store.undo(self.start)
+        return Region(tuple(params), tuple(block.eqns), (result,))
+
+    def _emit(self, head: Head, regions: list[Region], exits: bool) -> Any:
+        inits = head.join.operands(0)
+        results = head.join.fresh_vars()
+        code = [Var(ArrayType(INT64, (), True), "code", Dim.of(0), Dim.of(15))] if exits else []
+        counted = isinstance(self.kind, Counted)
+        params = {
+            "lo": self.kind.lo if isinstance(self.kind, Counted) else None,
+            "hi": self.kind.hi if isinstance(self.kind, Counted) else None,
+            "direction": self.kind.direction if isinstance(self.kind, Counted) else 1,
+            "exits": exits,
+        }
+        assert len(regions) == (1 if counted else 2)
+        append_eqn(Eqn(loop, tuple(inits), (*code, *results), params, tuple(regions), self.where))
+        self.establish(head, results)
+        self.memory.remember(self.tracing, head)
+        return Dim.of(code[0]) if exits else 0
+
+
+class LoopMemory:
+    """What a loop carried when it was last interpreted: numbers of frames, and boxes that no open region may undo."""
+
+    def __init__(self) -> None:
+        self.types: dict[tuple[int, Any], ArrayType] = {}
+        self.boxes: list[Box] = []
+        self.frames: list[Cell] = []
+
+    def enter(self, frames: list[Cell]) -> LoopMemory:
+        self.frames = list(frames)
+        return self
+
+    def numbers(self, tracing: Tracing) -> list[tuple[tuple[Cell, Any], ArrayType]]:
+        found = []
+        for (depth, key), type in self.types.items():
+            if depth < len(self.frames):
+                found.append(((self.frames[depth], key), type))
+        return found
+
+    def remember(self, tracing: Tracing, head: Head) -> None:
+        position = {frame: k for k, frame in enumerate(self.frames)}
+        self.types = {}
+        for (cell, key), plan in head.slots.items():
+            if plan.kind == "number" and cell in position:
+                self.types[position[cell], key] = head.join.leaves[plan.leaf].type
+        oldest = tracing.births[0] if tracing.births else next_serial()
+        self.boxes = [box for box in head.boxes if box.serial < oldest]

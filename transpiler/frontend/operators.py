@@ -1,0 +1,306 @@
+"""Operators and comparisons: Python on static values, polynomials on ints, rules of the NumPy table on data.
+
+Assumes rules take operands and return operands. Establishes: Python's errors for Python numbers (a zero divisor) become checks; sizes
+that a rule finds equal only at run time are checked there and the rule applied again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.indexing import Indexing
+from gradscribe.transpiler.frontend.solver import DataEquality
+from gradscribe.transpiler.frontend.table import BINARY, UNARY, NeedsStatic, array_from
+from gradscribe.transpiler.frontend.values import (
+    Array,
+    Container,
+    Dict,
+    List,
+    Maybe,
+    Object,
+    Poison,
+    describe,
+    is_data,
+    is_integer,
+    is_number,
+    number_type,
+    simplest,
+)
+from gradscribe.transpiler.ir.builder import current_span, emit
+from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+PYTHON: dict[str, Callable[..., Any]] = {
+    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "FloorDiv": operator.floordiv,
+    "Mod": operator.mod, "Pow": operator.pow, "MatMult": operator.matmul, "BitAnd": operator.and_, "BitOr": operator.or_,
+    "BitXor": operator.xor, "LShift": operator.lshift, "RShift": operator.rshift,
+    "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge, "Eq": operator.eq, "NotEq": operator.ne,
+    "USub": operator.neg, "UAdd": operator.pos, "Invert": operator.invert,
+}  # fmt: skip
+_DUNDER = {
+    "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "truediv", "FloorDiv": "floordiv", "Mod": "mod", "Pow": "pow",
+    "MatMult": "matmul", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
+    "Eq": "eq", "NotEq": "ne",
+}  # fmt: skip
+_MIRROR = {"Lt": "gt", "LtE": "ge", "Gt": "lt", "GtE": "le", "Eq": "eq", "NotEq": "ne"}
+COMPARISONS = frozenset(_MIRROR)
+
+
+class PythonError(GradscribeError):
+    """The program itself raises here, whatever the data."""
+
+
+class Operators(Indexing):
+    """Unary and binary operators, truth, application of rules."""
+
+    # ---- rules ----
+    def apply_rule(self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], contiguous: bool | None = None) -> Any:
+        """Call a rule on operands; its arrays get fresh boxes. Results keep the layout of operands (NumPy's order K)."""
+        if contiguous is None:
+            contiguous = all(self.views.contiguous(a) for a in _arrays(args) + _arrays(list(kwargs.values())))
+        for _ in range(12):
+            try:
+                operands = [self.rule_argument(a) for a in args]
+                return self.boxed(rule(*operands, **{k: self.rule_argument(v) for k, v in kwargs.items()}), contiguous)
+            except DataEquality as found:
+                self._check_equal_sizes(found)
+            except NeedsStatic as error:
+                if isinstance(error.value, (Dim, Var)):
+                    self.need_static(error.value, error.message)
+                raise
+        raise AssertionError("a rule keeps finding sizes that must be equal")
+
+    def _check_equal_sizes(self, found: DataEquality) -> None:
+        """Two sizes are equal or the program raises: from here on the younger unknown is written as the rest."""
+        difference = self.solver.normalize(found.a - found.b)
+        same = PRIMITIVES["equal"](self.operand(found.a), self.operand(found.b))
+        message = f"sizes differ in `{found.what}`"
+        emit(PRIMITIVES["check"], (same,), {"message": message, "error": ValueError})
+        for atom in sorted(difference.atoms(), key=lambda a: a.sort_key(), reverse=True):
+            once = abs(difference.coefficient(atom)) == 1 and sum(atom in m for m in difference.terms) == 1
+            if once and isinstance(atom, Var):
+                self.solver.local.append((atom, Dim.of(atom) - difference * difference.coefficient(atom)))
+                return
+        self.refuse(f"sizes {found.a} and {found.b} depend on data and must be equal (`{found.what}`)")
+
+    def rule_argument(self, value: Any) -> Any:
+        """A value as a rule of the NumPy table takes it."""
+        if isinstance(value, (Operand, Array)):
+            return self.operand(value)
+        if isinstance(value, Dim):
+            return simplest(self.solver.normalize(value))
+        if isinstance(value, List):
+            return [self.rule_argument(self.slot(value, k)) for k in value.slots]
+        if isinstance(value, tuple):
+            return tuple(self.rule_argument(v) for v in value)
+        if isinstance(value, (Maybe, Poison)):
+            return self.operand(value)
+        if isinstance(value, Container):
+            self.refuse(f"{describe(value)} is not an argument for a NumPy function")
+        return value
+
+    def as_array(self, value: Any) -> Any:
+        """Nested Python sequences of numbers as an array."""
+        if isinstance(value, np.ndarray):
+            return self.lift(value, "constant", lambda: value)
+        return self.apply_rule(array_from, [value], {}, contiguous=True)
+
+    # ---- binary ----
+    def binary(self, op: str, a: Any, b: Any) -> Any:
+        if not is_data(a) and not is_data(b) and not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray):
+            return self.python(PYTHON[op], a, b)
+        if isinstance(a, Object) or isinstance(b, Object):
+            return self._object_operator(op, a, b)
+        if is_integer(a) and is_integer(b):
+            known = self._integers(op, a, b)
+            if known is not None:
+                return known
+        if _is_sequence(a) or _is_sequence(b):
+            known = self._sequences(op, a, b)
+            if known is not None:
+                return known
+        a, b = (self.as_array(v) if _is_sequence(v) or isinstance(v, np.ndarray) else v for v in (a, b))
+        for v in (a, b):
+            if not (is_number(v) or isinstance(v, Array)):
+                if op in ("Eq", "NotEq"):
+                    return op == "NotEq"
+                self.refuse(f"`{_DUNDER.get(op, op)}` of {describe(a)} and {describe(b)} is not accepted")
+        if op in ("Div", "FloorDiv", "Mod") and is_number(b) and is_number(a):
+            self._check_divisor(op, a, b)
+        return self.apply_rule(BINARY[op], [self._number(a), self._number(b)], {})
+
+    def _number(self, value: Any) -> Any:
+        return value if isinstance(value, Array) else self.operand(value)
+
+    def python(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run Python itself on static values; what it raises, the program raises."""
+        try:
+            return function(*args, **kwargs)
+        except (GradscribeError, RecursionError):
+            raise
+        except Exception as error:
+            raise PythonError(current_span(), f"{type(error).__name__}: {error}") from error
+
+    def _check_divisor(self, op: str, a: Any, b: Any) -> None:
+        """Python numbers raise on division by zero, NumPy's do not."""
+        if not (number_type(a).weak and number_type(b).weak):
+            return
+        if isinstance(b, Dim) and (self.solver.proved(b - 1) or self.solver.proved(-b - 1)):
+            return
+        operand = self.operand(b)
+        if isinstance(operand, Literal):
+            if operand.value == 0:
+                raise PythonError(current_span(), "ZeroDivisionError: division by zero")
+            return
+        nonzero = PRIMITIVES["not_equal"](operand, 0)
+        emit(PRIMITIVES["check"], (nonzero,), {"message": "division by zero", "error": ZeroDivisionError})
+
+    def _integers(self, op: str, a: Any, b: Any) -> Any:
+        """Integer arithmetic that stays a polynomial; None where it becomes data."""
+        x, y = (self.solver.normalize(Dim.of(v)) for v in (a, b))
+        if op in ("Add", "Sub", "Mult"):
+            return simplest(PYTHON[op](x, y))
+        divisor = y.constant
+        if op in ("FloorDiv", "Mod") and divisor is not None and divisor > 0:
+            return simplest(x // divisor if op == "FloorDiv" else x % divisor)
+        if op == "Pow" and divisor is not None and 0 <= divisor <= 4:
+            return simplest(x**divisor)
+        if op in COMPARISONS:
+            return self._compare_integers(op, x - y)
+        return None
+
+    def _compare_integers(self, op: str, d: Dim) -> bool | None:
+        """The answer where bounds prove it, or (sizes of arrays) the example decides and a guard remembers."""
+        proved = self.solver.proved
+        constant = self.solver.normalize(d).constant
+        if constant is not None:
+            return bool(PYTHON[op](constant, 0))
+        sizes_only = all(isinstance(leaf, Symbol) for leaf in d.leaves()) and self.solver.known_at_entry(d)
+        if op in ("Eq", "NotEq"):
+            if proved(d - 1) or proved(-d - 1):
+                return op == "NotEq"
+            if not sizes_only:
+                return None
+            value = self.solver.value(d)
+            if value == 0:
+                self.solver.assume_zero(self.solver.normalize(d), f"staged for {self.solver.named(d)} == 0", requirement=False)
+            else:
+                self.solver.nonnegative(d - 1 if value > 0 else -d - 1)
+            return (value == 0) == (op == "Eq")
+        truth, negation = {
+            "Lt": (-d - 1, d), "LtE": (-d, d - 1), "Gt": (d - 1, -d), "GtE": (d, -d - 1),
+        }[op]  # fmt: skip
+        if proved(truth):
+            return True
+        if proved(negation):
+            return False
+        return self.solver.nonnegative(truth) if sizes_only else None
+
+    def _sequences(self, op: str, a: Any, b: Any) -> Any:
+        """Operators of lists and tuples; None where they are meant as arrays."""
+        if isinstance(a, Array) or isinstance(b, Array) or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+            return None
+        if op == "Add" and _is_sequence(a) and _is_sequence(b) and isinstance(a, List) == isinstance(b, List):
+            joined = [*self.items(a), *self.items(b)]
+            return List.of(joined) if isinstance(a, List) else tuple(joined)
+        if op == "Mult" and (is_integer(a) or is_integer(b)):
+            sequence, count = (b, a) if is_integer(a) else (a, b)
+            repeated = self.items(sequence) * self.static_int(count, "repeating a sequence needs a static count")
+            return List.of(repeated) if isinstance(sequence, List) else tuple(repeated)
+        if op in COMPARISONS and _is_sequence(a) and _is_sequence(b):
+            return self._compare_sequences(op, self.items(a), self.items(b))
+        if op in ("Eq", "NotEq"):
+            return op == "NotEq"
+        return None
+
+    def _compare_sequences(self, op: str, a: list[Any], b: list[Any]) -> Any:
+        if op not in ("Eq", "NotEq"):
+            self.refuse("ordering of sequences that hold data is not accepted")
+        if len(a) != len(b):
+            return op == "NotEq"
+        equal: Any = True
+        for x, y in zip(a, b, strict=True):
+            one = self.truth(self.binary("Eq", x, y))
+            if one is False:
+                return op == "NotEq"
+            equal = one if equal is True else equal if one is True else PRIMITIVES["logical_and"](equal, one)
+        return self.negated(equal) if op == "NotEq" else equal
+
+    def _object_operator(self, op: str, a: Any, b: Any) -> Any:
+        name = _DUNDER.get(op, op.lower())
+        mirrored = _MIRROR.get(op, "r" + name)
+        for owner, other, method in ((a, b, f"__{name}__"), (b, a, f"__{mirrored}__")):
+            if isinstance(owner, Object):
+                found = getattr(owner.cls, method, None)
+                if found is not None and getattr(object, method, None) is not found:
+                    if op in ("Eq",) and method == "__eq__" and hasattr(owner.cls, "__dataclass_fields__"):
+                        continue
+                    return self.call(self.get_attribute(owner, method), [other], {})
+        if op in ("Eq", "NotEq"):
+            return (a is b) == (op == "Eq")
+        self.refuse(f"`{name}` of {describe(a)} and {describe(b)} is not accepted")
+
+    # ---- unary, truth ----
+    def unary(self, op: str, value: Any) -> Any:
+        if op == "Not":
+            return self.negated(self.truth(value))
+        if not is_data(value):
+            return self.python(PYTHON[op], value)
+        if isinstance(value, Dim):
+            if op == "USub":
+                return simplest(-self.solver.normalize(value))
+            if op == "UAdd":
+                return value
+        if isinstance(value, Object):
+            return self.call(self.get_attribute(value, {"USub": "__neg__", "UAdd": "__pos__", "Invert": "__invert__"}[op]), [], {})
+        if op == "UAdd":
+            return self.boxed(self.operand(value)) if isinstance(value, Array) else value
+        return self.apply_rule(UNARY[op], [self._number(value)], {})
+
+    def negated(self, truth: Any) -> Any:
+        return (not truth) if isinstance(truth, bool) else UNARY["Not"](truth)
+
+    def truth(self, value: Any) -> Any:
+        """The truth of a value: a bool, or a boolean operand."""
+        if isinstance(value, Dim):
+            known = self._compare_integers("NotEq", self.solver.normalize(value))
+            return PRIMITIVES["not_equal"](self.operand(value), 0) if known is None else known
+        if isinstance(value, Literal):
+            return bool(value.value)
+        if isinstance(value, Operand):
+            assert isinstance(value.type, ArrayType)
+            return value if value.type.dtype.kind == "b" else PRIMITIVES["not_equal"](value, 0)
+        if isinstance(value, Array):
+            if all(self.solver.equal(d, 1) for d in value.shape):
+                return self.truth(emit(PRIMITIVES["reshape"], (self.operand(value),), {"shape": ()})[0])
+            self.fail(PythonError, "the truth value of an array with more than one element is ambiguous", "use .any() or .all()")
+        if isinstance(value, (List, Dict)):
+            return bool(value.slots)
+        if isinstance(value, Object):
+            return True
+        if isinstance(value, Poison):
+            self.refuse(f"this value {value.reason}", value.hint)
+        return bool(self.python(bool, value))
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, (List, tuple))
+
+
+def _arrays(values: list[Any]) -> list[Array]:
+    out: list[Array] = []
+    for v in values:
+        if isinstance(v, Array):
+            out.append(v)
+        elif isinstance(v, List):
+            out += _arrays(list(v.slots.values()))
+        elif isinstance(v, tuple):
+            out += _arrays(list(v))
+    return out

@@ -1,0 +1,359 @@
+"""Python's own functions on values of the interpreter: range, len, zip, isinstance, and the methods of lists, dicts and tuples."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.statements import Statements
+from gradscribe.transpiler.frontend.table import BUILTINS
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    Array,
+    ArrayMethod,
+    BoundMethod,
+    Closure,
+    Dict,
+    List,
+    Object,
+    Sequence,
+    describe,
+    is_data,
+    is_integer,
+    number_type,
+    simplest,
+)
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Operand
+
+_NONE = object()
+
+
+class PythonFunctions(Statements):
+    """Builtins and container methods."""
+
+    def own_function(self, function: Any) -> Callable[..., Any] | None:
+        """The interpreter's version of a Python builtin."""
+        name = _OWN.get(function) if isinstance(function, type) or callable(function) and _hashable(function) else None
+        return None if name is None else getattr(self, name)
+
+    def call_range(self, *args: Any) -> Any:
+        return self.range_of(list(args))
+
+    def call_len(self, value: Any) -> Any:
+        if isinstance(value, Array):
+            return simplest(self.solver.normalize(value.shape[0]))
+        if isinstance(value, (List, Dict)):
+            self.store.check_readable(value)
+            return len(value.slots)
+        if isinstance(value, Sequence):
+            return value.length
+        if isinstance(value, Object):
+            return self.call(self.get_attribute(value, "__len__"), [], {})
+        if isinstance(value, (Operand, Dim)):
+            self.fail(PythonError, f"TypeError: {describe(value)} has no len()")
+        return self.python(len, value)
+
+    def call_zip(self, *args: Any, strict: Any = False) -> Any:
+        return self.zipped(list(args), strict)
+
+    def call_enumerate(self, value: Any, start: Any = 0) -> Any:
+        return self.enumerated(value, start)
+
+    def call_reversed(self, value: Any) -> Any:
+        return self.backwards(value)
+
+    def call_map(self, function: Any, *sequences: Any) -> Any:
+        return List.of(self.call(function, list(items), {}) for items in zip(*map(self.items, sequences), strict=False))
+
+    def call_filter(self, function: Any, sequence: Any) -> Any:
+        kept = []
+        for item in self.items(sequence):
+            truth = self.truth(item if function is None else self.call(function, [item], {}))
+            if not isinstance(truth, bool):
+                self.need_static(truth, "filter needs a static condition")
+            if truth:
+                kept.append(item)
+        return List.of(kept)
+
+    def call_list(self, value: Any = ()) -> Any:
+        return List.of(self.items(value))
+
+    def call_tuple(self, value: Any = ()) -> Any:
+        return tuple(self.items(value))
+
+    def call_dict(self, *args: Any, **kwargs: Any) -> Any:
+        made = Dict({})
+        if args:
+            self._update(made, args[0])
+        self._update(made, kwargs)
+        return made
+
+    def call_sorted(self, value: Any, **options: Any) -> Any:
+        items = self.items(value)
+        if is_data(items) or options.keys() - {"reverse"}:
+            self.refuse("sorting data with `sorted` is not accepted", "use np.sort")
+        return List.of(self.python(sorted, items, **options))
+
+    def call_sum(self, value: Any, start: Any = 0) -> Any:
+        if isinstance(value, Array):
+            return self.apply_rule(BUILTINS[sum], [value, start], {})
+        total = start
+        for item in self.items(value):
+            total = self.binary("Add", total, item)
+        return total
+
+    def _extremum(self, values: tuple[Any, ...], rule: Any, pick: str) -> Any:
+        items = self.items(values[0]) if len(values) == 1 else list(values)
+        if not items:
+            self.fail(PythonError, "ValueError: an empty sequence has no extremum")
+        if any(isinstance(v, Array) for v in items):
+            self.refuse(f"`{pick}` of arrays is ambiguous", f"use np.{pick}imum, or np.{pick} for all elements")
+        if not any(map(is_data, items)):
+            return self.python(rule, items)
+        result = items[0]
+        for item in items[1:]:
+            result = self.apply_rule(BUILTINS[rule], [result, item], {})
+        return result
+
+    def call_max(self, *values: Any, **options: Any) -> Any:
+        return self._keyed(max, values, options) if options else self._extremum(values, max, "max")
+
+    def call_min(self, *values: Any, **options: Any) -> Any:
+        return self._keyed(min, values, options) if options else self._extremum(values, min, "min")
+
+    def _keyed(self, rule: Any, values: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        items = self.items(values[0]) if len(values) == 1 else list(values)
+        if is_data(items) or is_data(list(options.values())):
+            self.refuse(f"`{rule.__name__}` with options is accepted for static values only")
+        return self.python(rule, items, **options)
+
+    def call_any(self, value: Any) -> Any:
+        return self._fold_truth(value, "logical_or", True)
+
+    def call_all(self, value: Any) -> Any:
+        return self._fold_truth(value, "logical_and", False)
+
+    def _fold_truth(self, value: Any, name: str, decisive: bool) -> Any:
+        result: Any = not decisive
+        for item in self.items(value):
+            truth = self.truth(item)
+            if truth is decisive:
+                return decisive
+            if isinstance(truth, bool):
+                continue
+            result = truth if isinstance(result, bool) else self.logical(name, result, truth)
+        return result
+
+    def logical(self, name: str, a: Any, b: Any) -> Any:
+        return self.binary("BitOr" if name == "logical_or" else "BitAnd", a, b)
+
+    def call_isinstance(self, value: Any, classes: Any) -> Any:
+        kinds = classes if isinstance(classes, tuple) else (classes,)
+        return any(issubclass(self.python_type(value), kind) for kind in kinds if isinstance(kind, type))
+
+    def call_type(self, value: Any) -> Any:
+        return self.python_type(value)
+
+    def python_type(self, value: Any) -> type:
+        """The class that the value has in Python."""
+        if isinstance(value, Array):
+            return np.ndarray
+        if isinstance(value, Object):
+            return value.cls
+        if isinstance(value, List):
+            return list
+        if isinstance(value, Dict):
+            return value.cls
+        if is_integer(value):
+            return int
+        if isinstance(value, Operand):
+            t = number_type(value)
+            return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[t.dtype.kind] if t.weak else t.dtype.type
+        if isinstance(value, (Closure, BoundMethod)):
+            return type(lambda: None)
+        return type(value)
+
+    def call_hasattr(self, owner: Any, name: str) -> Any:
+        if isinstance(owner, Object):
+            return name in owner.slots or hasattr(owner.cls, name)
+        if isinstance(owner, (Array, Operand)):
+            return hasattr(np.ndarray, name)
+        return hasattr(owner, name)
+
+    def call_getattr(self, owner: Any, name: str, default: Any = _NONE) -> Any:
+        if default is not _NONE and not self.call_hasattr(owner, name):
+            return default
+        return self.get_attribute(owner, name)
+
+    def call_setattr(self, owner: Any, name: str, value: Any) -> None:
+        self.set_attribute(owner, name, value)
+
+    def call_callable(self, value: Any) -> Any:
+        return isinstance(value, (Closure, BoundMethod, ArrayMethod)) or callable(value)
+
+    def call_print(self, *args: Any, **kwargs: Any) -> None:
+        self.refuse("`print` is not accepted in a staged function yet", "return the value and print it outside")
+
+    def call_reduce(self, function: Any, sequence: Any, initial: Any = _NONE) -> Any:
+        items = self.items(sequence)
+        result = items.pop(0) if initial is _NONE else initial
+        for item in items:
+            result = self.call(function, [result, item], {})
+        return result
+
+    def call_product(self, *sequences: Any, repeat: int = 1) -> Any:
+        return List.of(itertools.product(*map(self.items, sequences), repeat=repeat))
+
+    def call_chain(self, *sequences: Any) -> Any:
+        return List.of(itertools.chain(*map(self.items, sequences)))
+
+    def call_partial(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        return functools.partial(_Caller(self, function), *args, **kwargs) if args or kwargs else function
+
+    def call_next(self, value: Any, *default: Any) -> Any:
+        self.refuse("`next` is not accepted", "iterate with `for`, or index")
+
+    def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
+        if isinstance(value, Array):
+            return self.views.fresh(self.operand(value))
+        if isinstance(value, tuple):
+            parts = [self.call_deepcopy(v) for v in value]
+            return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
+        if isinstance(value, List):
+            return List.of(self.call_deepcopy(self.slot(value, k)) for k in value.slots)
+        if isinstance(value, Dict):
+            return Dict({k: self.call_deepcopy(self.slot(value, k)) for k in value.slots}, cls=value.cls)
+        if isinstance(value, Object):
+            return Object(value.cls, {k: self.call_deepcopy(self.slot(value, k)) for k in value.slots})
+        return value
+
+    # ---- containers ----
+    def container_method(self, owner: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        kind = "list" if isinstance(owner, List) else "dict" if isinstance(owner, Dict) else "tuple"
+        method = getattr(self, f"{kind}_{name.strip('_')}", None)
+        if method is None:
+            self.refuse(f"`{kind}.{name}` is not accepted")
+        if not isinstance(owner, tuple):
+            self.store.check_readable(owner)
+        return method(owner, *args, **kwargs)
+
+    def list_append(self, owner: List, item: Any) -> None:
+        self.store.write(owner, len(owner.slots), item)
+
+    def list_extend(self, owner: List, items: Any) -> None:
+        for item in self.items(items):
+            self.list_append(owner, item)
+
+    def list_pop(self, owner: List, index: Any = -1) -> Any:
+        k = self.static_int(index, "the position in a list must be static")
+        count = len(owner.slots)
+        value = self.get_item(owner, k)
+        for j in range(k % count, count - 1):
+            self.store.write(owner, j, owner.slots[j + 1])
+        self.store.write(owner, count - 1, MISSING)
+        return value
+
+    def list_insert(self, owner: List, index: Any, item: Any) -> None:
+        items = [owner.slots[k] for k in owner.slots]
+        items.insert(self.static_int(index, "the position in a list must be static"), item)
+        for k, value in enumerate(items):
+            self.store.write(owner, k, value)
+
+    def list_reverse(self, owner: List) -> None:
+        for k, value in enumerate(list(reversed(list(owner.slots.values())))):
+            self.store.write(owner, k, value)
+
+    def list_clear(self, owner: List) -> None:
+        for k in list(reversed(owner.slots)):
+            self.store.write(owner, k, MISSING)
+
+    def list_copy(self, owner: List) -> Any:
+        return List.of(self.items(owner))
+
+    def tuple_replace(self, owner: Any, **fields: Any) -> Any:
+        names = type(owner)._fields
+        return tuple.__new__(type(owner), [fields.get(n, v) for n, v in zip(names, owner, strict=True)])
+
+    def tuple_asdict(self, owner: Any) -> Any:
+        return Dict(dict(zip(type(owner)._fields, owner, strict=True)))
+
+    def dict_get(self, owner: Dict, key: Any, default: Any = None) -> Any:
+        return self.get_item(owner, key) if self.static_key(key) in owner.slots else default
+
+    def dict_keys(self, owner: Dict) -> Any:
+        return tuple(owner.slots)
+
+    def dict_values(self, owner: Dict) -> Any:
+        return tuple(self.get_item(owner, k) for k in list(owner.slots))
+
+    def dict_items(self, owner: Dict) -> Any:
+        return tuple((k, self.get_item(owner, k)) for k in list(owner.slots))
+
+    def dict_copy(self, owner: Dict) -> Any:
+        return Dict(dict(owner.slots), cls=owner.cls)
+
+    def dict_update(self, owner: Dict, *args: Any, **kwargs: Any) -> None:
+        for other in args:
+            self._update(owner, other)
+        self._update(owner, kwargs)
+
+    def _update(self, owner: Dict, other: Any) -> None:
+        if isinstance(other, Dict):
+            pairs = [(k, self.slot(other, k)) for k in list(other.slots)]
+        elif isinstance(other, dict):
+            pairs = list(other.items())
+        else:
+            pairs = [tuple(self.items(pair)) for pair in self.items(other)]
+        for key, value in pairs:
+            self.store.write(owner, self.static_key(key), value)
+
+    def dict_pop(self, owner: Dict, key: Any, *default: Any) -> Any:
+        key = self.static_key(key)
+        if key not in owner.slots and default:
+            return default[0]
+        value = self.get_item(owner, key)
+        self.store.write(owner, key, MISSING)
+        return value
+
+    def dict_setdefault(self, owner: Dict, key: Any, default: Any = None) -> Any:
+        key = self.static_key(key)
+        if key not in owner.slots:
+            self.store.write(owner, key, default)
+        return self.get_item(owner, key)
+
+
+class _Caller:
+    """A function value of the interpreter inside a `functools.partial`."""
+
+    def __init__(self, interpreter: PythonFunctions, function: Any) -> None:
+        self.interpreter = interpreter
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.interpreter.call(self.function, list(args), kwargs)
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_OWN: dict[Any, str] = {
+    range: "call_range", len: "call_len", zip: "call_zip", enumerate: "call_enumerate", reversed: "call_reversed",
+    map: "call_map", filter: "call_filter", list: "call_list", tuple: "call_tuple", dict: "call_dict", sorted: "call_sorted",
+    sum: "call_sum", max: "call_max", min: "call_min", any: "call_any", all: "call_all", isinstance: "call_isinstance",
+    type: "call_type", hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
+    print: "call_print", next: "call_next", functools.reduce: "call_reduce", itertools.product: "call_product",
+    itertools.chain: "call_chain", functools.partial: "call_partial", copy.deepcopy: "call_deepcopy",
+}  # fmt: skip
+

@@ -1,0 +1,510 @@
+"""Statements: one method per node; blocks answer with a completion code.
+
+In: statements and a frame. Out: 0 (fell through), BREAK, CONTINUE, RETURN_CODE, an integer `Dim` where data decides, or `Raised`.
+Establishes: a branch on data that always leaves takes the rest of the block into the other branch; the value of `return` rides in the
+slot RETURN of the frame.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import gast
+
+from gradscribe.transpiler.frontend.branches import Live, Raised, branch, check_fails
+from gradscribe.transpiler.frontend.expressions import Expressions
+from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
+from gradscribe.transpiler.frontend.loops import ConditionWrites, Conditional, Counted, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    RETURN,
+    Array,
+    BoundMethod,
+    Closure,
+    Dict,
+    Frame,
+    List,
+    Maybe,
+    NeedStatic,
+    Object,
+    Poison,
+    Sequence,
+    Text,
+    describe,
+    simplest,
+)
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Operand, Var
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+UNROLL_LIMIT = 20_000  # equations that unrolling one loop may emit
+_DEAD = Poison("is not kept past this point")
+
+
+class Statements(Expressions):
+    """Execution."""
+
+    def run_block(self, statements: list[Any], frame: Frame) -> Any:
+        for k, s in enumerate(statements):
+            rest = statements[k + 1 :]
+            code, took_rest = self._run(s, rest, frame)
+            if took_rest or isinstance(code, Raised):
+                return code
+            if isinstance(code, int):
+                if code:
+                    return code
+                continue
+            if not rest:
+                return code
+            left = self.operand(self.binary("NotEq", code, 0))
+            leaves = exits(s)
+            only = next(iter(leaves)) if len(leaves) == 1 else None
+            return branch(
+                self, left, lambda: self._left(frame, code, only), lambda: self.run_block(rest, frame), self._end_live(s, frame)
+            )
+        return 0
+
+    def _left(self, frame: Frame, code: Any, only: int | None) -> Any:
+        """In the world where a block was left: a returned value is there."""
+        if only == RETURN_CODE and isinstance(frame.slots.get(RETURN), Maybe):
+            self.store.set(frame, RETURN, frame.slots[RETURN].value)
+        return code if only is None else only
+
+    def _run(self, s: Any, rest: list[Any], frame: Frame) -> tuple[Any, bool]:
+        method = getattr(self, f"run_{type(s).__name__}", None)
+        with self.at(s, frame):
+            if method is None:
+                self.refuse(f"`{type(s).__name__}` statements are not accepted")
+            if isinstance(s, gast.If):
+                return self._run_if(s, rest, frame)
+            code = method(s, frame)
+            return (0 if code is None else code), False
+
+    # ---- liveness ----
+    def _live(self, frame: Frame, names: frozenset[str]) -> Live:
+        return lambda cell, key: cell is not frame or key in names or key == RETURN
+
+    def _end_live(self, s: Any, frame: Frame) -> Live:
+        """What lives at the end of the block that `s` stands in: an over-estimate where it is not recorded."""
+        names = liveness_of(frame.closure.node).end.get(id(s))
+        return (lambda cell, key: True) if names is None else self._live(frame, names)
+
+    # ---- plain statements ----
+    def run_Pass(self, s: Any, frame: Frame) -> None:
+        pass
+
+    def run_Break(self, s: Any, frame: Frame) -> int:
+        return BREAK
+
+    def run_Continue(self, s: Any, frame: Frame) -> int:
+        return CONTINUE
+
+    def run_Expr(self, s: Any, frame: Frame) -> None:
+        self.evaluate(s.value, frame)
+
+    def run_Return(self, s: Any, frame: Frame) -> int:
+        value = None if s.value is None else self.evaluate(s.value, frame)
+        self.store.set(frame, RETURN, value)
+        return RETURN_CODE
+
+    def run_Nonlocal(self, s: Any, frame: Frame) -> None:
+        for name in s.names:
+            frame.nonlocals[name] = None
+
+    def run_Import(self, s: Any, frame: Frame) -> None:
+        for alias in s.names:
+            module = self.python(importlib.import_module, alias.name)
+            if alias.asname is None:
+                module = self.python(importlib.import_module, alias.name.split(".")[0])
+            self.store.set(frame, alias.asname or alias.name.split(".")[0], module)
+
+    def run_ImportFrom(self, s: Any, frame: Frame) -> None:
+        if s.level:
+            self.refuse("a relative import inside a function is not accepted", "import at the top of the module")
+        module = self.python(importlib.import_module, s.module)
+        for alias in s.names:
+            value = self.lift(self.python(getattr, module, alias.name), alias.name, lambda name=alias.name: getattr(module, name))
+            self.store.set(frame, alias.asname or alias.name, value)
+
+    def run_FunctionDef(self, s: Any, frame: Frame) -> None:
+        value: Any = Closure(s, frame.closure.file, s.name, frame, defaults=self.defaults_of(s, frame))
+        for decorator in reversed(s.decorator_list):
+            value = self.call(self.evaluate(decorator, frame), [value], {})
+        self.store.set(frame, s.name, value)
+
+    def run_Delete(self, s: Any, frame: Frame) -> None:
+        for target in s.targets:
+            if isinstance(target, gast.Name):
+                self.read_name(target.id, frame)
+                self.store.set(frame, target.id, MISSING)
+                continue
+            owner = self.evaluate(target.value, frame) if isinstance(target, gast.Subscript) else None
+            if not isinstance(owner, Dict):
+                self.refuse("`del` is accepted for names and dict entries")
+            key = self.static_key(self.evaluate(target.slice, frame))
+            self.get_item(owner, key)
+            self.store.write(owner, key, MISSING)
+
+    def run_With(self, s: Any, frame: Frame) -> Any:
+        """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence admits nothing else)."""
+        return self.run_block(s.body, frame)
+
+    # ---- assert, raise ----
+    def run_Assert(self, s: Any, frame: Frame) -> Any:
+        truth = self.truth(self.evaluate(s.test, frame))
+        if truth is True:
+            return 0
+        message = "" if s.msg is None else self._message(self.evaluate(s.msg, frame), s.msg, frame)
+        raised = Raised(AssertionError, message or frame.closure.file.text(s.test))
+        if truth is False:
+            return raised
+        check_fails(self, truth, raised)
+        return 0
+
+    def _message(self, value: Any, node: Any, frame: Frame) -> str:
+        return value.source if isinstance(value, Text) else str(value)
+
+    def run_Raise(self, s: Any, frame: Frame) -> Raised:
+        if s.exc is None:
+            self.refuse("`raise` without an exception is not accepted")
+        if isinstance(s.exc, gast.Call):
+            kind = self.evaluate(s.exc.func, frame)
+            args = self.elements(s.exc.args, frame)
+        else:
+            kind, args = self.evaluate(s.exc, frame), []
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            self.refuse("only exceptions written as `raise Kind(message)` are accepted")
+        message = ", ".join(self._message(a, s, frame) for a in args)
+        plain = not any(isinstance(a, (Text, Operand, Dim, Array, List, Dict, Object)) for a in args)
+        exception = self.python(kind, *args) if plain else kind(message)
+        return Raised(kind, message or kind.__name__, exception)
+
+    # ---- if ----
+    def run_If(self, s: Any, frame: Frame) -> Any:
+        raise AssertionError("`if` takes the rest of its block")
+
+    def _run_if(self, s: Any, rest: list[Any], frame: Frame) -> tuple[Any, bool]:
+        test = self.truth(self.evaluate(s.test, frame))
+        if isinstance(test, bool):
+            return self.run_block(s.body if test else s.orelse, frame), False
+        then, otherwise = s.body, s.orelse
+        leaves_then, leaves_else = always_leaves(then), always_leaves(otherwise)
+        liveness = liveness_of(frame.closure.node)
+        moved = leaves_then != leaves_else
+        if moved:  # the rest of the block goes where control falls through
+            then, otherwise = (then, otherwise + rest) if leaves_then else (then + rest, otherwise)
+        names = liveness.end[id(s)] if moved else liveness.after[id(s)]
+        code = branch(
+            self, test, lambda: self.run_block(then, frame), lambda: self.run_block(otherwise, frame), self._live(frame, names)
+        )
+        return self._plain_code(code), moved
+
+    def _plain_code(self, code: Any) -> Any:
+        return simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
+
+    # ---- loops ----
+    def _loop_body(self, s: Any, frame: Frame) -> Any:
+        """The body; `continue` is no code of the loop."""
+        code = self.run_block(s.body, frame)
+        if isinstance(code, (int, Raised)):
+            return 0 if code == CONTINUE else code
+        leaves = exits(s.body)
+        if CONTINUE not in leaves:
+            return code
+        if leaves == {CONTINUE}:
+            return 0
+        data = self.operand(code)
+        return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, CONTINUE), 0, data))
+
+    def _after_loop(self, s: Any, frame: Frame, code: Any) -> Any:
+        """`code` is 0 (ran to its end), BREAK, RETURN_CODE, or data; `else:` runs after 0."""
+        if isinstance(code, Raised):
+            return code
+        if isinstance(code, int):
+            return self.run_block(s.orelse, frame) if code == 0 else 0 if code == BREAK else code
+        leaves = exits(s.body) & {BREAK, RETURN_CODE}
+
+        def left() -> Any:
+            if RETURN_CODE not in leaves:
+                return 0
+            if BREAK not in leaves:
+                return self._left(frame, code, None)
+            data = self.operand(code)
+            return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, BREAK), 0, data))
+
+        if not s.orelse:
+            return left()
+        ran_out = self.operand(self.binary("Eq", code, 0))
+        return self._plain_code(branch(self, ran_out, lambda: self.run_block(s.orelse, frame), left))
+
+    def _kill_dead(self, s: Any, frame: Frame) -> Live:
+        """Names that the loop assigns and nobody reads at its head or after it hold no value there."""
+        names = liveness_of(frame.closure.node).head[id(s)]
+        for node in gast.walk(s):
+            if isinstance(node, gast.Name) and isinstance(node.ctx, gast.Store) and node.id not in names:
+                if node.id in frame.slots:
+                    self.store.set(frame, node.id, _DEAD)
+        return self._live(frame, names)
+
+    def _memory(self, s: Any) -> LoopMemory:
+        key = (id(s), tuple(id(f.closure.node) for f in self.frames))
+        return self.memories.setdefault(key, LoopMemory()).enter(list(self.frames))
+
+    def run_For(self, s: Any, frame: Frame) -> Any:
+        items = self.sequence(self.evaluate(s.iter, frame))
+        reason: NeedStatic | None = None
+        if not items.static and not (isinstance(items.length, int) and items.length <= 1):
+            start, depth = self.store.here(), len(self.frames)
+            try:
+                return self._after_loop(s, frame, self._rolled_for(s, items, frame))
+            except NeedStatic as error:
+                reason = error
+                self.store.undo(start)
+                del self.frames[depth:]
+        return self._after_loop(s, frame, self._unrolled_for(s, items, frame, reason))
+
+    def _rolled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
+        live = self._kill_dead(s, frame)
+        hint = s.target.id if isinstance(s.target, gast.Name) else "k"
+        if items.range is not None and abs(items.range[2]) == 1:
+            lo, hi, step = items.range
+            kind = Counted(lo, hi, 1, hint) if step == 1 else Counted(hi + 1, lo + 1, -1, hint)
+            item: Callable[[Any], Any] = lambda index: index
+        else:
+            kind = Counted(Dim.of(0), Dim.of(items.length), 1, "k" if items.range is not None else _index_hint(s))
+            item = items.item
+        kind = Counted(self.solver.normalize(kind.lo), self.solver.normalize(kind.hi), kind.direction, kind.hint)
+
+        def body(index: Any) -> Any:
+            self.assign(s.target, item(index), frame)
+            return self._loop_body(s, frame)
+
+        return LoopTrace(self, kind, live, self._memory(s)).run(body)
+
+    def _unrolled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedStatic | None) -> Any:
+        length = simplest(self.solver.normalize(Dim.of(items.length)))
+        if not isinstance(length, int):
+            why = "" if reason is None else f" ({reason.why})"
+            atoms = [*Dim.of(length).leaves(), *(reason.atoms if reason else ())]
+            span = current_span() if reason is None or reason.span is None else reason.span
+            raise NeedStatic(f"the loop must be unrolled{why}, but its trip count is data", atoms, span)
+        return self._unroll(length, lambda k: (self.assign(s.target, items.item(k), frame), self._loop_body(s, frame))[1])
+
+    def _unroll(self, length: int, iteration: Callable[[int], Any]) -> Any:
+        """Iterations in line; after one that may leave, the others stand in a branch."""
+
+        def run(k: int) -> Any:
+            while k < length:
+                if k > UNROLL_LIMIT // 20:
+                    self.refuse(f"unrolling a loop of {length} iterations would be too long")
+                code = iteration(k)
+                k += 1
+                if isinstance(code, Raised) or (isinstance(code, int) and code):
+                    return code
+                if isinstance(code, int):
+                    continue
+                if k == length:
+                    return code
+                stays, following = self.operand(self.binary("Eq", code, 0)), k
+                return self._plain_code(branch(self, stays, lambda: run(following), lambda: code))
+            return 0
+
+        return run(0)
+
+    def run_While(self, s: Any, frame: Frame) -> Any:
+        start, depth = self.store.here(), len(self.frames)
+        try:
+            return self._after_while(s, frame, self._rolled_while(s, frame))
+        except NeedStatic as error:
+            self.store.undo(start)
+            del self.frames[depth:]
+            return self._after_while(s, frame, self._unrolled_while(s, frame, error))
+
+    def _after_while(self, s: Any, frame: Frame, code: Any) -> Any:
+        endless = isinstance(s.test, gast.Constant) and bool(s.test.value)
+        if endless and exits(s.body) & {BREAK, RETURN_CODE} == {RETURN_CODE} and not isinstance(code, Raised):
+            return self._left(frame, RETURN_CODE, RETURN_CODE)  # the only way out
+        return self._after_loop(s, frame, code)
+
+    def _rolled_while(self, s: Any, frame: Frame) -> Any:
+        live = self._kill_dead(s, frame)
+
+        def condition() -> Any:
+            narrowing, self.narrowing = self.narrowing, False
+            try:
+                return self.truth(self.evaluate(s.test, frame))
+            finally:
+                self.narrowing = narrowing
+
+        try:
+            return LoopTrace(self, Conditional(condition), live, self._memory(s)).run(lambda _: self._loop_body(s, frame))
+        except ConditionWrites:
+            return self._while_with_busy_condition(s, frame, live)
+
+    def _while_with_busy_condition(self, s: Any, frame: Frame, live: Live) -> Any:
+        """`while test: body`, the test with effects, as `while True: if not test: leave; body`."""
+
+        def body(_: Any) -> Any:
+            test = self.truth(self.evaluate(s.test, frame))
+            if isinstance(test, bool):
+                return self._loop_body(s, frame) if test else CONTINUE + 10
+            return branch(self, test, lambda: self._loop_body(s, frame), lambda: CONTINUE + 10)
+
+        code = LoopTrace(self, Conditional(lambda: True), live, LoopMemory()).run(body)
+        if isinstance(code, int):
+            return 0 if code == CONTINUE + 10 else code
+        data = self.operand(code)
+        return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, CONTINUE + 10), 0, data))
+
+    def _unrolled_while(self, s: Any, frame: Frame, reason: NeedStatic) -> Any:
+        def iteration(k: int) -> Any:
+            test = self.truth(self.evaluate(s.test, frame))
+            if not isinstance(test, bool):
+                raise reason
+            return self._loop_body(s, frame) if test else CONTINUE + 10
+
+        code = self._unroll(UNROLL_LIMIT, iteration)
+        if isinstance(code, (int, Raised)):
+            return 0 if code == CONTINUE + 10 else code
+        raise reason
+
+    # ---- assignment ----
+    def run_Assign(self, s: Any, frame: Frame) -> None:
+        value = self.evaluate(s.value, frame)
+        for target in s.targets:
+            self.assign(target, value, frame)
+
+    def run_AnnAssign(self, s: Any, frame: Frame) -> None:
+        if s.value is not None:
+            self.assign(s.target, self.evaluate(s.value, frame), frame)
+
+    def assign(self, target: Any, value: Any, frame: Frame) -> None:
+        with self.at(target, frame):
+            if isinstance(target, gast.Name):
+                self.assign_name(target.id, value, frame)
+            elif isinstance(target, (gast.Tuple, gast.List)):
+                self._unpack(target, value, frame)
+            elif isinstance(target, gast.Subscript):
+                owner = self.evaluate(target.value, frame)
+                self.set_item(owner, self.evaluate(target.slice, frame), value)
+            elif isinstance(target, gast.Attribute):
+                self.set_attribute(self.evaluate(target.value, frame), target.attr, value)
+            else:
+                self.refuse(f"assignment to `{type(target).__name__}` is not accepted")
+
+    def assign_name(self, name: str, value: Any, frame: Frame) -> None:
+        scope = frame
+        while name in scope.nonlocals and scope.parent is not None:
+            scope = scope.parent
+            while name not in scope.slots and scope.parent is not None:
+                scope = scope.parent
+        if scope is not frame and name not in scope.slots:
+            self.refuse(f"`nonlocal {name}` of a function that has returned or is not staged is not accepted")
+        self._name_value(name, value)
+        self.store.set(scope, name, value)
+
+    def _name_value(self, name: str, value: Any) -> None:
+        """Results are called what the user calls them."""
+        var = value.box.slots.get("value") if isinstance(value, Array) and not value.chain else value
+        if isinstance(var, Dim):
+            atom = var.single_atom
+            self.solver.call_symbol(atom, name)
+            return
+        if isinstance(var, Var) and not var.hint:
+            var.hint = name
+
+    def _unpack(self, target: Any, value: Any, frame: Frame) -> None:
+        items = self.items(value)
+        starred = [k for k, t in enumerate(target.elts) if isinstance(t, gast.Starred)]
+        if starred:
+            k = starred[0]
+            after = len(target.elts) - k - 1
+            if len(items) < k + after:
+                self.fail(PythonError, f"ValueError: not enough values to unpack (expected at least {k + after}, got {len(items)})")
+            middle = List.of(items[k : len(items) - after])
+            parts = [*items[:k], middle, *items[len(items) - after :]]
+            targets = [t.value if isinstance(t, gast.Starred) else t for t in target.elts]
+        else:
+            parts, targets = items, target.elts
+        if len(parts) != len(targets):
+            few = "not enough" if len(parts) < len(targets) else "too many"
+            self.fail(PythonError, f"ValueError: {few} values to unpack (expected {len(targets)}, got {len(parts)})")
+        for t, part in zip(targets, parts, strict=True):
+            self.assign(t, part, frame)
+
+    def set_item(self, owner: Any, index: Any, value: Any) -> None:
+        if isinstance(owner, Array):
+            self.set_array_item(owner, index, value)
+        elif isinstance(owner, Dict):
+            self.store.write(owner, self.static_key(index), value)
+        elif isinstance(owner, List):
+            count = len(owner.slots)
+            k = self.static_int(index, "the position in a Python list must be static")
+            if not -count <= k < count:
+                self.fail(PythonError, f"IndexError: list assignment index {k} out of range")
+            self.store.write(owner, k % count, value)
+        elif isinstance(owner, Object):
+            self.call(self.get_attribute(owner, "__setitem__"), [index, value], {})
+        else:
+            self.fail(PythonError, f"TypeError: {describe(owner)} does not support item assignment")
+
+    def set_attribute(self, owner: Any, name: str, value: Any) -> None:
+        if not isinstance(owner, Object):
+            self.refuse(f"setting an attribute of {describe(owner)} is not accepted")
+        if getattr(getattr(owner.cls, "__dataclass_params__", None), "frozen", False):
+            self.fail(PythonError, f"FrozenInstanceError: cannot assign to field '{name}'")
+        setter = getattr(owner.cls, name, None)
+        if isinstance(setter, property):
+            if setter.fset is None:
+                self.fail(PythonError, f"AttributeError: property '{name}' has no setter")
+            self.call(BoundMethod(self.lift(setter.fset, name, None), owner), [value], {})
+            return
+        self.store.write(owner, name, value)
+
+    def run_AugAssign(self, s: Any, frame: Frame) -> None:
+        op = type(s.op).__name__
+        target = s.target
+        if isinstance(target, gast.Name):
+            old = self.read_name(target.id, frame)
+            new = self._augmented(op, old, lambda: self.evaluate(s.value, frame))
+            if new is not old:
+                self.assign_name(target.id, new, frame)
+            return
+        owner = self.evaluate(target.value, frame)
+        if isinstance(target, gast.Subscript):
+            index = self.evaluate(target.slice, frame)
+            if isinstance(owner, Array):
+                self.update_array_item(owner, index, op, lambda: self.evaluate(s.value, frame))
+                return
+            old = self.get_item(owner, index)
+            self.set_item(owner, index, self._augmented(op, old, lambda: self.evaluate(s.value, frame)))
+            return
+        old = self.get_attribute(owner, target.attr)
+        self.set_attribute(owner, target.attr, self._augmented(op, old, lambda: self.evaluate(s.value, frame)))
+
+    def _augmented(self, op: str, old: Any, value: Callable[[], Any]) -> Any:
+        if isinstance(old, Array):
+            self.update_in_place(old, op, value())
+            return old
+        if isinstance(old, List) and op == "Add":
+            for item in self.items(value()):
+                self.store.write(old, len(old.slots), item)
+            return old
+        if isinstance(old, Object):
+            name = {"Add": "__iadd__", "Sub": "__isub__", "Mult": "__imul__"}.get(op, "")
+            if name and hasattr(old.cls, name):
+                return self.call(self.get_attribute(old, name), [value()], {})
+        return self.binary(op, old, value())
+
+
+def _index_hint(s: Any) -> str:
+    """The name of the position in `for k, x in enumerate(...)`."""
+    target = s.target
+    enumerates = isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
+    if enumerates and isinstance(target, gast.Tuple) and isinstance(target.elts[0], gast.Name):
+        return str(target.elts[0].id)
+    return "k"

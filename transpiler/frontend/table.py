@@ -1,0 +1,11 @@
+"""The NumPy table as the interpreter uses it: operators, NumPy and builtin functions as rules over operands.
+
+The rules themselves are written in the library room.
+"""
+
+from __future__ import annotations
+
+from gradscribe.transpiler.library.arguments import NeedsStatic, array_from
+from gradscribe.transpiler.library.numpy_table import BINARY, BUILTINS, METHODS, NUMPY_RULES, UNARY
+
+__all__ = ["BINARY", "BUILTINS", "METHODS", "NUMPY_RULES", "UNARY", "NeedsStatic", "array_from"]

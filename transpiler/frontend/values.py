@@ -1,0 +1,367 @@
+"""What the interpreter computes with.
+
+A value is a static Python object, a `Dim` (a Python int that is not constant), an `Operand` of rank 0 (a data scalar), an `Array`
+(a box and a view of it), a container (`List`, `Dict`, `Object`), a `Maybe` (assigned on some paths) or a `Poison` (refused when
+read). Tuples are Python tuples of values. Establishes: everything that can change is a `Cell`, and changes go through `Store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gast
+import numpy as np
+
+from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.frontend.source import SourceFile
+from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
+from gradscribe.transpiler.ir.index import Index
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import INT64, ArrayType, type_of_scalar
+
+
+class _Missing:
+    """The value of a name or slot that is not assigned."""
+
+    def __repr__(self) -> str:
+        return "unassigned"
+
+
+MISSING = _Missing()
+
+
+class NeedStatic(Exception):
+    """A Python value is needed where the program has data; `atoms` are the unknowns it is made of."""
+
+    def __init__(self, why: str, atoms: Iterable[Atom] = (), span: Span | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.atoms = tuple(atoms)
+        self.span = span
+
+
+# ---- cells: what has identity ----
+
+
+class Cell:
+    """A thing with identity and slots. `marks` holds cells that may be the same thing after a join (with the join), and
+    under STALE the write that made this one unreadable. Written only by `Store`."""
+
+    __slots__ = ("marks", "serial", "slots")
+
+    def __init__(self, slots: dict[Any, Any]) -> None:
+        self.slots = slots
+        self.marks: dict[Any, Any] = {}
+        self.serial = next_serial()
+
+
+STALE = "stale"
+VALUE = "value"
+RETURN = "<return>"
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Why a cell may not be read: it may share memory with one written at `write` since the join at `join`."""
+
+    write: Span | None
+    join: Span | None
+
+
+class Box(Cell):
+    """One buffer; slot VALUE holds its current SSA value, always of type `type`. `contiguous` says that its memory is known
+    to be in C order."""
+
+    __slots__ = ("contiguous", "type", "writable")
+
+    def __init__(self, value: Operand | None, type: ArrayType, contiguous: bool = True, writable: bool = True) -> None:
+        super().__init__({} if value is None else {VALUE: value})
+        self.type = type
+        self.contiguous = contiguous
+        self.writable = writable
+
+    @property
+    def value(self) -> Operand:
+        found: Operand = self.slots[VALUE]
+        return found
+
+
+class Container(Cell):
+    """A mutable Python container or object."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, slots: dict[Any, Any], origin: Any = None) -> None:
+        super().__init__(slots)
+        self.origin = origin
+
+
+class List(Container):
+    """A Python list: slots 0 .. n-1."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(items: Iterable[Any]) -> List:
+        return List(dict(enumerate(items)))
+
+
+class Dict(Container):
+    """A Python dict with static keys."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, slots: dict[Any, Any], origin: Any = None, cls: type = dict) -> None:
+        super().__init__(slots, origin)
+        self.cls = cls
+
+
+class Object(Container):
+    """An instance of a user's class: its attributes."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, cls: type, slots: dict[Any, Any], origin: Any = None) -> None:
+        super().__init__(slots, origin)
+        self.cls = cls
+
+
+class Frame(Cell):
+    """The variables of one call. `parent` is the lexically enclosing frame."""
+
+    __slots__ = ("call_span", "closure", "nonlocals", "parent")
+
+    def __init__(self, closure: Closure, slots: dict[str, Any], call_span: Span | None) -> None:
+        super().__init__(slots)
+        self.closure = closure
+        self.parent = closure.frame
+        self.call_span = call_span
+        self.nonlocals: dict[str, None] = {}
+
+
+# ---- views ----
+
+
+@dataclass(frozen=True)
+class IndexStep:
+    """Positions and slices, one per axis."""
+
+    at: Index
+
+
+@dataclass(frozen=True)
+class PermuteStep:
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ReshapeStep:
+    """From `before` to `after`; `same_order` if it only inserts or removes axes of length 1 (a view in any layout)."""
+
+    before: tuple[Dim, ...]
+    after: tuple[Dim, ...]
+    same_order: bool = False
+
+
+@dataclass(frozen=True)
+class BroadcastStep:
+    """A read-only view with stretched axes."""
+
+    shape: tuple[Dim, ...]
+
+
+Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """A handle: the elements of `box` seen through `chain`."""
+
+    box: Box
+    chain: tuple[Step, ...]
+    type: ArrayType
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.type.dtype
+
+    @property
+    def rank(self) -> int:
+        return len(self.type.shape)
+
+
+# ---- values that may not be there ----
+
+
+@dataclass(frozen=True, eq=False)
+class Maybe:
+    """Assigned on some paths only; `flag` says at run time whether it is."""
+
+    value: Any
+    flag: Operand
+
+
+@dataclass(frozen=True, eq=False)
+class Poison:
+    """A value that has no single meaning; refused when read."""
+
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """A number of which only the type is known: what a loop carried when it was traced before."""
+
+    type: ArrayType
+
+
+@dataclass(frozen=True, eq=False)
+class External:
+    """A captured Python value that has not been looked at yet."""
+
+    value: Any
+    path: str
+    read: Callable[[], Any]
+
+
+# ---- functions ----
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """A Python function whose text is known: a node, the frame it was defined in (or globals and cells), its defaults."""
+
+    node: Any
+    file: SourceFile
+    name: str
+    frame: Frame | None = None
+    globals: dict[str, Any] = field(default_factory=dict)
+    cells: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    function: Any = None
+
+    @property
+    def is_lambda(self) -> bool:
+        return isinstance(self.node, gast.Lambda)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMethod:
+    """A function with its first argument."""
+
+    function: Any
+    owner: Any
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayMethod:
+    """`x.name` of an array or data scalar, to be called."""
+
+    owner: Any
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class ContainerMethod:
+    """`items.append` and the like."""
+
+    owner: Any
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A Python slice object whose ends may be data."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """An iterable with random access: `length` (int or Dim) items, `item(k)`. `static`: positions must be static.
+    `span_of` is (lo, hi, step) of a range whose index is the item itself."""
+
+    length: Any
+    item: Callable[[Any], Any]
+    static: bool
+    range: tuple[Dim, Dim, int] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A string that mentions data (an f-string): good for messages only."""
+
+    source: str
+
+
+# ---- questions about values ----
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, complex, np.generic, Dim, Operand, Phantom))
+
+
+def is_integer(value: Any) -> bool:
+    """A Python int (static or symbolic), not a bool."""
+    return isinstance(value, (int, Dim)) and not isinstance(value, bool)
+
+
+def number_type(value: Any) -> ArrayType:
+    """Type of a scalar value."""
+    if isinstance(value, (Operand, Phantom)):
+        assert isinstance(value.type, ArrayType)
+        return value.type
+    if isinstance(value, Dim):
+        return ArrayType(INT64, (), True)
+    return type_of_scalar(value)
+
+
+def is_data(value: Any) -> bool:
+    """Does the value, or anything in it, depend on data or sizes?"""
+    if isinstance(value, (Operand, Dim, Array, Container, Phantom)):
+        return True
+    if isinstance(value, (tuple, list)):
+        return any(map(is_data, value))
+    return isinstance(value, Slice) and any(map(is_data, (value.start, value.stop, value.step)))
+
+
+def simplest(value: Any) -> Any:
+    """A constant polynomial is a Python int."""
+    if isinstance(value, Dim):
+        constant = value.constant
+        return value if constant is None else constant
+    return value
+
+
+def describe(value: Any) -> str:
+    """What a value is, for messages."""
+    if isinstance(value, Array):
+        return f"an array {value.type}"
+    if isinstance(value, bool):
+        return str(value)
+    if is_number(value):
+        return f"a number {number_type(value)}"
+    if value is MISSING:
+        return "unassigned"
+    if isinstance(value, List):
+        return f"a list of {len(value.slots)}"
+    if isinstance(value, Dict):
+        return "a dict"
+    if isinstance(value, Object):
+        return f"a {value.cls.__qualname__}"
+    if isinstance(value, Closure):
+        return f"the function {value.name}"
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    if isinstance(value, (str, type(None))):
+        return repr(value)
+    return f"a {type(value).__name__}"

@@ -1,0 +1,268 @@
+"""Arrays as boxes seen through chains of steps: making views, reading through them, writing through them.
+
+In: handles and values. Out: handles, or equations. Establishes: consecutive indexing is one step of affine subscripts on the base (so
+`A[i][j]` and `row = A[i]; row[j]` read `A[i, j]`), indexing a transposed array indexes the array, and equal views compare equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.solver import Solver
+from gradscribe.transpiler.frontend.store import Store
+from gradscribe.transpiler.frontend.values import (
+    VALUE,
+    Array,
+    Box,
+    BroadcastStep,
+    IndexStep,
+    PermuteStep,
+    ReshapeStep,
+    Step,
+)
+from gradscribe.transpiler.ir.builder import current_span, emit
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.index import At, Index, Slice, is_whole, result_shape
+from gradscribe.transpiler.ir.index import Take as TakeComponent
+from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.structure import broadcast_to, index, permute, reshape, update, update_add
+
+
+@dataclass(frozen=True)
+class Views:
+    """Reading and writing arrays of one program."""
+
+    store: Store
+    solver: Solver
+
+    # ---- making handles ----
+    def of_box(self, box: Box) -> Array:
+        return Array(box, (), box.type)
+
+    def fresh(self, value: Operand, contiguous: bool = True) -> Array:
+        """A new buffer holding `value`. An array of rank 1 is contiguous however it was made."""
+        assert isinstance(value.type, ArrayType)
+        return self.of_box(Box(value, value.type.strong(), contiguous or value.type.rank <= 1))
+
+    def stepped(self, x: Array, step: Step, shape: tuple[Dim, ...]) -> Array:
+        """`x` seen through one more step, the chain in normal form."""
+        chain = _normal(x.chain, step, self.solver)
+        return Array(x.box, chain, ArrayType(x.dtype, tuple(self.solver.normalize(d) for d in shape)))
+
+    def indexed(self, x: Array, at: Index) -> Array:
+        return self.stepped(x, IndexStep(at), result_shape(at))
+
+    def permuted(self, x: Array, axes: tuple[int, ...]) -> Array:
+        if axes == tuple(range(x.rank)):
+            return Array(x.box, x.chain, x.type)
+        return self.stepped(x, PermuteStep(axes), tuple(x.shape[a] for a in axes))
+
+    def reshaped(self, x: Array, shape: tuple[Dim, ...]) -> Array:
+        """NumPy's reshape: a view where the layout is known to allow it, else a value that may share memory."""
+        shape = tuple(self.solver.normalize(d) for d in shape)
+        if shape == tuple(self.solver.normalize(d) for d in x.shape):
+            return Array(x.box, x.chain, x.type)
+        same_order = _without_ones(shape) == _without_ones(tuple(self.solver.normalize(d) for d in x.shape))
+        if same_order or self.contiguous(x):
+            return self.stepped(x, ReshapeStep(x.shape, shape, same_order), shape)
+        copy = self.fresh(emit(reshape, (self.read(x),), {"shape": shape})[0])
+        self.store.may_share(copy.box, x.box, current_span())
+        return copy
+
+    def same_view(self, a: Array, b: Array) -> bool:
+        """The same elements of the same box, provably."""
+        if a.box is not b.box or len(a.chain) != len(b.chain):
+            return False
+        return all(s == t or _settled(s, self.solver) == _settled(t, self.solver) for s, t in zip(a.chain, b.chain, strict=True))
+
+    def contiguous(self, x: Array) -> bool:
+        """Known to lie in C order without gaps."""
+        if not x.box.contiguous:
+            return False
+        shape = x.box.type.shape
+        for step in x.chain:
+            if isinstance(step, IndexStep):
+                if not _keeps_contiguity(step.at, shape, self.solver):
+                    return False
+                shape = result_shape(step.at)
+            elif isinstance(step, ReshapeStep):
+                shape = step.after
+            else:
+                return False
+        return True
+
+    # ---- reading ----
+    def read(self, x: Array) -> Operand:
+        """The elements, as a value."""
+        self.store.check_readable(x.box)
+        value: Operand = x.box.value
+        for step in x.chain:
+            value = self._through(value, step)
+        return self.settled(value)
+
+    def settled(self, value: Operand) -> Operand:
+        """The value with its dims written as what they are known to equal where a run-time check found that out."""
+        if not self.solver.local or not isinstance(value.type, ArrayType):
+            return value
+        shape = tuple(self.solver.normalize(d) for d in value.type.shape)
+        plain = tuple(d.substitute(lambda a: self.solver.substitution.get(a)) for d in value.type.shape)
+        return value if shape == plain else emit(reshape, (value,), {"shape": shape})[0]
+
+    def _through(self, value: Operand, step: Step) -> Operand:
+        step = _settled(step, self.solver)
+        if isinstance(step, IndexStep):
+            return emit(index, (value,), {"at": step.at})[0]
+        if isinstance(step, PermuteStep):
+            return emit(permute, (value,), {"axes": step.axes})[0]
+        if isinstance(step, ReshapeStep):
+            return emit(reshape, (value,), {"shape": step.after})[0]
+        return emit(broadcast_to, (value,), {"shape": step.shape})[0]
+
+    # ---- writing ----
+    def write(self, x: Array, value: Operand) -> None:
+        """Store `value` (broadcast against x) in the elements of x; the base box gets its next version."""
+        self.write_at(x, None, (), value)
+
+    def write_at(
+        self, x: Array, at: Index | None, takes: Sequence[Operand], value: Operand, accumulate: bool = False
+    ) -> None:
+        """x[at] = value, or += value; None means all of x."""
+        if not x.box.writable or any(isinstance(s, BroadcastStep) for s in x.chain):
+            raise GradscribeError(current_span(), "assignment destination is read-only", "write to a copy")
+        self.store.check_readable(x.box)
+        chain = x.chain
+        if at is not None and not takes:
+            chain = _normal(chain, IndexStep(at), self.solver)
+            at = None
+        if not chain and at is None and not accumulate:
+            new = self._as_whole(value, x.box.type)
+        else:
+            new = self._put(x.box.value, chain, at, takes, value, accumulate)
+        self.store.write(x.box, VALUE, new)
+
+    def _as_whole(self, value: Operand, type: ArrayType) -> Operand:
+        shape = tuple(self.solver.normalize(d) for d in type.shape)
+        if tuple(self.solver.normalize(d) for d in value.shape) == shape:
+            return value
+        while value.rank > len(shape) and value.shape[0] == 1:
+            value = emit(reshape, (value,), {"shape": value.shape[1:]})[0]
+        return emit(broadcast_to, (value,), {"shape": shape})[0]
+
+    def _put(
+        self, base: Operand, chain: tuple[Step, ...], at: Index | None, takes: Sequence[Operand], value: Operand, accumulate: bool
+    ) -> Operand:
+        """`base` with `value` written through `chain` and then `at`."""
+        if not chain:
+            operation = update_add if accumulate else update
+            if at is None:
+                at = tuple(Slice(Dim.of(0), d) for d in base.shape)
+            return emit(operation, (base, value, *takes), {"at": at})[0]
+        step, rest = _settled(chain[0], self.solver), chain[1:]
+        if isinstance(step, IndexStep):
+            if not rest and at is None:
+                operation = update_add if accumulate else update
+                return emit(operation, (base, self._fitted(value, result_shape(step.at))), {"at": step.at})[0]
+            if rest and at is None and not accumulate and _is_permutation(rest) and value.rank == 0:
+                return emit(update, (base, value), {"at": step.at})[0]
+            part = self._put(self._through(base, step), rest, at, takes, value, accumulate)
+            return emit(update, (base, part), {"at": step.at})[0]
+        inner = self._through(base, step)
+        if not rest and at is None and not accumulate:
+            part = self._as_whole(value, inner.type)  # type: ignore[arg-type]
+        else:
+            part = self._put(inner, rest, at, takes, value, accumulate)
+        if isinstance(step, PermuteStep):
+            return emit(permute, (part,), {"axes": tuple(step.axes.index(k) for k in range(len(step.axes)))})[0]
+        assert isinstance(step, ReshapeStep)
+        return emit(reshape, (part,), {"shape": base.shape})[0]
+
+    def _fitted(self, value: Operand, shape: tuple[Dim, ...]) -> Operand:
+        """Leading axes of length 1 that the target does not have are dropped, as NumPy does on assignment."""
+        while value.rank > len(shape) and value.shape[0] == 1:
+            value = emit(reshape, (value,), {"shape": value.shape[1:]})[0]
+        return value
+
+
+def _settled(step: Step, solver: Solver) -> Step:
+    if isinstance(step, IndexStep):
+        return IndexStep(tuple(
+            At(solver.normalize(c.position)) if isinstance(c, At)
+            else Slice(solver.normalize(c.start), solver.normalize(c.length), c.step)
+            for c in step.at if not isinstance(c, TakeComponent)
+        ))  # fmt: skip
+    if isinstance(step, ReshapeStep):
+        return ReshapeStep(
+            tuple(map(solver.normalize, step.before)), tuple(map(solver.normalize, step.after)), step.same_order
+        )
+    if isinstance(step, BroadcastStep):
+        return BroadcastStep(tuple(map(solver.normalize, step.shape)))
+    return step
+
+
+def _normal(chain: tuple[Step, ...], step: Step, solver: Solver) -> tuple[Step, ...]:
+    """chain + step, with index after index composed, index moved in front of permute, and permutes composed."""
+    if not chain:
+        return (step,)
+    last = chain[-1]
+    if isinstance(step, IndexStep) and isinstance(last, IndexStep):
+        return (*chain[:-1], IndexStep(_composed(last.at, step.at)))
+    if isinstance(step, IndexStep) and isinstance(last, PermuteStep):
+        moved = tuple(step.at[last.axes.index(k)] for k in range(len(last.axes)))
+        before = _normal(chain[:-1], IndexStep(moved), solver)
+        kept = [a for a, c in zip(last.axes, step.at, strict=True) if isinstance(c, Slice)]
+        order = tuple(sorted(kept).index(a) for a in kept)
+        return before if order == tuple(range(len(order))) else (*before, PermuteStep(order))
+    if isinstance(step, PermuteStep) and isinstance(last, PermuteStep):
+        axes = tuple(last.axes[a] for a in step.axes)
+        return chain[:-1] if axes == tuple(range(len(axes))) else (*chain[:-1], PermuteStep(axes))
+    if isinstance(step, ReshapeStep) and isinstance(last, ReshapeStep):
+        if tuple(map(solver.normalize, last.before)) == tuple(map(solver.normalize, step.after)):
+            return chain[:-1]
+        return (*chain[:-1], ReshapeStep(last.before, step.after, last.same_order and step.same_order))
+    return (*chain, step)
+
+
+def _composed(outer: Index, inner: Index) -> Index:
+    """The index that is `outer` and then `inner`."""
+    rest = iter(inner)
+    out: list[Any] = []
+    for c in outer:
+        if not isinstance(c, Slice):
+            out.append(c)
+            continue
+        d = next(rest)
+        if isinstance(d, At):
+            out.append(At(c.start + d.position * c.step))
+        else:
+            assert isinstance(d, Slice)
+            out.append(Slice(c.start + d.start * c.step, d.length, c.step * d.step))
+    return tuple(out)
+
+
+def _is_permutation(chain: tuple[Step, ...]) -> bool:
+    return all(isinstance(s, PermuteStep) for s in chain)
+
+
+def _without_ones(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    return tuple(d for d in shape if d != 1)
+
+
+def _keeps_contiguity(at: Index, shape: tuple[Dim, ...], solver: Solver) -> bool:
+    """Positions first, then at most one partial slice of step 1, then whole axes."""
+    k = 0
+    while k < len(at) and isinstance(at[k], At):
+        k += 1
+    if k < len(at):
+        first = at[k]
+        if not isinstance(first, Slice) or first.step != 1:
+            return False
+    whole = [is_whole(_settled_component(c, solver), solver.normalize(d)) for c, d in zip(at[k + 1 :], shape[k + 1 :], strict=True)]
+    return all(whole)
+
+
+def _settled_component(c: Any, solver: Solver) -> Any:
+    return Slice(solver.normalize(c.start), solver.normalize(c.length), c.step) if isinstance(c, Slice) else c
