@@ -30,6 +30,7 @@ class RandomNest:
         self.n = Symbol("n")
         self.affine_only = affine_only
         self.extent = 2 * REACH * Dim.of(self.n) + 12
+        self.written = []
         self.budget = self.random.randint(3, 9)
         params = [
             Var(array(np.float64, self.extent), "x"), Var(array(np.float64, self.extent), "y"),
@@ -133,7 +134,7 @@ class RandomNest:
         value = None
         for _ in range(self.random.randint(1, 2)):
             source = self.random.randrange(3)
-            here = at if source == target and self.random.random() < 0.4 else None
+            here = at if source == target and self.random.random() < 0.4 else self.recent(source, counters)
             if here is None:
                 found = self.where(arrays[source], counters)
                 here = tuple(c if isinstance(c, At) else At(self.position(counters)) for c in found)
@@ -145,6 +146,7 @@ class RandomNest:
         operation = update if self.random.random() < 0.75 else update_add
         arrays = list(arrays)
         arrays[target] = operation(arrays[target], value if self.fits(value, at) else 0.25, at=at)
+        self.written.append((target, at))
         if self.random.random() < 0.1:  # read the version that was just superseded
             stale = index(old[target], at=tuple(At(self.position(counters)) for _ in at))
             arrays[0] = update_add(arrays[0], stale * 0.1, at=(At(self.position(counters)),))
@@ -153,6 +155,15 @@ class RandomNest:
         if self.random.random() < 0.05:
             arrays[target] = copy(arrays[target])
         return arrays
+
+    def recent(self, source, counters):
+        """A place written before whose subscripts mean the same here."""
+        visible = {*counters, self.n}
+        known = [
+            at for k, at in self.written
+            if k == source and all(isinstance(c, At) and set(c.position.leaves()) <= visible for c in at)
+        ]
+        return self.random.choice(known[-3:]) if known and self.random.random() < 0.3 else None
 
     def fits(self, value, at):
         return value.rank == 0 or value.shape == tuple(c.length for c in at if isinstance(c, Slice))

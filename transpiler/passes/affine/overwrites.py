@@ -205,9 +205,9 @@ class ArrayHistory:
         `at`?"""
         if after and version is line.last:
             return False
-        return any(self._touches(write, version, at, region, outer, after) for write in line.writes)
+        return any(self.touches(write, version, at, region, outer, after) for write in line.writes)
 
-    def _touches(self, write: Eqn, version: Var, at: Index, region: Region, outer: Region, after: bool) -> bool:
+    def touches(self, write: Eqn, version: Var, at: Index, region: Region, outer: Region, after: bool) -> bool:
         """The same question for one write. The answer depends on the places of version and write only through their
         regions and through which of them comes first where the ways down to them part: equal statements are asked
         about once."""
