@@ -23,7 +23,34 @@ from gradscribe.transpiler.errors import (
 __version__ = "0.1.0"
 
 # public name -> the module that defines it (or, for a submodule, the module itself under its full name)
-_LAZY: dict[str, str] = {}
+_API = "gradscribe.transpiler.api"
+_LAZY: dict[str, str] = {
+    "Bool": f"{_API}.annotations",
+    "C64": f"{_API}.annotations",
+    "C128": f"{_API}.annotations",
+    "F32": f"{_API}.annotations",
+    "F64": f"{_API}.annotations",
+    "I32": f"{_API}.annotations",
+    "I64": f"{_API}.annotations",
+    "Pullback": f"{_API}.reverse",
+    "ReadOnlyError": f"{_API}.specialisation",
+    "ShapeDtype": f"{_API}.inspection",
+    "check_grads": f"{_API}.checking",
+    "config": f"{_API}.settings",
+    "eval_shape": f"{_API}.inspection",
+    "grad": f"{_API}.gradients",
+    "hessian": f"{_API}.jacobians",
+    "ir": f"{_API}.inspection",
+    "jacfwd": f"{_API}.jacobians",
+    "jacrev": f"{_API}.jacobians",
+    "jit": f"{_API}.jitting",
+    "jvp": f"{_API}.forward",
+    "linearize": f"{_API}.forward",
+    "source": f"{_API}.inspection",
+    "value_and_grad": f"{_API}.gradients",
+    "vjp": f"{_API}.reverse",
+    "vmap": f"{_API}.batching",
+}
 
 __all__ = [
     "AliasError",

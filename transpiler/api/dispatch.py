@@ -138,9 +138,8 @@ class Dispatcher:
                     versions.entries.remove(version)
                     versions.entries.insert(0, version)
                     return version, values
-                if misfit.fact is not None:
-                    raise version.refusal(misfit.fact, values)
                 misfits.append(misfit)
+            # Staging says best what Python would refuse: with the user's line and these very sizes.
             return self._trace(call, versions, misfits)
 
     def _trace(self, call: Call, versions: Versions, misfits: list[Misfit]) -> tuple[Specialisation, list[Any]]:

@@ -8,6 +8,7 @@ Establishes: transformations nest in any order, because each kind turns the `Sta
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import types
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.api.dispatch import Dispatcher, alias_pattern
+from gradscribe.transpiler.api.dispatch import Dispatcher
 from gradscribe.transpiler.api.executables import Backend
 from gradscribe.transpiler.api.leaves import flatten, static_token
 from gradscribe.transpiler.api.specialisation import Specialisation
@@ -58,6 +59,9 @@ class Transformed:
 
     __gradscribe_transformed__ = True
 
+    kind: Kind
+    function: Callable[..., Any]
+
     def __init__(self, kind: Kind, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         if not callable(function):
             raise TypeError(f"{kind.name} takes a function, got {function!r}")
@@ -96,8 +100,7 @@ class Transformed:
         return version.call(values, args, kwargs)
 
     def _specialise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
-        if not self.kind.writes:
-            args, kwargs = _each_for_itself(args, kwargs)
+        args, kwargs = _as_views(args, kwargs, keep_aliases=self.kind.writes)
         staged, written = stage_in_process(self, args, kwargs)
         return Specialisation(staged, written, self.backend, self.kind.writes)
 
@@ -128,6 +131,12 @@ def name_of(function: Any) -> str:
     if isinstance(function, functools.partial):
         return name_of(function.func)
     return getattr(function, "__qualname__", None) or repr(function)
+
+
+def readable_name(path: str) -> str:
+    """A parameter's name for a path: `params['w'][0].b` becomes `params_w_0_b`."""
+    name = re.sub(r"\W+", "_", path).strip("_") or "x"
+    return f"x_{name}" if name[0].isdigit() else name
 
 
 def definition_span(function: Any) -> Span | None:
@@ -224,6 +233,8 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     def plain(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Staged:
         staged = stage(function, args, kwargs, transform_call=stage_inside)
         written.update(dict.fromkeys(m.parameter for m in staged.mutations))
+        for var, parameter in zip(staged.function.params, staged.parameters, strict=True):
+            var.hint = readable_name(parameter.path)
         return staged
 
     # Every kind keeps the parameters of what is inside it in front and in order, so positions stay true.
@@ -241,15 +252,17 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     return staged, tuple(written)
 
 
-def _each_for_itself(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with repeated arrays copied: a transformation treats its inputs as values."""
+def _as_views(
+    args: tuple[Any, ...], kwargs: dict[str, Any], keep_aliases: bool
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the frontend sees them: every array a fresh object, so that a captured array that happens to be an
+    argument too is not taken for one with it. Repeated arrays stay one object (`keep_aliases`), or become separate values."""
     leaves, definition = flatten((args, kwargs))
-    if not alias_pattern(leaves):
-        return args, kwargs
-    seen: dict[int, None] = {}
-    distinct = []
+    views: dict[int, np.ndarray] = {}
+    seen = []
     for leaf in leaves:
-        distinct.append(leaf.copy() if isinstance(leaf, np.ndarray) and id(leaf) in seen else leaf)
-        seen[id(leaf)] = None
-    rebuilt: tuple[tuple[Any, ...], dict[str, Any]] = tree.unflatten(definition, distinct)
+        if isinstance(leaf, np.ndarray):
+            leaf = views.setdefault(id(leaf), leaf.view()) if keep_aliases else leaf.view()
+        seen.append(leaf)
+    rebuilt: tuple[tuple[Any, ...], dict[str, Any]] = tree.unflatten(definition, seen)
     return rebuilt
