@@ -35,7 +35,7 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim, Symbol, next_serial
 from gradscribe.transpiler.ir.nodes import Var
-from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
 
 _RESERVED = 4096
@@ -92,7 +92,7 @@ class Lifting(Arrays):
     # ---- arguments ----
     def inject(self, value: Any, path: str, leaf: list[int], access: Accessor) -> Any:
         """An argument: leaves become parameters, numbered as `tree.flatten` does."""
-        kind = tree.kind_of(type(value))
+        kind = None if isinstance(value, (ArrayType, StaticLeaf)) else tree.kind_of(type(value))
         if kind is None:
             number = leaf[0]
             leaf[0] += 1
@@ -123,6 +123,8 @@ class Lifting(Arrays):
         leaf = ArgumentLeaf(path, number)
         if isinstance(value, ArrayType):
             return self._abstract_leaf(value, leaf)
+        if isinstance(value, StaticLeaf):
+            return self.lift(value.value, path, None)
         if isinstance(value, np.ndarray) and value.ndim:
             return self._array_leaf(value, leaf, number)
         if isinstance(value, np.ndarray):

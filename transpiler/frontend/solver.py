@@ -163,6 +163,8 @@ class Solver(Equalities):
             inner = [a for a in dim.atoms() if not all(leaf in self.example for leaf in Dim.of(a).leaves())]
             if not inner:
                 return dim
+            if any(a.inner_dims() for a in inner):
+                return None
             atom = max(inner, key=lambda a: getattr(a, "serial", -1))
             terms = [(m, c) for m, c in dim.terms.items() if atom in m]
             if not isinstance(atom, Var) or len(terms) != 1 or len(terms[0][0]) != 1:

@@ -39,7 +39,8 @@ def lower_bound(dim: Dim) -> int | None:
     for _ in range(_LIMIT):
         if dim.constant is not None:
             return dim.constant
-        atom = max(dim.atoms(), key=_age)
+        # a composite atom goes before the unknowns inside it: those occur in it with a sign of their own
+        atom = max(dim.atoms(), key=lambda a: (_age(a), bool(a.inner_dims())))
         terms = [(m, c) for m, c in dim.terms.items() if atom in m]
         if any(m.count(atom) > 1 for m, _ in terms):
             return None
@@ -52,11 +53,17 @@ def lower_bound(dim: Dim) -> int | None:
         else:
             return None
         low, high = _ends(atom)
-        if not rising and isinstance(atom, FloorDiv) and len(terms) == 1 and (-terms[0][1]) == 1:
-            # -floor(p/k) >= -p/k: multiply the whole polynomial by k, which keeps its sign
-            scaled = dim * atom.divisor + Dim.of(atom) * atom.divisor - atom.dividend
-            bound = lower_bound(scaled)
-            return None if bound is None else -((-bound) // atom.divisor)
+        if isinstance(atom, FloorDiv) and len(terms) == 1 and len(terms[0][0]) == 1:
+            # p - k + 1 <= k floor(p/k) <= p: multiply the whole polynomial by k, which keeps its sign
+            c, k = terms[0][1], atom.divisor
+            nearest = atom.dividend - (k - 1) if rising else atom.dividend
+            bound = lower_bound((dim - Dim.of(atom) * c) * k + nearest * c)
+            tight = None if bound is None else -((-bound) // k)
+            if low is None or not rising:
+                return tight
+            loose = lower_bound(dim - (Dim.of(atom) - low) * c)
+            known = [b for b in (tight, loose) if b is not None]
+            return max(known, default=None)
         end = low if rising else high
         if end is None:
             return None
