@@ -141,7 +141,9 @@ def check_second_order(p: Program, seed: int = 0) -> None:
     check_vjp(g, seed + 20)
 
 
-def check_vmap(p: Program, flags: Sequence[bool], seed: int = 0, lanes: str = "auto", size: int = 3) -> None:
+def check_vmap(
+    p: Program, flags: Sequence[bool], seed: int = 0, lanes: str = "auto", size: int = 3, spread: float = 0.3
+) -> None:
     """vmap against a stack of single evaluations; batch of `size` perturbed copies of the flagged arguments."""
     rng = np.random.default_rng(seed + 2)
     stacked = []
@@ -149,7 +151,7 @@ def check_vmap(p: Program, flags: Sequence[bool], seed: int = 0, lanes: str = "a
         if not flag:
             stacked.append(arg)
         elif np.asarray(arg).dtype.kind == "f":
-            stacked.append(np.stack([np.asarray(arg) + 0.3 * _normal(rng, arg) for _ in range(size)]))
+            stacked.append(np.stack([np.asarray(arg) + spread * _normal(rng, arg) for _ in range(size)]))
         else:
             stacked.append(np.stack([np.roll(arg, r) for r in range(size)]))
     dim: Any = Symbol("lanes") if size > 1 else size

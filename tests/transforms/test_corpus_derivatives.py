@@ -117,7 +117,7 @@ def test_batches(staged, lanes):
     for every in (True, False, False):
         flags = [k in point.wrt and (every or rng.random() < 0.5) for k in range(len(point.args))]
         flags[rng.choice(point.wrt)] = True
-        check_vmap(point, flags, seed=4, lanes=lanes, size=3)
+        check_vmap(point, flags, seed=4, lanes=lanes, size=3, spread=0.01)
 
 
 def test_batch_of_gradients(staged):
@@ -125,4 +125,4 @@ def test_batch_of_gradients(staged):
     cotangents = point.cotangents(5)
     fused = vjp(point.function, point.wrt, point.results).fused
     flags = [k in point.wrt for k in range(len(point.args))] + [True] * len(cotangents)
-    check_vmap(Program(fused, (*point.args, *cotangents), (), (), point.execute), flags, seed=5)
+    check_vmap(Program(fused, (*point.args, *cotangents), (), (), point.execute), flags, seed=5, spread=0.01)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gradscribe.transpiler.ir.builder import at_span, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, dim_vars, eqn_reads
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_reads
 from gradscribe.transpiler.primitives.regions import is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop
 from gradscribe.transpiler.primitives.structure import index
@@ -56,6 +56,9 @@ class Restoration:
         return [self.env.operand(x) for x in reverse.results]
 
     def _plain(self, eqn: Eqn) -> None:
+        if eqn.regions:  # a loop that a rule wrote: what it captures has been restored
+            append_eqn(clone_eqn(eqn, self.env))
+            return
         operands = [self.env.operand(x) for x in eqn.operands]
         types = [self.env.type(r.type) for r in eqn.results]
         hints = [r.hint for r in eqn.results]
