@@ -21,7 +21,7 @@ from gradscribe.transpiler.ir.index import At, Index, Slice
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.passes.affine.integer_sets import Affine, IntegerSet
 from gradscribe.transpiler.primitives.checks import wrap_index
-from gradscribe.transpiler.primitives.regions import body_carries, is_counted, loop, loop_carries
+from gradscribe.transpiler.primitives.regions import body_carries, if_, is_counted, loop, loop_carries
 from gradscribe.transpiler.primitives.structure import dim_value
 
 
@@ -167,13 +167,14 @@ class AccessSystem:
         for inner in path:
             owner = self.layout.owner[inner]
             _, position = self.layout.place[owner]
-            counter = self._enter_loop(tag, owner) if owner.operation is loop else None
+            counter = None if owner.operation is if_ else self._enter_loop(tag, owner)
             steps.append(Step(2 * position, owner.regions.index(inner), counter))
         return Instance(tag, region, path, tuple(steps))
 
     def _enter_loop(self, tag: str, owner: Eqn) -> Affine:
-        """The counter of a loop, growing with time; its range becomes constraints."""
-        if not is_counted(owner):
+        """The counter of a loop, growing with time; its range becomes constraints. Whatever else owns a region is
+        taken to run it any number of times."""
+        if owner.operation is not loop or not is_counted(owner):
             counter = self._while_counter(tag, owner)
             self.inequalities.append(counter)
             return counter
