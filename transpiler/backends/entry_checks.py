@@ -7,7 +7,7 @@ that is exactly that symbol; an argument of another shape or dtype, or a broken 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from gradscribe.transpiler.backends.dialect import call, expression
 from gradscribe.transpiler.backends.expressions import Expressions
@@ -52,47 +52,65 @@ def size_lines(function: Function, write_dims: Expressions, used: Collection[Sym
 
 
 def check_lines(function: Function, exprs: Expressions) -> list[Line]:
-    """Checks of shapes, dtypes, sizes and guards; mentions symbols, so it is written before `size_lines` are."""
+    """Checks of shapes, dtypes, sizes and guards. They mention symbols, so they are written before `size_lines` are."""
     lines: list[Line] = []
     places = binding_places(function)
+    mentioned = set(exprs.symbols)
     compound = {s for d in _dims(function.region) if d.single_atom is None for s in d.leaves() if isinstance(s, Symbol)}
     for p in function.params:
-        if not isinstance(p.type, ArrayType) or not p.type.shape:
+        if not isinstance(p.type, ArrayType):
             continue
         name = exprs.names.of(p)
+        if not p.type.shape:
+            if p.type.is_float:
+                lines += _raise(f"np.ndim({name}) != 0", "ValueError", f"{name}: expected a number, got shape %s", [f"np.shape({name})"])
+            continue
         fresh = [isinstance(d.single_atom, Symbol) and places[d.single_atom] == (p, k) for k, d in enumerate(p.type.shape)]
-        if not all(fresh):
-            lines += _shape_check(name, p.type, fresh, exprs)
-        dtype = f"np.{p.type.dtype.name.replace('bool', 'bool_')}"
-        lines.append(_line(f"if {name}.dtype != {dtype}:"))
-        lines.append(_line(f'raise TypeError("{name}: expected {p.type.dtype.name}, got %s" % {name}.dtype)', 2))
+        rank = p.type.rank
+        if all(fresh):
+            test = f"{name}.ndim != {rank} or {name}.dtype != {_dtype(p.type)}"
+            expected = f"{name}: expected {p.type.dtype.name} with {rank} ax{'i' if rank == 1 else 'e'}s"
+            lines += _raise(test, "TypeError", f"{expected}, got %s with %d", [f"{name}.dtype", f"{name}.ndim"])
+        else:
+            lines += _shape_check(name, p.type, exprs)
+            test = f"{name}.dtype != {_dtype(p.type)}"
+            lines += _raise(test, "TypeError", f"{name}: expected {p.type.dtype.name}, got %s", [f"{name}.dtype"])
         for axis, d in enumerate(p.type.shape):
-            symbol = d.single_atom
-            if fresh[axis] and isinstance(symbol, Symbol) and symbol in compound and symbol.lower > 1:
+            s = d.single_atom
+            if fresh[axis] and isinstance(s, Symbol) and s in compound and s in mentioned and s.lower > 1:
                 size = write(exprs.dim(d))
-                lines.append(_line(f"if {size} < {symbol.lower}:"))
-                lines.append(_line(f'raise ValueError("{name}: axis {axis} needs at least {symbol.lower} entries, got %d" % {size})', 2))
+                expected = f"{name}: axis {axis} needs at least {s.lower} entries, got %d"
+                lines += _raise(f"{size} < {s.lower}", "ValueError", expected, [size])
     for guard in function.guards:
         lines += _guard(guard, exprs)
     return lines
 
 
-def _shape_check(name: str, type: ArrayType, fresh: list[bool], exprs: Expressions) -> list[Line]:
-    """`w.shape != (n,)`; sizes that this argument itself defines are compared by rank and axis."""
-    if any(fresh):
-        conditions = [f"{name}.shape[{k}] != {write(exprs.dim(d), 6)}" for k, d in enumerate(type.shape) if not fresh[k]]
-        test = " or ".join([f"{name}.ndim != {len(type.shape)}", *conditions])
-    else:
-        test = f"{name}.shape != {write(exprs.shape(type.shape))}"
+def _dtype(type: ArrayType) -> str:
+    return f"np.{type.dtype.name.replace('bool', 'bool_')}"
+
+
+def _raise(test: str, error: str, message: str, values: Sequence[str]) -> list[Line]:
+    """`if test: raise error(message % values)`."""
+    text: ast.expr = ast.Constant(value=message)
+    if values:
+        parts = [expression(v) for v in values]
+        alone = len(parts) == 1 and not values[0].startswith("np.shape")  # a tuple would be taken apart
+        text = ast.BinOp(left=text, op=ast.Mod(), right=parts[0] if alone else ast.Tuple(elts=parts))
+    raised = broken("raise ", call(error, text), "", 8)
+    return [_line(f"if {test}:"), *(Line(2, line) for line in raised)]
+
+
+def _shape_check(name: str, type: ArrayType, exprs: Expressions) -> list[Line]:
+    """`if w.shape != (n,)`."""
     pattern = ", ".join(str(d.constant) if d.constant is not None else "%d" for d in type.shape)
     pattern = f"({pattern},)" if len(type.shape) == 1 else f"({pattern})"
-    values = [exprs.dim(d) for d in type.shape if d.constant is None]
-    shape: list[ast.expr] = [expression(f"{name}.shape")]
-    message = ast.BinOp(
-        left=ast.Constant(value=f"{name}: expected shape {pattern}, got %s"), op=ast.Mod(), right=ast.Tuple(elts=values + shape)
-    )
-    raised = broken("raise ", call("ValueError", message), "", 8)
-    return [_line(f"if {test}:"), *(Line(2, text) for text in raised)]
+    values = [write(exprs.dim(d)) for d in type.shape if d.constant is None]
+    shape = [*values, f"{name}.shape"]
+    if not values:  # a shape alone would be taken apart by %
+        shape = [f"({name}.shape,)"]
+    test = f"{name}.shape != {write(exprs.shape(type.shape))}"
+    return _raise(test, "ValueError", f"{name}: expected shape {pattern}, got %s", shape)
 
 
 def _guard(guard: Guard, exprs: Expressions) -> list[Line]:
@@ -101,8 +119,7 @@ def _guard(guard: Guard, exprs: Expressions) -> list[Line]:
     right = Dim({m: -c for m, c in guard.dim.terms.items() if c < 0})
     sign = _ORDER[guard.kind][1]
     test = f"{write(exprs.dim(left), 6)} {sign} {write(exprs.dim(right), 6)}"
-    raised = broken("raise ", call("ValueError", ast.Constant(value=guard.message)), "", 8)
-    return [_line(f"if {test}:"), *(Line(2, text) for text in raised)]
+    return _raise(test, "ValueError", guard.message, [])
 
 
 def _dims(region: Region) -> Iterator[Dim]:

@@ -162,7 +162,8 @@ class Expressions:
             position = self.operand(eqn, 0)
             if eqn.result in self.folding.bare:
                 return position
-            return ast.Subscript(value=call("range", self.dim(eqn.params["size"])), slice=position)
+            places = call("np.arange" if eqn.result.type.dims() else "range", self.dim(eqn.params["size"]))
+            return ast.Subscript(value=places, slice=position)
         if operation is copy:
             return self._copy(eqn)
         if operation is reshape and (inserted := self._with_ones(eqn)) is not None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gradscribe.transpiler.ir.dims import Atom, Dim
-from gradscribe.transpiler.ir.index import At, Slice
+from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import dim_vars, param_dims
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
@@ -95,7 +95,7 @@ def fold(function: Function, inline_arrays: bool = True) -> Folding:
     folder = _Folder(function, inline_arrays)
     folder.bare_indices(function.region)
     folder.count(function.region)
-    folder.region(function.region, 1, [function.result_hints[k] if k < len(function.result_hints) else "" for k in range(len(function.results))])
+    folder.region(function.region, 1, [""] * len(function.results))
     return folder.folding
 
 
@@ -118,27 +118,42 @@ class _Folder:
             for eqn in region.eqns:
                 if eqn.operation is wrap_index:
                     wrapped[eqn.result] = region
-                positions = eqn.params.get("at", ()) if eqn.operation in (index, *WRITES) else ()
                 fitting: list[Var] = []
-                for axis, component in enumerate(positions):
-                    atom = component.position.single_atom if isinstance(component, At) else None
-                    if isinstance(atom, Var) and atom in wrapped:
-                        definition = atom.definition
-                        if definition is not None and definition.params["size"] == eqn.operands[0].shape[axis]:
-                            fitting.append(atom)
-                            if wrapped[atom] is region:
-                                here.add(atom)
+                for axis, x in self._positions(eqn):
+                    definition = x.definition
+                    if x in wrapped and definition is not None and definition.params["size"] == eqn.operands[0].shape[axis]:
+                        fitting.append(x)
+                        if wrapped[x] is region:
+                            here.add(x)
                 mentioned = [v for value in eqn.params.values() for d in param_dims(value) for v in dim_vars(d)]
                 mentioned += [x for x in eqn.operands if isinstance(x, Var)]
-                for atom in fitting:
-                    mentioned.remove(atom)
+                for x in fitting:
+                    mentioned.remove(x)
                 elsewhere.update(mentioned)
                 for inner in eqn.regions:
                     look(inner)
             elsewhere.update(x for x in region.results if isinstance(x, Var))
 
         look(region)
-        self.folding.bare = {v for v in wrapped if v in here and v not in elsewhere}
+        written = set().union(*(self._consumed_roots(e) for e in region.eqns))
+        for v in wrapped:
+            position = v.definition.operands[0] if v.definition is not None else None
+            intact = not isinstance(position, Var) or _root(position) not in written
+            if v in here and v not in elsewhere and intact:
+                self.folding.bare.add(v)
+
+    def _positions(self, eqn: Eqn) -> Iterator[tuple[int, Var]]:
+        """Integer values that are bare positions along an axis of the array that the equation indexes."""
+        if eqn.operation not in (index, *WRITES):
+            return
+        first = 1 if eqn.operation is index else 2
+        for axis, component in enumerate(eqn.params["at"]):
+            if isinstance(component, Take):
+                x: object = eqn.operands[first + component.operand]
+            else:
+                x = component.position.single_atom if isinstance(component, At) else None
+            if isinstance(x, Var):
+                yield axis, x
 
     # ---- counting ----
     def count(self, region: Region) -> None:
@@ -253,6 +268,7 @@ class _Folder:
         """Memory that the equation writes or hands on, in its regions too."""
         roots = {_root(x) for k in consumed_operands(eqn) if isinstance(x := eqn.operands[k], Var)}
         for inner in eqn.regions:
+            roots |= {_root(x) for x in inner.results if isinstance(x, Var) and has_memory(x)}
             for e in inner.eqns:
                 roots |= self._consumed_roots(e)
         return roots
@@ -273,9 +289,17 @@ class _Folder:
         source = eqn.operation.source
         frame = len(source) - len(eqn.operands) if isinstance(source, str) else 12
         width = max(frame, 0) + sum(self._width(x) for x in eqn.operands)
-        for value in eqn.params.values():
-            width += sum(self._dim_width(d) + 2 for d in param_dims(value))
+        for key, value in eqn.params.items():
+            if key == "at":
+                width += sum(self._component_width(c) + 2 for c in value)
+            else:
+                width += sum(self._dim_width(d) + 2 for d in param_dims(value))
         return width
+
+    def _component_width(self, component: object) -> int:
+        if isinstance(component, At):
+            return self._dim_width(component.position)
+        return 5 if isinstance(component, Slice) else 0
 
     def _dim_width(self, dim: Dim) -> int:
         def atom_width(atom: Atom) -> int:

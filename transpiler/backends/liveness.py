@@ -170,6 +170,8 @@ class Interference:
         if code is not None:
             moves = [(code, body.results[0]), *moves]
         inside = dict(head)
+        if is_counted(eqn):  # nothing in the body takes the name of its index
+            inside[find(body.params[0])] = None
         self._move(moves, inside)
         self._region(body, inside)
         if is_counted(eqn):

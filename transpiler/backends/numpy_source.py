@@ -6,7 +6,6 @@ donated. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from gradscribe.transpiler.backends.dialect import NumPyDialect
 from gradscribe.transpiler.backends.results import result_writer
 from gradscribe.transpiler.backends.writer import write_function
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Var
+from gradscribe.transpiler.ir.walk import Substitution, clone_region
 from gradscribe.transpiler.passes.bufferize import bufferize
+from gradscribe.transpiler.passes.drop_broadcasts import drop_broadcasts
 from gradscribe.transpiler.passes.sink_writes import sink_writes
 
 
@@ -51,9 +52,13 @@ def numpy_module(
     `checks`: check shapes, dtypes and guards at entry (a caller that dispatched on them needs no check)."""
     name = name or function.name
     backward_from = function.backward_from if backward_from is None else backward_from
-    mark = function.region.eqns[backward_from] if backward_from is not None and backward_from < len(function.region.eqns) else None
-    sunk = sink_writes(function)
-    buffered = bufferize(sunk, donated, identities)
+    env = Substitution()  # the passes below work on a clone: values know the equation that defines them
+    region = clone_region(function.region, env)
+    mark = region.eqns[backward_from] if backward_from is not None and backward_from < len(region.eqns) else None
+    own = Function(name, region, _guards(function, env), function.result_hints, function.span)
+    own = sink_writes(drop_broadcasts(own))
+    given = [region.params[function.params.index(p)] for p in donated]
+    buffered = bufferize(own, given, identities)
     bufferized = buffered.function
     written = write_function(
         bufferized,
@@ -61,8 +66,8 @@ def numpy_module(
         NumPyDialect(),
         results=result_writer(result_template, bufferized),
         checks=checks,
-        donated=[p for p, q in zip(bufferized.params, function.params, strict=True) if q in set(donated)],
-        backward_from=None if mark is None else _first_from(sunk, bufferized, mark, buffered.clone),
+        donated=[buffered.clone[p] for p in given],  # type: ignore[misc]
+        backward_from=None if mark is None else _first_from(own, bufferized, mark, buffered.clone),
     )
     lines = annotate(written, function.span) if comments else [line.text for line in written.lines]
     spans = [line.span for line in written.lines]
@@ -84,24 +89,20 @@ def _code(lines: Sequence[str]) -> str:
     return "\n".join(line.split("  #")[0] for line in lines)
 
 
-def _first_from(sunk: Function, bufferized: Function, mark: Eqn, clone: Mapping[Var, Any]) -> int:
-    """Where the backward part starts after sinking and copying: the first equation that makes something of it."""
-    backward: set[Var] = set()
-    seen = False
-    for eqn in sunk.region.eqns:
-        seen = seen or any(r in mark.results for r in eqn.results)
-        if seen:
-            backward.update(clone[r] for r in eqn.results)  # type: ignore[misc]
-    for k, eqn in enumerate(bufferized.region.eqns):
+def _guards(function: Function, env: Substitution) -> tuple[Guard, ...]:
+    return tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+
+
+def _first_from(before: Function, after: Function, mark: Eqn, clone: Mapping[Var, Any]) -> int:
+    """Where the backward part starts after sinking and copying: the first equation that computes something of it."""
+    place = next((k for k, e in enumerate(before.region.eqns) if any(r in mark.results for r in e.results)), None)
+    if place is None:
+        return len(after.region.eqns)
+    backward = {clone[r] for eqn in before.region.eqns[place:] for r in eqn.results}
+    known = set(clone.values())
+    for k, eqn in enumerate(after.region.eqns):
         if any(r in backward for r in eqn.results):
-            while k > 0 and bufferized.region.eqns[k - 1].operation.name == "copy" and not any(
-                r in clone.values() for r in bufferized.region.eqns[k - 1].results
-            ):
+            while k > 0 and not any(r in known for r in after.region.eqns[k - 1].results):  # the copies it works on
                 k -= 1
             return k
-    return len(bufferized.region.eqns)
-
-
-def uses_name(text: str, name: str) -> bool:
-    """Whether the code of a module mentions a name."""
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(ast.parse(text)))
+    return len(after.region.eqns)

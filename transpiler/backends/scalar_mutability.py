@@ -14,7 +14,9 @@ from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction
-from gradscribe.transpiler.primitives.structure import convert, dim_value, index
+from gradscribe.transpiler.primitives.allocation import dim_value
+from gradscribe.transpiler.primitives.conversion import convert
+from gradscribe.transpiler.primitives.structure import index
 
 
 class MutableScalars:
@@ -51,6 +53,3 @@ class MutableScalars:
         if isinstance(eqn.operation, (Elementwise, Reduction)) and eqn.operation is not select:
             return "where" in str(eqn.operation.source)
         return not (eqn.operation in (convert, dim_value) or (eqn.operation is index and bool(eqn.params["at"])))
-
-    def may_be_array(self, x: Var) -> bool:
-        return self.names.of(x) in self.suspects

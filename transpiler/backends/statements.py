@@ -27,8 +27,9 @@ from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, n
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
-from gradscribe.transpiler.primitives.structure import update
+from gradscribe.transpiler.primitives.structure import index, update
 
+_SIGNS = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 _AUGMENTED = {add: "+=", subtract: "-=", multiply: "*=", divide: "/="}
 
 
@@ -79,19 +80,16 @@ class Statements:
         if eqn.operation is check:
             return self.check(eqn, depth)
         if len(eqn.results) == 1:
-            return self.assign(eqn.result, eqn, self.write.equation(eqn), depth, eqn.span)
+            return self.assign(eqn.result, self.write.equation(eqn), depth, eqn.span)
         targets = ", ".join(self.write.names.of(r) for r in eqn.results)
         return self.put(depth, f"{targets} = " if targets else "", self.write.equation(eqn), "", eqn.span)
 
-    def assign(self, target: Var, source: Eqn | None, value: ast.expr, depth: int, span: Span | None) -> list[Line]:
+    def assign(self, target: Var, value: ast.expr, depth: int, span: Span | None) -> list[Line]:
         """`target = value`, or `target += ...` where the value is an operation on what the name holds."""
         name = self.write.names.of(target)
-        sign = _AUGMENTED.get(source.operation) if source is not None else None
-        augmentable = sign is not None and isinstance(value, ast.BinOp) and not target.type.dims() and not has_memory(target)
-        if augmentable and isinstance(value, ast.BinOp) and source is not None and isinstance(source.operands[0], Var):
-            first = source.operands[0]
-            same = not self.folding.is_inline(first) and self.write.names.of(first) == name
-            if same and not self.mutable.may_be_array(first):
+        sign = _SIGNS.get(type(value.op)) if isinstance(value, ast.BinOp) else None
+        if sign is not None and isinstance(value, ast.BinOp) and not has_memory(target):
+            if isinstance(value.left, ast.Name) and value.left.id == name and name not in self.mutable.suspects:
                 return self.put(depth, f"{name} {sign} ", value.right, "", span)
         return self.put(depth, f"{name} = ", value, "", span)
 
@@ -112,6 +110,10 @@ class Statements:
             return self.put(depth, "", call("np.add.at", name, where, self.write.operand(eqn, 1)), "", eqn.span)
         sign = " = " if sets else " += "
         text = self.write.operand(eqn, 1)
+        if sets and (augmented := self._onto_itself(eqn)) is not None:
+            sign = f" {augmented} "
+            assert isinstance(text, ast.BinOp)
+            text = text.right
         if not sets and self.folding.is_inline(value) and isinstance(value, Var):
             assert value.definition is not None
             if value.definition.operation is negative:
@@ -121,6 +123,19 @@ class Statements:
         else:
             target = self.write.indexed(name, base.shape, at, parts)
         return self.put(depth, text_of(target) + sign, text, "", eqn.span)
+
+    def _onto_itself(self, eqn: Eqn) -> str | None:
+        """`-=` for `A[i] = A[i] - ...` where that is the same in NumPy."""
+        value = eqn.operands[1]
+        source = value.definition if isinstance(value, Var) and self.folding.is_inline(value) else None
+        if source is None or source.operation not in _AUGMENTED or value.dtype != eqn.operands[0].dtype:
+            return None
+        old = source.operands[0]
+        read = old.definition if isinstance(old, Var) and self.folding.is_inline(old) else None
+        if read is None or read.operation is not index or read.params["at"] != eqn.params["at"]:
+            return None
+        same = read.operands[0] is eqn.operands[0] and read.operands[1:] == eqn.operands[2:]
+        return _AUGMENTED[source.operation] if same else None
 
     def _advanced(self, base: Operand, at: Sequence[At | Slice | Take], takes: Sequence[ast.expr]) -> ast.expr:
         """The index argument of `np.add.at`."""
@@ -168,7 +183,7 @@ class Statements:
             target, source = waiting.pop(free)
             eqn = source.definition if isinstance(source, Var) and self.folding.is_inline(source) else None
             where = eqn.span if eqn is not None and eqn.span is not None else span
-            lines += self.assign(target, eqn, self.write.converted(source, target.type), depth, where)
+            lines += self.assign(target, self.write.converted(source, target.type), depth, where)
         return lines
 
     def _stays(self, target: Var, source: Operand) -> bool:
