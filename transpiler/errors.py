@@ -163,6 +163,10 @@ class NoRule(GradscribeError, NotImplementedError):
     """A declared gap: the operation is known, the rule is not written."""
 
 
+class ReadOnlyError(GradscribeError, ValueError):
+    """A write to a read-only array; NumPy raises ValueError."""
+
+
 class AliasError(GradscribeError):
     """Arrays that may overlap, one of them written, where the result would depend on it."""
 
@@ -176,8 +180,8 @@ class CollectiveError(GradscribeError, RuntimeError):
 
 
 for _kind in (
-    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, NotDifferentiable, NoRule, AliasError,
-    DeviceError, CollectiveError,
+    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, NotDifferentiable, NoRule, ReadOnlyError,
+    AliasError, DeviceError, CollectiveError,
 ):  # fmt: skip
     _kind.__module__ = "gradscribe"  # tracebacks and pickles use the public name
 

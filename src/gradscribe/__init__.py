@@ -16,6 +16,7 @@ from gradscribe.transpiler.errors import (
     IndexRangeError,
     NoRule,
     NotDifferentiable,
+    ReadOnlyError,
     ShapeError,
     UnsupportedSyntax,
 )
@@ -33,7 +34,6 @@ _LAZY: dict[str, str] = {
     "I32": f"{_API}.annotations",
     "I64": f"{_API}.annotations",
     "Pullback": f"{_API}.reverse",
-    "ReadOnlyError": f"{_API}.specialisation",
     "ShapeDtype": f"{_API}.inspection",
     "check_grads": f"{_API}.checking",
     "config": f"{_API}.settings",
@@ -61,6 +61,7 @@ __all__ = [
     "IndexRangeError",
     "NoRule",
     "NotDifferentiable",
+    "ReadOnlyError",
     "ShapeError",
     "UnsupportedSyntax",
     "tree",

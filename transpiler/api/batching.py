@@ -107,7 +107,7 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     lane_args, lane_kwargs = tree.unflatten(definition, [m.lane for m in mapped])
     inner = as_value(stage(transformed.function, lane_args, lane_kwargs))
     inner, outs, structure = result_leaves(inner, inner.result)
-    of_parameter = [axes[p.leaf] if isinstance(p, ArgumentLeaf) else None for p in inner.parameters]
+    of_parameter = [mapped[p.leaf].axis if isinstance(p, ArgumentLeaf) else None for p in inner.parameters]
     function, flags = batch(inner.function, [axis is not None for axis in of_parameter], size, options["lanes"])
     out_axes = tree.broadcast_prefix(options["out_axes"], structure, "out_axes", is_leaf=_is_none)
     wanted = [(out.position, axis) for out, axis in zip(outs, out_axes, strict=True)]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.api.leaves import describe, flatten, type_of
+from gradscribe.transpiler.api.leaves import describe, flatten, is_marker, type_of
 from gradscribe.transpiler.errors import DTypeError, Span
 from gradscribe.transpiler.ir.nodes import Function, Literal, Operand, Region
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged, StaticLeaf
@@ -179,6 +179,8 @@ def tangent_leaves(primals: Sequence[Any], definition: tree.TreeDef, given: Any,
     parts = definition.flatten_up_to(given, what)
     paths = definition.paths(what)
     for primal, part, path in zip(primals, parts, paths, strict=True):
+        if part is not None and not is_marker(part) and tree.kind_of(type(part)) is not None:
+            raise ValueError(f"`{path}` is a {type(part).__name__}, but its primal is {describe(primal)}")
         if part is not None:
             check_tangent(primal, part, path)
     return parts

@@ -21,6 +21,7 @@ from gradscribe.transpiler.api.composing import (
     result_leaves,
     split_aux,
 )
+from gradscribe.transpiler.api.leaves import describe
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, decorate, define, definition_span, name_of
 from gradscribe.transpiler.errors import DTypeError, NotDifferentiable
 from gradscribe.transpiler.ir.staged import ResultLeaf, Staged
@@ -85,21 +86,22 @@ def _scalar_position(
     if operand.type.shape:
         raise NotDifferentiable(
             span,
-            f"{what} requires a function with a scalar result, but `{name}` returns an array {operand.type}",
+            f"{what} requires a function with a scalar result, but `{name}` returns an array, {describe(operand.type)}",
             "Reduce it (np.sum, np.mean), or use jacrev, jacfwd or vjp.",
         )
     kind, holomorphic = operand.dtype.kind, transformed.options["holomorphic"]
     if kind not in "fc" or (kind == "c") != holomorphic:
         needed = "complex results with holomorphic=True" if holomorphic else "real-valued results (floating dtype)"
         hint = "Say holomorphic=True for a holomorphic function, or return a real number." if kind == "c" else ""
-        raise DTypeError(span, f"{what} requires {needed}, but `{name}` returns {operand.type}", hint)
+        raise DTypeError(span, f"{what} requires {needed}, but `{name}` returns {describe(operand.type)}", hint)
     return outs[0].position
 
 
 def _shown(inner: Staged, outs: Sequence[ResultLeaf], definition: tree.TreeDef) -> str:
     if not outs:
         return "None"
-    return repr(tree.unflatten(definition, [inner.function.results[o.position].type for o in outs]))
+    types = [describe(inner.function.results[o.position].type) for o in outs]
+    return f"{len(outs)} of them ({', '.join(types)})"
 
 
 GRAD = define(Kind("grad", _stage))

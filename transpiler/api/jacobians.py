@@ -22,6 +22,7 @@ from gradscribe.transpiler.api.composing import (
     result_leaves,
     split_aux,
 )
+from gradscribe.transpiler.api.leaves import describe
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, decorate, define, definition_span, name_of
 from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.ir.staged import ResultLeaf, Staged
@@ -45,7 +46,7 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
         type = inner.function.results[out.position].type
         if not type.is_float:
             raise DTypeError(
-                inner.function.span or span, f"{what} of `{name_of(transformed.function)}`, a result of which is {type}"
+                inner.function.span or span, f"{what} of `{name_of(transformed.function)}`, a result of which is {describe(type)}"
             )
     parameters = parameters_by_leaf(inner)
     wrt = [parameters[leaf] for k in chosen for leaf in by_argument[k][1]]

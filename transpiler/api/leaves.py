@@ -20,6 +20,7 @@ from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
 
 PYTHON_NUMBERS = (int, float, complex)
 DATA_KINDS = "biufc"
+PYTHON_KINDS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 MARKERS = (ArrayType, StaticLeaf, ResultLeaf, ArgumentIdentity)
 _BY_VALUE = (bool, int, str, bytes, type(None), type(Ellipsis), np.dtype, slice)
 _IMMUTABLE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
@@ -144,7 +145,9 @@ def describe(leaf: Any) -> str:
     if type(leaf) in PYTHON_NUMBERS:
         return f"a Python {type(leaf).__name__}"
     if isinstance(leaf, ArrayType):
-        return repr(leaf)
+        if leaf.shape:
+            return f"{leaf.dtype}[{', '.join(map(repr, leaf.shape))}]"
+        return f"a Python {PYTHON_KINDS[leaf.dtype.kind].__name__}" if leaf.weak else f"{leaf.dtype} scalar"
     return repr(leaf)
 
 

@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.api.leaves import flatten
+from gradscribe.transpiler.api.leaves import PYTHON_KINDS, flatten
 from gradscribe.transpiler.flatteners import unflattener
 from gradscribe.transpiler.ir.nodes import Function
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
 
-_PYTHON_KIND = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 Finisher = Callable[[Any], Any]
 
 
 def scalar_kind(type: ArrayType) -> Callable[[Any], Any]:
     """The class of a scalar value of this type."""
-    return _PYTHON_KIND[type.dtype.kind] if type.weak else type.dtype.type
+    return PYTHON_KINDS[type.dtype.kind] if type.weak else type.dtype.type
 
 
 def finishers(function: Function) -> tuple[Finisher | None, ...]:

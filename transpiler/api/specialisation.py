@@ -18,16 +18,9 @@ from gradscribe.transpiler.api.executables import Backend, Executable, executabl
 from gradscribe.transpiler.api.guarding import Fact, facts_of
 from gradscribe.transpiler.api.leaves import admit, describe, is_data
 from gradscribe.transpiler.api.results import ResultBuilder
-from gradscribe.transpiler.errors import AliasError, GradscribeError, ShapeError, Span
+from gradscribe.transpiler.errors import AliasError, GradscribeError, ReadOnlyError, ShapeError, Span
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
-
-
-class ReadOnlyError(GradscribeError, ValueError):
-    """The function writes to an argument that is read-only; NumPy raises ValueError."""
-
-
-ReadOnlyError.__module__ = "gradscribe"
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ class Staging(Results):
         body = Region(tuple(fresh[p] for p in region.params), eqns, results)
         guards = []
         for guard in self.solver.guards.values():
-            dim = env.dim(guard.dim) if guard.kind == "eq" else env.dim(self.solver.normalize(guard.dim))
+            dim = env.guarded(guard.dim) if guard.kind == "eq" else env.dim(self.solver.normalize(guard.dim))
             trivial = dim.constant is not None and (dim.constant == 0 or (guard.kind == "ge" and dim.constant > 0))
             if not trivial and not (guard.kind == "ge" and self.solver.proved(dim)):
                 guards.append(Guard(guard.kind, dim, guard.message, guard.requirement, guard.span))
@@ -160,6 +160,10 @@ class _Settlement(Substitution):
             dim: Dim = self.solver.normalize(known)
             return dim.substitute(super().atom)
         return super().atom(atom)
+
+    def guarded(self, dim: Dim) -> Dim:
+        """A dim of an equality: integer arguments stay what they are, or the guard that fixes them would prove itself."""
+        return dim.substitute(lambda a: Substitution.atom(self, a) if isinstance(a, Var) else self.atom(a))
 
 
 def _positional(k: int) -> Accessor:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import ReadOnlyError
 from gradscribe.transpiler.frontend.solver import Solver
 from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
@@ -19,6 +19,7 @@ from gradscribe.transpiler.frontend.values import (
     Box,
     BroadcastStep,
     IndexStep,
+    Order,
     PermuteStep,
     ReshapeStep,
     Step,
@@ -43,10 +44,13 @@ class Views:
     def of_box(self, box: Box) -> Array:
         return Array(box, (), box.type)
 
-    def fresh(self, value: Operand, contiguous: bool = True) -> Array:
-        """A new buffer holding `value`. An array of rank 1 is contiguous however it was made."""
+    def fresh(self, value: Operand, order: Order = ()) -> Array:
+        """A new buffer holding `value`. An array of rank 1 is contiguous however it was made; an order of another rank than
+        the result's says nothing about it."""
         assert isinstance(value.type, ArrayType)
-        return self.of_box(Box(value, value.type.strong(), contiguous or value.type.rank <= 1))
+        rank = value.type.rank
+        order = () if rank <= 1 else order if order is None or len(order) in (0, rank) else None
+        return self.of_box(Box(value, value.type.strong(), order))
 
     def stepped(self, x: Array, step: Step, shape: tuple[Dim, ...]) -> Array:
         """`x` seen through one more step, the chain in normal form."""
@@ -70,7 +74,8 @@ class Views:
         if same_order or self.contiguous(x):
             return self.stepped(x, ReshapeStep(x.shape, shape, same_order), shape)
         copy = self.fresh(emit(reshape, (self.read(x),), {"shape": shape})[0])
-        self.store.may_share(copy.box, x.box, current_span())
+        if not self._surely_copied(x, shape):
+            self.store.may_share(copy.box, x.box, current_span())
         return copy
 
     def same_view(self, a: Array, b: Array) -> bool:
@@ -79,11 +84,44 @@ class Views:
             return False
         return all(s == t or _settled(s, self.solver) == _settled(t, self.solver) for s, t in zip(a.chain, b.chain, strict=True))
 
+    # ---- layout ----
+    def order(self, x: Array) -> Order:
+        """The axes from the outermost in memory to the innermost, where that is known whatever the sizes."""
+        order = x.box.order
+        for step in x.chain:
+            if order is None:
+                return None
+            if isinstance(step, IndexStep):
+                kept = [k for k, c in enumerate(step.at) if isinstance(c, Slice)]
+                order = tuple(kept.index(k) for k in order if k in kept)
+            elif isinstance(step, PermuteStep):
+                order = tuple(step.axes.index(k) for k in order)
+            elif isinstance(step, ReshapeStep) and order == tuple(range(len(step.before))):
+                order = tuple(range(len(step.after)))
+            else:
+                return None
+        if order == tuple(range(x.rank)):
+            return order
+        return order if all(self.solver.proved(d - 2) for d in x.shape) else None  # axes of length 1 have no place
+
+    def common_order(self, operands: Sequence[Array]) -> Order:
+        """The layout of an elementwise result (NumPy's order K): that of its operands, where they agree."""
+        orders = [self.order(a) for a in operands]
+        if all(o == tuple(range(len(o))) for o in orders if o is not None) and None not in orders:
+            return ()
+        if len(set(orders)) == 1 and len({a.rank for a in operands}) == 1:
+            return orders[0]
+        return None
+
+    def packed(self, x: Array) -> bool:
+        """Known to lie without gaps, in whatever order."""
+        return x.box.order is not None and (self.contiguous(x) or all(isinstance(s, PermuteStep) for s in x.chain))
+
     def contiguous(self, x: Array) -> bool:
         """Known to lie in C order without gaps."""
-        if not x.box.contiguous:
-            return False
         shape = x.box.type.shape
+        if x.box.order != tuple(range(len(shape))):
+            return False
         for step in x.chain:
             if isinstance(step, IndexStep):
                 if not _keeps_contiguity(step.at, shape, self.solver):
@@ -94,6 +132,42 @@ class Views:
             else:
                 return False
         return True
+
+    def _surely_copied(self, x: Array, shape: tuple[Dim, ...]) -> bool:
+        """Reshape must merge axes, and no two neighbouring axes lie so that they can be merged."""
+        strides = self._strides(x)
+        if strides is None or not all(self.solver.proved(d - 2) for d in x.shape):
+            return False
+        if sum(d != 1 for d in shape) >= x.rank or not all(d == 1 or self.solver.proved(d - 2) for d in shape):
+            return False
+        for k in range(x.rank - 1):
+            gap = self.solver.normalize(strides[k] - strides[k + 1] * x.shape[k + 1])
+            if not (self.solver.proved(gap - 1) or self.solver.proved(-gap - 1)):
+                return False
+        return True
+
+    def _strides(self, x: Array) -> list[Dim] | None:
+        """Strides in elements, where the layout is known."""
+        if x.box.order is None:
+            return None
+        strides = [Dim.of(0)] * len(x.box.order)
+        extent = Dim.of(1)
+        for axis in reversed(x.box.order):
+            strides[axis] = extent
+            extent = extent * x.box.type.shape[axis]
+        for step in x.chain:
+            if isinstance(step, IndexStep):
+                strides = [d * c.step for d, c in zip(strides, step.at, strict=True) if isinstance(c, Slice)]
+            elif isinstance(step, PermuteStep):
+                strides = [strides[a] for a in step.axes]
+            elif isinstance(step, ReshapeStep) and not step.same_order:
+                strides, extent = [], Dim.of(1)
+                for d in reversed(step.after):
+                    strides.insert(0, extent)
+                    extent = extent * d
+            else:
+                return None
+        return strides
 
     # ---- reading ----
     def read(self, x: Array) -> Operand:
@@ -132,7 +206,7 @@ class Views:
     ) -> None:
         """x[at] = value, or += value; None means all of x."""
         if not x.box.writable or any(isinstance(s, BroadcastStep) for s in x.chain):
-            raise GradscribeError(current_span(), "assignment destination is read-only", "write to a copy")
+            raise ReadOnlyError(current_span(), "assignment destination is read-only", "write to a copy")
         self.store.check_readable(x.box)
         chain = x.chain
         if at is not None and not takes:
