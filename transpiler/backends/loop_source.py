@@ -12,24 +12,22 @@ from dataclasses import dataclass, field
 
 from gradscribe.transpiler.backends.folding import fold
 from gradscribe.transpiler.backends.liveness import back_moves, branch_moves, entry_moves
+from gradscribe.transpiler.backends.loop_kernels import KERNELS, Call, shape_text
 from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name, literal_text
 from gradscribe.transpiler.backends.names import assign_names
 from gradscribe.transpiler.backends.storage import assign_storage
-from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.errors import NoRule, Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
-from gradscribe.transpiler.passes.lower.contractions import matmul
 from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index
 from gradscribe.transpiler.passes.ownership import has_memory
-from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.conversion import copy
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
-from gradscribe.transpiler.primitives.structure import reshape, update, update_add
+from gradscribe.transpiler.primitives.structure import update, update_add
 
 _RESERVED = frozenset(
     "np math njit u status failed range min max abs complex float int bool True False None list tuple len".split()
@@ -225,32 +223,14 @@ class _Writer:
             self.out.add(f"{self.names.of(eqn.results[0])} = {self.text.equation(eqn)}")
 
     def array(self, eqn: Eqn) -> None:
-        """Operations on whole arrays that loop text knows."""
-        target, type = self.names.of(eqn.results[0]), eqn.results[0].type
-        assert isinstance(type, ArrayType)
-        operands = [self.text.operand(x) for x in eqn.operands]
-        shape = self.shape(type.shape)
-        if eqn.operation in (empty, zeros):
-            self.out.add(f"{target} = np.{eqn.operation.name}({shape}, {dtype_name(type.dtype)})")
-        elif eqn.operation is copy:
-            self.out.add(f"{target} = {operands[0]}.copy()")
-        elif eqn.operation is reshape:
-            self.out.add(f"{target} = {operands[0]}.reshape({shape})")
-        elif eqn.operation is matmul:
-            kernel = "gemm" if type.rank == 2 else "gemm_batched"
-            flags = f"{int(eqn.params['trans_x'])}, {int(eqn.params['trans_y'])}"
-            product = (
-                self.fresh("product") if target in operands else target
-            )  # an operand that dies here may lend its name
-            self.out.add(f"{product} = np.empty({shape}, {dtype_name(type.dtype)})")
-            self.out.add(f"{kernel}({flags}, 1.0, {operands[0]}, {operands[1]}, 0.0, {product})")
-            if product != target:
-                self.out.add(f"{target} = {product}")
-        else:
-            raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
+        """An operation on whole arrays."""
+        kernel = KERNELS.get(eqn.operation)
+        if kernel is None:
+            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet")
+        kernel(Call(self, eqn, self.names.of(eqn.results[0])))
 
-    def shape(self, dims: Sequence[Dim]) -> str:
-        return _tuple([self.text.dim(d) for d in dims])
+    def line(self, text: str) -> None:
+        self.out.add(text)
 
     # ---- checks ----
     def check(self, eqn: Eqn) -> None:
@@ -271,7 +251,7 @@ class _Writer:
             self._leave()
             return
         else:
-            raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
+            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form")
         self.out.depth += 1
         self._leave()
 
@@ -407,7 +387,7 @@ class _Writer:
             self.out.add(f"{target} = {name}[u({top})]")
             return
         k, flat = self.fresh("k"), self.fresh("flat")
-        self.out.add(f"{target} = np.empty({self.shape(shape)}, {dtype_name(value.type.dtype)})")  # type: ignore[union-attr]
+        self.out.add(f"{target} = np.empty({shape_text(self, shape)}, {dtype_name(value.type.dtype)})")  # type: ignore[union-attr]
         self.out.add(f"{flat} = {target}.reshape(-1)")
         self.out.add(f"{top} -= {flat}.size")
         self.out.add(f"for {k} in range({flat}.size):")

@@ -13,11 +13,13 @@ import numpy as np
 
 from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.backends.names import Names
+from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.lower.operations import wrapped
+from gradscribe.transpiler.passes.lower.sorting import search
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.structure import index
 
@@ -136,6 +138,9 @@ class Expressions:
         if eqn.operation is wrapped:
             self.words.setdefault("wrap_index")
             return f"wrap_index({operands[0]}, {self.dim(eqn.params['size'])})"
+        if eqn.operation is search:
+            side = "" if eqn.params["side"] == "left" else ', side="right"'
+            return f"np.searchsorted({operands[0]}, {operands[1]}{side})"
         return self.narrowed(self.fill(self.template(eqn), operands), eqn)
 
     def template(self, eqn: Eqn) -> str:
@@ -144,7 +149,7 @@ class Expressions:
             types = tuple(x.type for x in eqn.operands)
             scalar = scalar(eqn.params, types, eqn.results[0].type, lambda d: f"({self.dim(d)})")
         if not scalar:
-            raise NotImplementedError(f"`{eqn.operation.name}` has no native text")
+            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet")
         return str(scalar)
 
     def fill(self, template: str, operands: list[str]) -> str:

@@ -16,7 +16,10 @@ from gradscribe.transpiler.passes.lower.nests import fill, nest
 from gradscribe.transpiler.passes.lower.operations import accumulate, initial_value
 from gradscribe.transpiler.passes.lower.scalars import with_dtype
 from gradscribe.transpiler.primitives.primitive import Reduction
-from gradscribe.transpiler.primitives.structure import empty, index, update
+from gradscribe.transpiler.passes.lower.sorting import require_elements
+from gradscribe.transpiler.primitives.allocation import empty
+from gradscribe.transpiler.primitives.reductions import reduce_max, reduce_min
+from gradscribe.transpiler.primitives.structure import index, update
 
 
 def lower_reduction(eqn: Eqn, source: Value, type: ArrayType) -> Operand:
@@ -26,6 +29,11 @@ def lower_reduction(eqn: Eqn, source: Value, type: ArrayType) -> Operand:
     kept = [a for a in range(len(shape)) if a not in reduced]
     hint = eqn.results[0].hint
     init = initial_value(reduction, type.dtype)
+
+    if reduction in (reduce_max, reduce_min):
+        what = "maximum" if reduction is reduce_max else "minimum"
+        for axis in reduced:
+            require_elements(shape[axis], f"zero-size array to reduction operation {what} which has no identity")
 
     def combine(acc: Operand, element: Operand) -> Operand:
         return emit(

@@ -38,6 +38,8 @@ from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
 from gradscribe.transpiler.primitives.regions import if_, loop
+from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
+from gradscribe.transpiler.primitives.sorting import argmax, argmin, argsort, searchsorted, sort
 from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
 
 
@@ -169,6 +171,15 @@ class _Lowering:
             self._arange(eqn)
         elif isinstance(operation, Reduction):
             self._bind(eqn, lower_reduction(eqn, self.value(eqn.operands[0]), self._type(eqn)))
+        elif operation in (argmax, argmin):
+            self._bind(eqn, lower_extremum_position(eqn, self.value(eqn.operands[0]), self._type(eqn)))
+        elif operation in (sort, argsort):
+            self.define(eqn, lower_sort(eqn, self.value(eqn.operands[0])))
+        elif operation is searchsorted and is_array(eqn.operands[1]):
+            self.define(eqn, search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn)))
+        elif operation is searchsorted:
+            value = search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn))
+            self._bind(eqn, value.element(()))
         elif operation is copy and isinstance(eqn.results[0].type, ArrayType):
             self.values[eqn.result] = self.values[eqn.operands[0]]  # values do not alias: a copy is the value itself
             if not isinstance(self.values[eqn.result], Stored):
