@@ -1,4 +1,5 @@
-"""Calls a rule of the NumPy table as the frontend does, evaluates what it emitted, and compares with the function itself."""
+"""Calls a rule of the NumPy table as the frontend does, evaluates what it emitted, and compares with the function
+itself."""
 
 import numpy as np
 

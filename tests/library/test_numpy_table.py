@@ -1,4 +1,5 @@
-"""Every function of the NumPy table on random inputs: value, dtype and kind of scalar are those of the function itself."""
+"""Every function of the NumPy table on random inputs: value, dtype and kind of scalar are those of the function
+itself."""
 
 import builtins
 import math
@@ -7,9 +8,9 @@ import operator
 import numpy as np
 import pytest
 import scipy.special
-from library.driver import Known, Size, check
 
 from gradscribe.transpiler.library.numpy_table import BINARY, METHODS, NUMPY_RULES, UNARY, nearest_names
+from library.driver import Known, Size, check
 
 RNG = np.random.default_rng(7)
 
@@ -40,10 +41,10 @@ def case(function, *args, **options):
 # ---- ufuncs: arrays of two precisions, broadcasting, integers, NumPy scalars, Python floats ----
 
 _ANYWHERE = (
-    np.exp, np.exp2, np.expm1, np.sin, np.cos, np.tan, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.cbrt, np.abs,
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.negative, np.square, np.fabs,
-    np.sinc, np.deg2rad, np.rad2deg, np.logical_not, np.positive, scipy.special.erf, scipy.special.erfc, scipy.special.expit,
-    scipy.special.log_expit,
+    np.exp, np.exp2, np.expm1, np.sin, np.cos, np.tan, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.cbrt,
+    np.abs, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.negative, np.square,
+    np.fabs, np.sinc, np.deg2rad, np.rad2deg, np.logical_not, np.positive, scipy.special.erf, scipy.special.erfc,
+    scipy.special.expit, scipy.special.log_expit,
 )  # fmt: skip
 for _f in _ANYWHERE:
     case(_f, floats(3, 4))
@@ -63,9 +64,9 @@ for _f in (np.arcsin, np.arccos, np.arctanh, scipy.special.logit):
     case(_f, floats(3, low=0.1, high=0.9))
 case(np.arccosh, floats(3, low=1.1, high=4))
 _PAIRS = (
-    np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.remainder, np.fmod, np.maximum, np.minimum, np.fmax,
-    np.fmin, np.arctan2, np.hypot, np.logaddexp, np.less, np.less_equal, np.greater, np.greater_equal, np.equal,
-    np.not_equal, np.heaviside, np.float_power, scipy.special.xlogy,
+    np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.remainder, np.fmod, np.maximum, np.minimum,
+    np.fmax, np.fmin, np.arctan2, np.hypot, np.logaddexp, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.equal, np.not_equal, np.heaviside, np.float_power, scipy.special.xlogy,
 )  # fmt: skip
 for _f in _PAIRS:
     case(_f, floats(3, 4, low=0.1), floats(4, low=0.1))
@@ -161,7 +162,13 @@ case(scipy.special.log_softmax, floats(3, 4), axis=-1)
 # ---- contractions ----
 
 _SHAPES = [((3,), (3,)), ((4, 3), (3,)), ((4,), (4, 3)), ((4, 3), (3, 5)), ((2, 4, 3), (3, 5)), ((4, 3), (2, 3, 5))]
-_SHAPES += [((2, 4, 3), (2, 3, 5)), ((2, 1, 4, 3), (6, 3, 5)), ((1, 4, 3), (1, 3, 5)), ((3,), (2, 3, 5)), ((2, 4, 3), (3,))]
+_SHAPES += [
+    ((2, 4, 3), (2, 3, 5)),
+    ((2, 1, 4, 3), (6, 3, 5)),
+    ((1, 4, 3), (1, 3, 5)),
+    ((3,), (2, 3, 5)),
+    ((2, 4, 3), (3,)),
+]
 for _a, _b in _SHAPES:
     case(np.matmul, floats(*_a), floats(*_b))
 for _a, _b in [*_SHAPES[:5], ((4, 3), (2, 3, 5)), ((), (3,)), ((2, 3), ())]:
@@ -345,7 +352,18 @@ for _f in (math.exp, math.sin, math.cos, math.tan, math.atan, math.sinh, math.co
     case(_f, np.float64(0.7))
     case(_f, np.float32(0.7))
     case(_f, Size(2))
-for _f in (math.log, math.log2, math.log10, math.sqrt, math.cbrt, math.exp2, math.expm1, math.log1p, math.erf, math.erfc):
+for _f in (
+    math.log,
+    math.log2,
+    math.log10,
+    math.sqrt,
+    math.cbrt,
+    math.exp2,
+    math.expm1,
+    math.log1p,
+    math.erf,
+    math.erfc,
+):
     case(_f, 0.7)
     case(_f, np.float64(0.7))
 for _f in (math.asin, math.acos, math.atanh, math.radians, math.degrees, math.isnan, math.isfinite):
@@ -398,7 +416,13 @@ def test_rule_is_the_function(entry):
 def test_every_rule_has_a_case():
     untested = [f for f in NUMPY_RULES if f not in {function for function, _, _ in CASES}]
     aliases = {"amax", "amin", "around", "radians", "degrees", "ascontiguousarray", "permute_dims", "matrix_transpose"}
-    others = {"empty", "empty_like", "vector_norm", "triu_indices", "isinf"}  # no value, or the same rule under another name
+    others = {
+        "empty",
+        "empty_like",
+        "vector_norm",
+        "triu_indices",
+        "isinf",
+    }  # no value, or the same rule under another name
     scalar_types = {f.__name__ for f in untested if isinstance(f, type)}
     assert {f.__name__ for f in untested} - aliases - others - scalar_types - set(dir(operator)) == set()
 
@@ -406,9 +430,9 @@ def test_every_rule_has_a_case():
 # ---- operators ----
 
 OPERATORS = {
-    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "FloorDiv": operator.floordiv,
-    "Mod": operator.mod, "Pow": operator.pow, "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge,
-    "Eq": operator.eq, "NotEq": operator.ne,
+    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow, "Lt": operator.lt, "LtE": operator.le,
+    "Gt": operator.gt, "GtE": operator.ge, "Eq": operator.eq, "NotEq": operator.ne,
 }  # fmt: skip
 VALUES = {
     "array": lambda: floats(3, low=0.2),
@@ -466,7 +490,14 @@ def test_unary_operators(kind):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_method(name):
     x = floats(4, 4)
-    arguments = {"reshape": (2, 8), "astype": (np.float32,), "swapaxes": (0, 1), "repeat": (2,), "take": ([1, 2],), "dot": (x,)}
+    arguments = {
+        "reshape": (2, 8),
+        "astype": (np.float32,),
+        "swapaxes": (0, 1),
+        "repeat": (2,),
+        "take": ([1, 2],),
+        "dot": (x,),
+    }
     if name == "ptp":  # no longer a method of arrays
         check(np.ptp, METHODS[name], x)
         return
@@ -474,7 +505,13 @@ def test_method(name):
         x, arguments[name] = np.sort(floats(4)), (0.3,)
     if name == "clip":
         arguments[name] = (-0.5, 0.5)
-    check(lambda a, *rest: getattr(a, name)(*rest), METHODS[name], x, *arguments.get(name, ()), known_sizes=name == "reshape")
+    check(
+        lambda a, *rest: getattr(a, name)(*rest),
+        METHODS[name],
+        x,
+        *arguments.get(name, ()),
+        known_sizes=name == "reshape",
+    )
 
 
 def test_nearest_names():

@@ -1,4 +1,5 @@
-"""Cases of the generated tests: every sample of every primitive of the table, and one-equation programs made of them."""
+"""Cases of the generated tests: every sample of every primitive of the table, and one-equation programs made of
+them."""
 
 import zlib
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
-"""Generated from the primitive table: every primitive x sample x dtype, every rule against an oracle that does not share it.
+"""Generated from the primitive table: every primitive x sample x dtype, every rule against an oracle that does not
+share it.
 
-The numeric oracle of the JVP is the one that sees a wrong partial: JVP and VJP share the partials, so their duality cannot.
+The numeric oracle of the JVP is the one that sees a wrong partial: JVP and VJP share the partials, so their duality
+cannot.
 """
 
 import itertools
@@ -10,6 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.special
+
+from gradscribe.kernels import elementary, integers, reductions, vector_math
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.evaluate import evaluate
+from gradscribe.transpiler.ir.nodes import Literal
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.primitive import Elementwise
+from gradscribe.transpiler.transforms.jvp import jvp
 from primitives.table_cases import (
     CASES,
     evaluated,
@@ -21,14 +31,6 @@ from primitives.table_cases import (
     shifted,
     tangents_like,
 )
-
-from gradscribe.kernels import elementary, integers, reductions, vector_math
-from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.evaluate import evaluate
-from gradscribe.transpiler.ir.nodes import Literal
-from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.primitives.primitive import Elementwise
-from gradscribe.transpiler.transforms.jvp import jvp
 
 DTYPES = (np.float64, np.float32)
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}

@@ -1,8 +1,8 @@
 """Reading the arguments of a NumPy call: data, symbolic ints and static values told apart and brought into one form.
 
-In: what the interpreter of the user's program holds: IR operands (data), `Dim` (every Python int), static Python values, and
-lists or tuples of them. Out: operands, axes, shapes, dtypes. Raises `NeedsStatic` where a value has to be known while the program
-is being written; the caller then makes the argument behind it static and starts again.
+In: what the interpreter of the user's program holds: IR operands (data), `Dim` (every Python int), static Python
+values, and lists or tuples of them. Out: operands, axes, shapes, dtypes. Raises `NeedsStatic` where a value has to be
+known while the program is being written; the caller then makes the argument behind it static and starts again.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def some_strong(*operands: Operand) -> list[Operand]:
 
 
 def floating(x: Operand) -> Operand:
-    """x as NumPy's functions with real results take it: integers and booleans become float64 (Python ints Python floats)."""
+    """x as NumPy's functions with real results take it: integers and booleans become float64 (Python ints Python
+    floats)."""
     if x.dtype.kind in "fc":
         return x
     return python_number(x, FLOAT64) if array_type(x).weak else cast(x, FLOAT64)

@@ -95,7 +95,8 @@ def inner(a: Any, b: Any) -> Any:
 
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     refuse_given("np.outer", out=(out, None))
-    return contract(*_vectors(a, b), "i", "j", "ij")
+    x, y = _vectors(a, b)
+    return contract(x, y, "i", "j", "ij")
 
 
 def vdot(a: Any, b: Any) -> Any:
@@ -253,4 +254,3 @@ CONTRACTION_RULES: dict[Any, Rule] = {
     np.linalg.matrix_power: matrix_power,
     np.linalg.outer: outer,
 }
-

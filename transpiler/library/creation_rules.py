@@ -76,7 +76,9 @@ def _like(name: str) -> Rule:
     return rule
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None) -> Any:
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None
+) -> Any:
     return full(shape_of(a) if shape is None else shape, fill_value, static_dtype(dtype) or data(a).dtype)
 
 
@@ -100,10 +102,10 @@ def arange(*bounds: Any, dtype: Any = None, **named: Any) -> Any:
         return whole_numbers if wanted is None else cast(whole_numbers, wanted)
     if is_data((start, stop, step)):
         raise NeedsStatic((start, stop, step), "`np.arange` with float bounds needs static bounds", "use `np.linspace`")
-    values = np.arange(start, stop, step, wanted)
+    values: Any = np.arange(start, stop, step, wanted)  # type: ignore[call-overload]
     count = emit(allocation.arange, (), {"start": Dim.of(0), "length": Dim.of(len(values)), "step": 1})[0]
-    pace = float((start + step) - start)
-    scaled = count * pace + float(start) if start else count * pace
+    spacing = float((start + step) - start)
+    scaled: Any = count * spacing + float(start) if start else count * spacing
     return scaled if wanted is None else cast(scaled, wanted)
 
 
@@ -143,7 +145,7 @@ def linspace(
 
 
 def _joint(x: Operand, y: Operand) -> tuple[Dim, ...]:
-    return (x + y).shape  # type: ignore[no-any-return]
+    return (x + y).shape
 
 
 # ---- matrices ----
@@ -192,7 +194,9 @@ def copy(a: Any, order: Any = "K", subok: Any = False) -> Any:
     return copy_of(x) if x.rank else x
 
 
-def astype(x: Any, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: Any = True, copy: Any = True, **rest: Any) -> Any:
+def astype(
+    x: Any, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: Any = True, copy: Any = True, **rest: Any
+) -> Any:
     return cast(strong(data(x)), static_dtype(dtype))
 
 

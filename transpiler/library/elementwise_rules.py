@@ -26,8 +26,8 @@ from gradscribe.transpiler.library.arguments import (
     is_data,
     python_number,
     refuse_given,
-    static_dtype,
     some_strong,
+    static_dtype,
     static_int,
     strong,
     truth,
@@ -49,7 +49,9 @@ def as_numpy(operation: Elementwise, *operands: Operand) -> Operand:
     return emit(operation, operands, {"weak": False} if weak else {})[0]
 
 
-def ufunc(apply: Callable[..., Any], numpy: Callable[..., Any], check: Callable[[Operand], Operand] | None = None) -> Rule:
+def ufunc(
+    apply: Callable[..., Any], numpy: Callable[..., Any], check: Callable[[Operand], Operand] | None = None
+) -> Rule:
     """The rule of a ufunc: options refused, `dtype=` converts the operands, static arguments are computed at once."""
     name = f"np.{numpy.__name__}"
 
@@ -113,7 +115,7 @@ def _heaviside(x: Operand, at_zero: Operand) -> Operand:
     x, at_zero = some_strong(floating(x), floating(at_zero))
     zero, one = x.dtype.type(0), x.dtype.type(1)
     step = select(less(x, 0.0), zero, select(equal(x, 0.0), at_zero, one))
-    return select(isnan(x), x, step)  # type: ignore[no-any-return]
+    return select(isnan(x), x, step)
 
 
 def _skipping_nan(operation: Elementwise) -> Callable[[Operand, Operand], Operand]:
@@ -195,24 +197,24 @@ def _expit(x: Operand) -> Operand:
 
 def _logit(x: Operand) -> Operand:
     x = floating(strong(x))
-    return log(x / (1.0 - x))  # type: ignore[no-any-return]
+    return log(x / (1.0 - x))
 
 
 def _log_expit(x: Operand) -> Operand:
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|)), which does not overflow."""
     x = floating(strong(x))
-    return minimum(x, 0.0) - log1p(exp(-absolute(x)))  # type: ignore[no-any-return]
+    return minimum(x, 0.0) - log1p(exp(-absolute(x)))
 
 
 def _xlogy(x: Operand, y: Operand) -> Operand:
     """x log(y), 0 where x is 0."""
     x, y = some_strong(floating(x), floating(y))
     zero = logical_and(equal(x, 0.0), logical_not(isnan(y)))
-    return select(zero, 0.0, x * log(select(zero, 1.0, y)))  # type: ignore[no-any-return]
+    return select(zero, 0.0, x * log(select(zero, 1.0, y)))
 
 
 def _float_power(x: Operand, y: Operand) -> Operand:
-    return BINARY["Pow"](cast(x, FLOAT64), cast(y, FLOAT64))  # type: ignore[no-any-return]
+    return BINARY["Pow"](cast(x, FLOAT64), cast(y, FLOAT64))
 
 
 _ELEMENTARY = (
@@ -223,10 +225,10 @@ _PIECEWISE = ("absolute", "sign", "floor", "ceil", "trunc", "rint", "fmod", "max
 _LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not")
 _CLASSES = ("isnan", "isinf", "isfinite")
 _OPERATORS = {
-    "add": "Add", "subtract": "Sub", "multiply": "Mult", "divide": "Div", "floor_divide": "FloorDiv", "remainder": "Mod",
-    "power": "Pow", "less": "Lt", "less_equal": "LtE", "greater": "Gt", "greater_equal": "GtE", "equal": "Eq",
-    "not_equal": "NotEq", "bitwise_and": "BitAnd", "bitwise_or": "BitOr", "bitwise_xor": "BitXor", "left_shift": "LShift",
-    "right_shift": "RShift",
+    "add": "Add", "subtract": "Sub", "multiply": "Mult", "divide": "Div", "floor_divide": "FloorDiv",
+    "remainder": "Mod", "power": "Pow", "less": "Lt", "less_equal": "LtE", "greater": "Gt", "greater_equal": "GtE",
+    "equal": "Eq", "not_equal": "NotEq", "bitwise_and": "BitAnd", "bitwise_or": "BitOr", "bitwise_xor": "BitXor",
+    "left_shift": "LShift", "right_shift": "RShift",
 }  # fmt: skip
 
 NUMPY_UFUNCS: dict[Any, Rule] = {
@@ -335,7 +337,10 @@ _MATH_NAMES = {
 }  # fmt: skip
 
 MATH_RULES: dict[Any, Rule] = {
-    **{getattr(math, name): _python(getattr(elementary, ours), getattr(math, name)) for name, ours in _MATH_NAMES.items()},
+    **{
+        getattr(math, name): _python(getattr(elementary, ours), getattr(math, name))
+        for name, ours in _MATH_NAMES.items()
+    },
     **{getattr(math, name): _python(getattr(logic, name), getattr(math, name)) for name in _CLASSES},
     math.log: _math_log,
     math.pow: _math_pow,

@@ -1,8 +1,8 @@
 """The table of what gradscribe knows of NumPy, SciPy, `math` and the builtins: callable -> rule.
 
-A rule is called inside an open block with the arguments of the user's call: operands for data, `Dim`s for ints, static values as
-they are. It emits equations and returns an operand, a `Dim`, a static value or a tuple or list of them. Results are fresh values:
-views, aliasing and writes are the business of the interpreter that calls the rule.
+A rule is called inside an open block with the arguments of the user's call: operands for data, `Dim`s for ints, static
+values as they are. It emits equations and returns an operand, a `Dim`, a static value or a tuple or list of them.
+Results are fresh values: views, aliasing and writes are the business of the interpreter that calls the rule.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ NUMPY_RULES: dict[Any, Rule] = {
 }
 
 _AS_METHODS = (
-    "sum", "prod", "max", "min", "any", "all", "mean", "var", "std", "argmax", "argmin", "cumsum", "cumprod", "ptp", "dot",
-    "trace", "swapaxes", "squeeze", "diagonal", "repeat", "take", "argsort", "searchsorted",
+    "sum", "prod", "max", "min", "any", "all", "mean", "var", "std", "argmax", "argmin", "cumsum", "cumprod", "ptp",
+    "dot", "trace", "swapaxes", "squeeze", "diagonal", "repeat", "take", "argsort", "searchsorted",
 )  # fmt: skip
 
 METHODS: dict[str, Rule] = {

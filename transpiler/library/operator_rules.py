@@ -1,8 +1,8 @@
 """What Python's operators and numeric builtins mean on data and symbolic ints.
 
-In: operands, `Dim`s, static values. Out: the same. Integers stay polynomials as long as they can (`+ - *`, floor division and
-remainder by constants, powers, maxima); a comparison of integers is decided where bounds prove it. What cannot stay symbolic becomes
-data (`dim_value`) and comes back as an integer SSA value, itself an atom of dims.
+In: operands, `Dim`s, static values. Out: the same. Integers stay polynomials as long as they can (`+ - *`, floor
+division and remainder by constants, powers, maxima); a comparison of integers is decided where bounds prove it. What
+cannot stay symbolic becomes data (`dim_value`) and comes back as an integer SSA value, itself an atom of dims.
 """
 
 from __future__ import annotations
@@ -232,7 +232,9 @@ def _not(x: Any) -> Any:
     if not isinstance(x, Operand):
         return not x
     if x.rank:
-        raise DTypeError(current_span(), "the truth of an array is ambiguous", "use `np.logical_not`, `np.any` or `np.all`")
+        raise DTypeError(
+            current_span(), "the truth of an array is ambiguous", "use `np.logical_not`, `np.any` or `np.all`"
+        )
     if isinstance(x, Literal):
         return not x.value
     return emit(logical_not, (truth(x),), {"weak": True})[0]
@@ -379,4 +381,3 @@ BUILTINS: dict[Any, Rule] = {
     operator.pow: BINARY["Pow"],
     operator.neg: UNARY["USub"],
 }
-

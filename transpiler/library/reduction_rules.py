@@ -71,7 +71,10 @@ def _reduced(operation: Reduction, x: Operand, axes: tuple[int, ...], keepdims: 
 
 
 def _plain(
-    operation: Reduction, numpy: Callable[..., Any], prepare: Callable[[Operand], Operand] = lambda x: x, empty: bool = True
+    operation: Reduction,
+    numpy: Callable[..., Any],
+    prepare: Callable[[Operand], Operand] = lambda x: x,
+    empty: bool = True,
 ) -> Rule:
     """A reduction that is a primitive; `empty` says that it has a value for no elements."""
     name = f"np.{numpy.__name__}"
@@ -158,7 +161,9 @@ def var(
     return _kept(total / (data(count) - data(correction)), x, axes, keepdims)
 
 
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, **rest: Any) -> Any:
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, **rest: Any
+) -> Any:
     return sqrt(var(a, axis, dtype, out, ddof, keepdims, **rest))
 
 

@@ -39,7 +39,9 @@ Rule = Callable[..., Any]
 def where(condition: Any, *branches: Any) -> Any:
     if len(branches) != 2:
         raise UnsupportedSyntax(
-            current_span(), "`np.where` with one argument has a result whose shape depends on data", "give both branches"
+            current_span(),
+            "`np.where` with one argument has a result whose shape depends on data",
+            "give both branches",
         )
     if not is_data((condition, branches)):
         return np.where(condition, *branches)

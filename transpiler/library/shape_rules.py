@@ -5,6 +5,7 @@ Results are values; where NumPy gives a view, the interpreter of the user's prog
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -261,7 +262,7 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
     length = x.shape[k]
     if isinstance(indices_or_sections, (tuple, list)):
         cuts = [Dim.of(0), *(as_dim(c, "a position in `np.split`") for c in indices_or_sections), length]
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in itertools.pairwise(cuts):
             if not is_nonnegative(equalities().normalize(b - a)):
                 raise NeedsStatic(b - a, "`np.split`: the positions have to be known to lie in order inside the axis")
     else:
@@ -269,7 +270,7 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
         part = length // sections
         equalities().require(part * sections, length, "np.split")
         cuts = [part * j for j in range(sections + 1)]
-    return [slice_axis(x, k, a, equalities().normalize(b - a)) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [slice_axis(x, k, a, equalities().normalize(b - a)) for a, b in itertools.pairwise(cuts)]
 
 
 # ---- flip, roll, pad ----
@@ -373,7 +374,9 @@ def _padded(x: Operand, axis: int, before: Dim, after: Dim, mode: str) -> Operan
             parts.append(spread(piece, (*x.shape[:axis], width, *x.shape[axis + 1 :])))
             continue
         if not is_nonnegative(equalities().normalize(n - width - (mode == "reflect"))):
-            raise NeedsStatic(n, f'`np.pad` with mode "{mode}": the padding has to be known to be shorter than the axis')
+            raise NeedsStatic(
+                n, f'`np.pad` with mode "{mode}": the padding has to be known to be shorter than the axis'
+            )
         piece = slice_axis(x, axis, start, width)
         parts.append(piece if mode == "wrap" else flip_axis(piece, axis))
     parts.insert(1 if before != 0 else 0, x)

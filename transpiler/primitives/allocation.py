@@ -1,6 +1,7 @@
 """Fresh arrays from static facts: zeros, ones, uninitialised, ranges, identities; and the value of a dim as data.
 
-In: static params (dims, dtypes). Out: new arrays; none of these has a derivative, except `full` with respect to its value.
+In: static params (dims, dtypes). Out: new arrays; none of these has a derivative, except `full` with respect to its
+value.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _full_text(params: Any, operands: Sequence[Type], result: Type, write: Any) 
 
 
 # Every element is the operand, a scalar.
-full = Linear(
+full: Linear = Linear(
     name="full",
     allocates=True,
     infer_type=lambda x, *, shape, dtype: ArrayType(np.dtype(dtype), shape),
@@ -82,7 +83,7 @@ full = Linear(
 )
 
 # The value of an integer polynomial as data: `dim_value(dim=n - 1)`.
-dim_value = Linear(
+dim_value: Linear = Linear(
     name="dim_value",
     linear_in=(),
     infer_type=lambda *, dim: ArrayType(INT64, (), True),
@@ -103,7 +104,7 @@ def _arange_text(params: Any, operands: Sequence[Type], result: Type, write: Any
 
 
 # start, start + step, ...: `length` integers.
-arange = Linear(
+arange: Linear = Linear(
     name="arange",
     allocates=True,
     linear_in=(),
@@ -131,7 +132,7 @@ def _eye_expanded(*, rows: Dim, columns: Dim, k: int, dtype: Any) -> Operand:
     return expanded
 
 
-eye = Linear(
+eye: Linear = Linear(
     name="eye",
     allocates=True,
     linear_in=(),

@@ -1,7 +1,8 @@
-"""Arithmetic, comparison and selection: the elementwise primitives that rules are written in, and exact simplifications.
+"""Arithmetic, comparison and selection: the elementwise primitives that rules are written in, and exact
+simplifications.
 
-Establishes: `+ - * / **` and comparisons on IR values emit equations; what operators emit is simplified only by rules that are exact
-in floating point up to the sign of zero (x * 1, a + (-b), -(-a), ...), never x * 0.
+Establishes: `+ - * / **` and comparisons on IR values emit equations; what operators emit is simplified only by rules
+that are exact in floating point up to the sign of zero (x * 1, a + (-b), -(-a), ...), never x * 0.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _pair = (
 )
 _one = (draw(uniform(0.5, 2.0)), draw(uniform(0.5, 2.0, 3)), draw(uniform(-2.0, -0.5, 2, 3)))
 
-add = Elementwise(
+add: Elementwise = Elementwise(
     name="add",
     function=operator.add,
     arity=2,
@@ -36,7 +37,7 @@ add = Elementwise(
     partials=lambda z, x, y: [1.0, 1.0],
     samples=_pair,
 )
-subtract = Elementwise(
+subtract: Elementwise = Elementwise(
     name="subtract",
     function=operator.sub,
     arity=2,
@@ -45,7 +46,7 @@ subtract = Elementwise(
     partials=lambda z, x, y: [1.0, -1.0],
     samples=_pair,
 )
-multiply = Elementwise(
+multiply: Elementwise = Elementwise(
     name="multiply",
     function=operator.mul,
     arity=2,
@@ -61,7 +62,7 @@ def _divide(x: Any, y: Any) -> Any:
     return np.divide(x, y)
 
 
-divide = Elementwise(
+divide: Elementwise = Elementwise(
     name="divide",
     function=_divide,
     arity=2,
@@ -71,7 +72,7 @@ divide = Elementwise(
     partials=lambda z, x, y: [Quotient(1.0, y), lambda t: -(t / y * z)],
     samples=_pair,
 )
-negative = Elementwise(
+negative: Elementwise = Elementwise(
     name="negative", function=operator.neg, source="-x", scalar="-x", partials=lambda y, x: [-1.0], samples=_one
 )
 
@@ -95,7 +96,8 @@ not_equal = _comparison("not_equal", operator.ne, "!=")
 
 
 def _select_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
-    """`np.where` on arrays; on scalars a conditional expression, both of whose branches have the result's kind of scalar."""
+    """`np.where` on arrays; on scalars a conditional expression, both of whose branches have the result's kind of
+    scalar."""
     assert isinstance(result, ArrayType)
     if result.shape or (not result.weak and all(t.weak for t in operands)):
         return "np.where(x, y, z)"
@@ -105,7 +107,7 @@ def _select_text(params: Any, operands: Sequence[Type], result: Type, write: Any
     return f"{y} if x else {z}"
 
 
-select = Elementwise(
+select: Elementwise = Elementwise(
     name="select",
     function=np.where,
     arity=3,
@@ -140,7 +142,7 @@ def _fold(operation: Elementwise, *operands: Operand) -> Literal | None:
 
 def _keeps_type(result: Operand, *operands: Operand) -> bool:
     """`result` alone has the type that the operation on `operands` would have."""
-    return emit_type(multiply, *operands) == result.type
+    return bool(emit_type(multiply, *operands) == result.type)
 
 
 def emit_type(operation: Elementwise, *operands: Operand) -> Any:
@@ -174,11 +176,12 @@ def _multiply(x: Any, y: Any) -> Operand:
     folded = _fold(multiply, x, y)
     if folded is not None:
         return folded
-    for a, b in ((x, y), (y, x)):
-        if is_literal(a, 1.0) and _keeps_type(b, x, y):
-            return b
-        if is_literal(a, -1.0) and _keeps_type(b, x, y):
-            return _negative(b)
+    orders: tuple[tuple[Operand, Operand], ...] = ((x, y), (y, x))
+    for factor, rest in orders:
+        if is_literal(factor, 1.0) and _keeps_type(rest, x, y):
+            return rest
+        if is_literal(factor, -1.0) and _keeps_type(rest, x, y):
+            return _negative(rest)
     if (a := _negated(x)) is not None:
         return _negative(_multiply(a, y))
     if (b := _negated(y)) is not None:
@@ -189,7 +192,8 @@ def _multiply(x: Any, y: Any) -> Operand:
 def _divide_exact(x: Any, y: Any) -> Operand:
     x, y = as_operand(x), as_operand(y)
     if is_literal(y, 1.0) and emit_type(divide, x, y) == x.type:
-        return x
+        same: Operand = x
+        return same
     if (a := _negated(x)) is not None:
         return _negative(_divide_exact(a, y))
     return emit(divide, (x, y))[0]

@@ -32,9 +32,9 @@ def _wrapped(i: Type, *, size: Dim) -> tuple[ArrayType]:
     return (ArrayType(INT64, i.shape, not i.shape),)
 
 
-# Data-dependent positions (one, or an array of them) made valid: negative counts from the end, out of range raises. Where
-# they index an array they are printed as they stand, because NumPy does the same.
-wrap_index = Library(
+# Data-dependent positions (one, or an array of them) made valid: negative counts from the end, out of range raises.
+# Where they index an array they are printed as they stand, because NumPy does the same.
+wrap_index: Library = Library(
     name="wrap_index",
     effect=Effect.CHECK,
     infer_types=_wrapped,
@@ -54,7 +54,7 @@ def _check(condition: Any, *values: Any, message: str, error: type[Exception]) -
 
 
 # Raise `error(message)` at the user's line unless the operand is true. `error` is a Python exception class.
-check = Library(
+check: Library = Library(
     name="check",
     effect=Effect.CHECK,
     infer_types=lambda condition, *, message, error: (),

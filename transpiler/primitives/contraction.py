@@ -1,8 +1,9 @@
 """The one contraction, in einsum form: out[..] = sum over letters absent from `out` of x[a] y[b].
 
-Params `a`, `b`, `out` are strings of letters, one per axis. A letter may occur once in each; a letter of one operand alone is in
-`out`. Batching adds a letter, differentiation moves letters; text is the product a person would write (`x.T @ y`).
-`contract` establishes a canonical naming of letters and takes transposed operands apart, so that equal products are one.
+Params `a`, `b`, `out` are strings of letters, one per axis. A letter may occur once in each; a letter of one operand
+alone is in `out`. Batching adds a letter, differentiation moves letters; text is the product a person would write (`x.T
+@ y`). `contract` establishes a canonical naming of letters and takes transposed operands apart, so that equal products
+are one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _LETTERS = "ijklmnopqrstuvwxyzabcdefgh" + string.ascii_uppercase
 def contract(x: Operand, y: Operand, a: str, b: str, out: str) -> Operand:
     """Emit the contraction x[a] y[b] -> out; letters may be any.
 
-    A letter that one operand has alone and `out` has not is summed beforehand. Example: `contract(x, y, "ij", "jk", "ik")`
-    is `x @ y`."""
+    A letter that one operand has alone and `out` has not is summed beforehand. Example: `contract(x, y, "ij", "jk",
+    "ik")` is `x @ y`."""
     x, a = _summed(*_without_permute(x, a), b + out)
     y, b = _summed(*_without_permute(y, b), a + out)
     names = dict(zip(dict.fromkeys(a + b), _LETTERS, strict=False))
@@ -157,7 +158,8 @@ def _batch(
 ) -> tuple[Sequence[Operand], Sequence[bool]]:
     new = next(letter for letter in _LETTERS if letter not in a + b)
     a, b = (new + word if flag else word for word, flag in zip((a, b), batched, strict=True))
-    return (contract(*operands, a, b, new + out),), (True,)
+    x, y = operands
+    return (contract(x, y, a, b, new + out),), (True,)
 
 
 def _expanded(x: Operand, y: Operand, *, a: str, b: str, out: str) -> Operand:
@@ -176,7 +178,7 @@ def _expanded(x: Operand, y: Operand, *, a: str, b: str, out: str) -> Operand:
     return reduce_sum(product, axes=axes) if axes else product
 
 
-dot_general = Library(
+dot_general: Library = Library(
     name="dot_general",
     infer_types=_type,
     run=_run,

@@ -31,7 +31,7 @@ def _convert_back(ct: Operand, x: Operand, *, dtype: DType) -> Operand | None:
     return back
 
 
-convert = Linear(
+convert: Linear = Linear(
     name="convert",
     infer_type=lambda x, *, dtype: ArrayType(np.dtype(dtype), x.shape),
     run=_convert,
@@ -44,7 +44,7 @@ convert = Linear(
 
 # `float(x)`, `int(x)` (towards zero), `bool(x)`: a scalar as a Python scalar, whose dtype yields to its partner's.
 # `dtype` is float64, int64 or bool. A batch of Python scalars is an ordinary array.
-python_scalar = Linear(
+python_scalar: Linear = Linear(
     name="python_scalar",
     infer_type=lambda x, *, dtype: ArrayType(np.dtype(dtype), (), True),
     run=lambda x, *, dtype: dtype.type(x).item(),
@@ -55,7 +55,7 @@ python_scalar = Linear(
     samples=(draw(uniform(-1, 1), dtype=np.dtype(np.float64)),),
 )
 
-copy = Linear(
+copy: Linear = Linear(
     name="copy",
     allocates=True,
     infer_type=lambda x: x,

@@ -1,7 +1,7 @@
 """Elementary functions: exponentials, logarithms, trigonometric and hyperbolic functions, roots, the error function.
 
-Partials are stated with the output y where that is cheaper (tanh' = 1 - y y). A Python scalar stays one (`math.sin`); NumPy's
-function of it is the same primitive with `weak=False`. Formulas: Abramowitz & Stegun, ch. 4 and 7.
+Partials are stated with the output y where that is cheaper (tanh' = 1 - y y). A Python scalar stays one (`math.sin`);
+NumPy's function of it is the same primitive with `weak=False`. Formulas: Abramowitz & Stegun, ch. 4 and 7.
 """
 
 from __future__ import annotations
@@ -49,36 +49,36 @@ def _function(
 
 # ---- exponentials and logarithms ----
 
-exp = _function("exp", lambda y, x: [y], -2, 2)
-exp2 = _function("exp2", lambda y, x: [_LN2 * y], -2, 2)
-expm1 = _function("expm1", lambda y, x: [y + 1.0], -2, 2)
-log = _function("log", lambda y, x: [Quotient(1.0, x)], 0.2, 4)
-log1p = _function("log1p", lambda y, x: [Quotient(1.0, x + 1.0)], -0.8, 4)
-log2 = _function("log2", lambda y, x: [Quotient(1.0, _LN2 * x)], 0.2, 4)
-log10 = _function("log10", lambda y, x: [Quotient(1.0, _LN10 * x)], 0.2, 4)
+exp: Elementwise = _function("exp", lambda y, x: [y], -2, 2)
+exp2: Elementwise = _function("exp2", lambda y, x: [_LN2 * y], -2, 2)
+expm1: Elementwise = _function("expm1", lambda y, x: [y + 1.0], -2, 2)
+log: Elementwise = _function("log", lambda y, x: [Quotient(1.0, x)], 0.2, 4)
+log1p: Elementwise = _function("log1p", lambda y, x: [Quotient(1.0, x + 1.0)], -0.8, 4)
+log2: Elementwise = _function("log2", lambda y, x: [Quotient(1.0, _LN2 * x)], 0.2, 4)
+log10: Elementwise = _function("log10", lambda y, x: [Quotient(1.0, _LN10 * x)], 0.2, 4)
 
 # ---- trigonometric ----
 
-sin = _function("sin", lambda y, x: [cos(x)], -3, 3)
-cos = _function("cos", lambda y, x: [-sin(x)], -3, 3)
-tan = _function("tan", lambda y, x: [1.0 + y * y], -1.2, 1.2)
-arcsin = _function("arcsin", lambda y, x: [Quotient(1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="asin")
-arccos = _function("arccos", lambda y, x: [Quotient(-1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="acos")
-arctan = _function("arctan", lambda y, x: [Quotient(1.0, 1.0 + x * x)], -3, 3, python="atan")
+sin: Elementwise = _function("sin", lambda y, x: [cos(x)], -3, 3)
+cos: Elementwise = _function("cos", lambda y, x: [-sin(x)], -3, 3)
+tan: Elementwise = _function("tan", lambda y, x: [1.0 + y * y], -1.2, 1.2)
+arcsin: Elementwise = _function("arcsin", lambda y, x: [Quotient(1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="asin")
+arccos: Elementwise = _function("arccos", lambda y, x: [Quotient(-1.0, sqrt(1.0 - x * x))], -0.9, 0.9, python="acos")
+arctan: Elementwise = _function("arctan", lambda y, x: [Quotient(1.0, 1.0 + x * x)], -3, 3, python="atan")
 
 # ---- hyperbolic ----
 
-sinh = _function("sinh", lambda y, x: [cosh(x)], -2, 2)
-cosh = _function("cosh", lambda y, x: [sinh(x)], -2, 2)
-tanh = _function("tanh", lambda y, x: [1.0 - y * y], -2, 2)
-arcsinh = _function("arcsinh", lambda y, x: [Quotient(1.0, sqrt(x * x + 1.0))], -3, 3, python="asinh")
-arccosh = _function("arccosh", lambda y, x: [Quotient(1.0, sqrt(x * x - 1.0))], 1.2, 4, python="acosh")
-arctanh = _function("arctanh", lambda y, x: [Quotient(1.0, 1.0 - x * x)], -0.9, 0.9, python="atanh")
+sinh: Elementwise = _function("sinh", lambda y, x: [cosh(x)], -2, 2)
+cosh: Elementwise = _function("cosh", lambda y, x: [sinh(x)], -2, 2)
+tanh: Elementwise = _function("tanh", lambda y, x: [1.0 - y * y], -2, 2)
+arcsinh: Elementwise = _function("arcsinh", lambda y, x: [Quotient(1.0, sqrt(x * x + 1.0))], -3, 3, python="asinh")
+arccosh: Elementwise = _function("arccosh", lambda y, x: [Quotient(1.0, sqrt(x * x - 1.0))], 1.2, 4, python="acosh")
+arctanh: Elementwise = _function("arctanh", lambda y, x: [Quotient(1.0, 1.0 - x * x)], -0.9, 0.9, python="atanh")
 
 # ---- roots ----
 
-sqrt = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar="math.sqrt(x)")
-cbrt = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4)
+sqrt: Elementwise = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar="math.sqrt(x)")
+cbrt: Elementwise = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4)
 
 # ---- logistic function ----
 
@@ -88,7 +88,7 @@ def _expit(x: Any) -> Any:
 
 
 # 1 / (1 + exp(-x)), a function of its own because the derivative of the quotient is NaN where exp(-x) overflows.
-expit = Elementwise(
+expit: Elementwise = Elementwise(
     name="expit",
     function=_expit,
     source=numpy_or_python("1.0 / (1.0 + np.exp(-x))", "1.0 / (1.0 + math.exp(-x))"),
@@ -99,7 +99,7 @@ expit = Elementwise(
 
 # ---- error function: NumPy has none, so array text calls the kernel, which is SciPy's under CPython ----
 
-erf = _function(
+erf: Elementwise = _function(
     "erf",
     lambda y, x: [_TWO_OVER_ROOT_PI * exp(-(x * x))],
     -2,
@@ -107,7 +107,7 @@ erf = _function(
     function=scipy.special.erf,
     text="kernels.erf(x)",
 )
-erfc = _function(
+erfc: Elementwise = _function(
     "erfc",
     lambda y, x: [-(_TWO_OVER_ROOT_PI * exp(-(x * x)))],
     -2,
@@ -131,7 +131,7 @@ _pairs = (
     draw(uniform(-2.0, -0.5, 2, 1), uniform(-2.0, 2.0, 1, 3)),
 )
 
-arctan2 = Elementwise(
+arctan2: Elementwise = Elementwise(
     name="arctan2",
     function=np.arctan2,
     arity=2,
@@ -140,7 +140,7 @@ arctan2 = Elementwise(
     partials=_quadrant_partials,
     samples=_pairs,
 )
-hypot = Elementwise(
+hypot: Elementwise = Elementwise(
     name="hypot",
     function=np.hypot,
     arity=2,
@@ -149,7 +149,7 @@ hypot = Elementwise(
     partials=lambda z, x, y: [Quotient(x, z), Quotient(y, z)],
     samples=_pairs,
 )
-logaddexp = Elementwise(
+logaddexp: Elementwise = Elementwise(
     name="logaddexp",
     function=np.logaddexp,
     arity=2,

@@ -88,7 +88,7 @@ def _concatenate_expanded(*operands: Operand, axis: int) -> Operand:
     return joined
 
 
-concatenate = Linear(
+concatenate: Linear = Linear(
     name="concatenate",
     variadic=True,
     linear_in=None,
@@ -124,7 +124,7 @@ def _stack_expanded(*operands: Operand, axis: int) -> Operand:
     return stacked
 
 
-stack = Linear(
+stack: Linear = Linear(
     name="stack",
     variadic=True,
     linear_in=None,
@@ -179,7 +179,7 @@ def _array_batch(xs: Sequence[Operand], batched: Sequence[bool], size: Dim, *, s
 
 
 # `np.array` of nested lists of scalars, given flat in C order; `shape` is constant.
-array_of = Linear(
+array_of: Linear = Linear(
     name="array_of",
     variadic=True,
     allocates=True,

@@ -33,7 +33,7 @@ def _logical(name: str, python: str) -> Elementwise:
 logical_and = _logical("logical_and", "x and y")
 logical_or = _logical("logical_or", "x or y")
 logical_xor = _logical("logical_xor", "x != y")
-logical_not = Elementwise(
+logical_not: Elementwise = Elementwise(
     name="logical_not",
     function=np.logical_not,
     source=numpy_or_python("np.logical_not(x)", "not x"),
@@ -46,7 +46,9 @@ def _bitwise(name: str, function: Callable[..., Any], sign: str) -> Elementwise:
     samples: Any = (draw(integers(0, 100, 4), integers(0, 8)),)
     if sign in "&|^":
         samples += _two_booleans
-    return Elementwise(name=name, function=function, arity=2, source=f"x {sign} y", scalar=f"x {sign} y", samples=samples)
+    return Elementwise(
+        name=name, function=function, arity=2, source=f"x {sign} y", scalar=f"x {sign} y", samples=samples
+    )
 
 
 bitwise_and = _bitwise("bitwise_and", operator.and_, "&")
@@ -60,7 +62,7 @@ def _invert_loop_text(params: Any, operands: Sequence[Type], result: Type, write
     return "not x" if isinstance(result, ArrayType) and result.dtype.kind == "b" else "~x"
 
 
-bitwise_invert = Elementwise(
+bitwise_invert: Elementwise = Elementwise(
     name="bitwise_invert",
     function=operator.invert,
     source="~x",

@@ -1,7 +1,7 @@
 """Functions with kinks and steps: absolute value, sign, rounding, floor division, maximum and minimum.
 
-At a kink the derivative is JAX's: sign(0) = 0 for the absolute value, half to each operand of a tied maximum; steps have
-derivative zero. Complex operands have no such derivative and are refused.
+At a kink the derivative is JAX's: sign(0) = 0 for the absolute value, half to each operand of a tied maximum; steps
+have derivative zero. Complex operands have no such derivative and are refused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _absolute_partials(y: Operand, x: Operand) -> Sequence[Partial]:
     return [sign(x)]
 
 
-absolute = Elementwise(
+absolute: Elementwise = Elementwise(
     name="absolute",
     function=abs,
     source=numpy_or_python("np.abs(x)", "abs(x)"),
@@ -67,7 +67,7 @@ rint = _step("rint")
 
 # ---- division with rounding ----
 
-floor_divide = Elementwise(
+floor_divide: Elementwise = Elementwise(
     name="floor_divide",
     function=operator.floordiv,
     arity=2,
@@ -76,7 +76,7 @@ floor_divide = Elementwise(
     partials=lambda z, x, y: [None, None],
     samples=_pairs,
 )
-remainder = Elementwise(
+remainder: Elementwise = Elementwise(
     name="remainder",
     function=operator.mod,
     arity=2,
@@ -85,7 +85,7 @@ remainder = Elementwise(
     partials=lambda z, x, y: [1.0, lambda t: -(t * floor_divide(x, y))],
     samples=_pairs,
 )
-fmod = Elementwise(
+fmod: Elementwise = Elementwise(
     name="fmod",
     function=np.fmod,
     arity=2,

@@ -1,6 +1,7 @@
 """Powers: `x ** y` on data, and `x ** n` with a static integer n, which loops compute by multiplication.
 
-Establishes: `**` on IR values; a literal integer exponent (or an integral float one of a float base) becomes `integer_power`.
+Establishes: `**` on IR values; a literal integer exponent (or an integral float one of a float base) becomes
+`integer_power`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _integer_power_partials(y: Operand, x: Operand, *, exponent: int) -> Sequenc
     return [exponent * _integer_power(x, exponent - 1)]
 
 
-integer_power = Elementwise(
+integer_power: Elementwise = Elementwise(
     name="integer_power",
     function=lambda x, *, exponent: operator.pow(x, exponent),
     source=lambda params, operands, result, write: f"x ** {params['exponent']}",
@@ -67,7 +68,7 @@ def _power_partials(z: Operand, x: Operand, y: Operand) -> Sequence[Partial]:
     return [by_base, z * log(select(equal(x, 0.0), 1.0, x))]
 
 
-power = Elementwise(
+power: Elementwise = Elementwise(
     name="power",
     function=operator.pow,
     arity=2,
@@ -81,7 +82,7 @@ power = Elementwise(
     ),
 )
 
-reciprocal = Elementwise(
+reciprocal: Elementwise = Elementwise(
     name="reciprocal",
     function=np.reciprocal,
     source="np.reciprocal(x)",
@@ -112,11 +113,12 @@ def _power(x: Any, y: Any) -> Operand:
     if exponent < 0 and x.dtype.kind in "biu":
         if not (isinstance(x.type, ArrayType) and x.type.weak):
             raise DTypeError(
-                current_span(), "NumPy raises integers to no negative integer power", f"write `** {exponent}.0` for a float result"
+                current_span(),
+                "NumPy raises integers to no negative integer power",
+                f"write `** {exponent}.0` for a float result",
             )
         x = emit(python_scalar, (x,), {"dtype": np.dtype(np.float64)})[0]
     return _integer_power(x, exponent)
 
 
 OPERATORS.update(power=_power)
-

@@ -1,10 +1,10 @@
 """Kinds of primitives: what a rule author writes, and what follows from it.
 
-Contract for rule authors: array operands are positional, static params are keyword-only and hashable; in `vjp`-like rules `None`
-means a structural zero; operands of `batch` that are batched carry the batch axis in front; un-broadcasting and dtype conversion
-of cotangents are the driver's job (`transforms`); rules never look at values, they emit equations.
-Three zeros: `None` = structurally zero; integer or boolean results are not differentiable and never get a tangent; a missing rule
-is a gap, raised as `NoRule` and declared in gaps.toml.
+Contract for rule authors: array operands are positional, static params are keyword-only and hashable; in `vjp`-like
+rules `None` means a structural zero; operands of `batch` that are batched carry the batch axis in front;
+un-broadcasting and dtype conversion of cotangents are the driver's job (`transforms`); rules never look at values, they
+emit equations. Three zeros: `None` = structurally zero; integer or boolean results are not differentiable and never get
+a tangent; a missing rule is a gap, raised as `NoRule` and declared in gaps.toml.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ PRIMITIVES: dict[str, Primitive] = {}
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Primitive:
     """Base of all kinds. `source` is the NumPy text of the operation over operand names x, y, z, w (x0, x1, ... when
-    `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text.
-    `scalar` is the text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions.
-    `expand(*operands, **params)` says the same operation in terms of other primitives, for whoever has no kernel of it."""
+    `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text. `scalar` is the
+    text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions. `expand(*operands,
+    **params)` says the same operation in terms of other primitives, for whoever has no kernel of it."""
 
     name: str
     effect: Effect = Effect.PURE
@@ -118,7 +118,8 @@ def apply_partial(t: Operand, partial: Partial) -> Zeroable:
 
 
 def broadcast_shapes(shapes: Sequence[tuple[Dim, ...]], what: str) -> tuple[Dim, ...]:
-    """NumPy broadcasting on symbolic shapes: a dim is stretched only if it is the literal 1; others must be equal polynomials."""
+    """NumPy broadcasting on symbolic shapes: a dim is stretched only if it is the literal 1; others must be equal
+    polynomials."""
     rank = max(map(len, shapes), default=0)
     out: list[Dim] = []
     for axis in range(rank):
@@ -157,9 +158,9 @@ def _static(params: Params) -> dict[str, Any]:
 class Elementwise(Primitive):
     """One output element from one element of each operand, with NumPy broadcasting.
 
-    You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands, **params)`: one `Partial` per
-    operand, with the output y at hand. Type, JVP, VJP, batching, fusion and loops follow. A scalar result is weak (a Python
-    scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`."""
+    You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands, **params)`: one `Partial`
+    per operand, with the output y at hand. Type, JVP, VJP, batching, fusion and loops follow. A scalar result is weak
+    (a Python scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`."""
 
     function: Callable[..., Any]
     partials: Callable[..., Sequence[Partial]] | None = None
@@ -224,8 +225,9 @@ def align_batch(x: Operand, rank: int) -> Operand:
 class Linear(Primitive):
     """Linear in the operands listed in `linear_in` (jointly), the others being integers or static.
 
-    You write `infer_type(*types, **params)`, `run(*values, **params)`, `transpose(ct, *operands, **params)` giving one cotangent
-    per linear operand (in order), and `batching(operands, batched, size, **params)`. JVP is the operation itself."""
+    You write `infer_type(*types, **params)`, `run(*values, **params)`, `transpose(ct, *operands, **params)` giving one
+    cotangent per linear operand (in order), and `batching(operands, batched, size, **params)`. JVP is the operation
+    itself."""
 
     infer_type: Callable[..., Type]
     run: Callable[..., Any]
@@ -277,10 +279,11 @@ class Linear(Primitive):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reindex(Linear):
-    """A `Linear` that only moves elements: each output element is one input element (broadcast, transpose, slice, flip).
+    """A `Linear` that only moves elements: each output element is one input element (broadcast, transpose, slice,
+    flip).
 
-    `view` says NumPy gives a view. `source_index(output index, *operand types, **params)` maps symbolic output subscripts (a tuple
-    of `Dim`) to the subscripts of operand 0, so that loops load through it instead of copying."""
+    `view` says NumPy gives a view. `source_index(output index, *operand types, **params)` maps symbolic output
+    subscripts (a tuple of `Dim`) to the subscripts of operand 0, so that loops load through it instead of copying."""
 
     view: bool = True
     source_index: Callable[..., tuple[Dim, ...]] | None = None
@@ -290,8 +293,8 @@ class Reindex(Linear):
 class Reduction(Primitive):
     """Combines elements along `axes` (param, sorted tuple of ints; the axes disappear).
 
-    You write `run(x, axes=)`, `combine` and `init` (loop text: `combine` over acc and x), and either `transpose(ct, x, axes)`
-    (a linear reduction) or `partials(ct_broadcast, y_broadcast, x, axes)` = cotangent of x."""
+    You write `run(x, axes=)`, `combine` and `init` (loop text: `combine` over acc and x), and either `transpose(ct, x,
+    axes)` (a linear reduction) or `partials(ct_broadcast, y_broadcast, x, axes)` = cotangent of x."""
 
     run: Callable[..., Any]
     combine: str

@@ -1,4 +1,5 @@
-"""Reductions along axes. `axes` is a sorted tuple of ints; reduced axes disappear (the frontend writes `keepdims` as a reshape)."""
+"""Reductions along axes. `axes` is a sorted tuple of ints; reduced axes disappear (the frontend writes `keepdims` as a
+reshape)."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def _sum_dtype(d: DType) -> DType:
     return INT64 if d.kind in "bi" else np.dtype(np.uint64) if d.kind == "u" else d
 
 
-reduce_sum = Reduction(
+reduce_sum: Reduction = Reduction(
     name="reduce_sum",
     run=lambda x, *, axes: np.sum(x, axis=axes),
     source=_source("sum"),
@@ -90,7 +91,7 @@ def _largest(dtype: DType) -> str:
     return "np.inf" if dtype.kind == "f" else "True" if dtype.kind == "b" else str(np.iinfo(dtype).max)
 
 
-reduce_max = Reduction(
+reduce_max: Reduction = Reduction(
     name="reduce_max",
     run=lambda x, *, axes: np.max(x, axis=axes),
     source=_source("max"),
@@ -100,7 +101,7 @@ reduce_max = Reduction(
     push=_extremum_push,
     samples=_samples,
 )
-reduce_min = Reduction(
+reduce_min: Reduction = Reduction(
     name="reduce_min",
     run=lambda x, *, axes: np.min(x, axis=axes),
     source=_source("min"),
@@ -148,7 +149,7 @@ def _product_push(t: Operand, y: Operand, x: Operand, *, axes: tuple[int, ...]) 
     return pushed
 
 
-reduce_prod = Reduction(
+reduce_prod: Reduction = Reduction(
     name="reduce_prod",
     run=lambda x, *, axes: np.prod(x, axis=axes),
     source=_source("prod"),
@@ -157,12 +158,16 @@ reduce_prod = Reduction(
     pull=_product_pull,
     push=_product_push,
     result_dtype=_sum_dtype,
-    samples=(*_samples, draw(uniform(-1, 1, 2, 3, 2), axes=(0, 2)), draw(lambda rng, dtype: np.array([2, 0, 3], dtype), axes=(0,))),
+    samples=(
+        *_samples,
+        draw(uniform(-1, 1, 2, 3, 2), axes=(0, 2)),
+        draw(lambda rng, dtype: np.array([2, 0, 3], dtype), axes=(0,)),
+    ),
 )
 
 # ---- truth: operands are booleans ----
 
-reduce_and = Reduction(
+reduce_and: Reduction = Reduction(
     name="reduce_and",
     run=lambda x, *, axes: np.all(x, axis=axes),
     source=_source("all"),
@@ -171,7 +176,7 @@ reduce_and = Reduction(
     result_dtype=lambda d: BOOL,
     samples=(draw(booleans(2, 3), axes=(0,)), draw(booleans(2, 3), axes=(0, 1))),
 )
-reduce_or = Reduction(
+reduce_or: Reduction = Reduction(
     name="reduce_or",
     run=lambda x, *, axes: np.any(x, axis=axes),
     source=_source("any"),

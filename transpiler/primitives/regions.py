@@ -1,10 +1,10 @@
 """Control flow: `if_` and the one `loop`, with their builders.
 
-loop: operands are the initial carries. Params `lo`, `hi` (Dims, or None for a while), `direction` (+1: lo..hi-1, -1: hi-1..lo),
-`exits` (the body's first result is an exit code; the loop stops after the iteration that returns nonzero).
-Regions: [body] for a counted loop, with parameters (index, *carries); [cond, body] for a while, with parameters (*carries).
-Results: (code if exits, *carries). A body may capture; a carry that comes back unchanged is a capture (`simplify` sees to it).
-if: one boolean operand, regions [then, else] without parameters.
+loop: operands are the initial carries. Params `lo`, `hi` (Dims, or None for a while), `direction` (+1: lo..hi-1, -1:
+hi-1..lo), `exits` (the body's first result is an exit code; the loop stops after the iteration that returns nonzero).
+Regions: [body] for a counted loop, with parameters (index, *carries); [cond, body] for a while, with parameters
+(*carries). Results: (code if exits, *carries). A body may capture; a carry that comes back unchanged is a capture
+(`simplify` sees to it). if: one boolean operand, regions [then, else] without parameters.
 """
 
 from __future__ import annotations
@@ -136,16 +136,33 @@ def while_loop(
 
 
 def cond(
-    predicate: Any, then: Callable[[], Sequence[Any]], otherwise: Callable[[], Sequence[Any]], *, hints: Sequence[str] = ()
+    predicate: Any,
+    then: Callable[[], Sequence[Any]],
+    otherwise: Callable[[], Sequence[Any]],
+    *,
+    hints: Sequence[str] = (),
 ) -> tuple[Var, ...]:
     """Emit a branch on data; only the taken region runs."""
     regions = (build_region((), then), build_region((), otherwise))
     names = list(hints)
     if not names:
-        names = [next((x.hint for x in pair if isinstance(x, Var) and x.hint), "") for pair in zip(regions[0].results, regions[1].results, strict=True)]
+        names = [
+            next((x.hint for x in pair if isinstance(x, Var) and x.hint), "")
+            for pair in zip(regions[0].results, regions[1].results, strict=True)
+        ]
     return emit(if_, (predicate,), {}, regions, hints=names)
 
 
 __all__ = [
-    "Literal", "body_carries", "cond", "for_loop", "if_", "index_var", "is_counted", "loop", "loop_carries", "result_carries", "while_loop",
+    "Literal",
+    "body_carries",
+    "cond",
+    "for_loop",
+    "if_",
+    "index_var",
+    "is_counted",
+    "loop",
+    "loop_carries",
+    "result_carries",
+    "while_loop",
 ]

@@ -16,7 +16,8 @@ Maker = Callable[[np.random.Generator, np.dtype], Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """`operands`: one maker per operand. `params`: static params with plain ints for dims (the test makes them `Dim`s)."""
+    """`operands`: one maker per operand. `params`: static params with plain ints for dims (the test makes them
+    `Dim`s)."""
 
     operands: tuple[Maker, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -24,7 +25,9 @@ class Sample:
 
 def uniform(low: float, high: float, *shape: int) -> Maker:
     """Uniform floats in [low, high) of the given shape (a scalar for no shape)."""
-    return lambda rng, dtype: dtype.type(rng.uniform(low, high)) if not shape else rng.uniform(low, high, shape).astype(dtype)
+    return lambda rng, dtype: (
+        dtype.type(rng.uniform(low, high)) if not shape else rng.uniform(low, high, shape).astype(dtype)
+    )
 
 
 def integers(low: int, high: int, *shape: int) -> Maker:

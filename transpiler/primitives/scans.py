@@ -1,7 +1,7 @@
 """Running sums and products along one axis, and the slicing along an axis that their rules need.
 
-cumsum is linear: its adjoint is the running sum from the other end. cumprod y_i = y_(i-1) x_i is differentiated as the recurrence
-it is, dy_i = dy_(i-1) x_i + y_(i-1) dx_i, so that zeros are right (the quotient y / x would not be).
+cumsum is linear: its adjoint is the running sum from the other end. cumprod y_i = y_(i-1) x_i is differentiated as the
+recurrence it is, dy_i = dy_(i-1) x_i + y_(i-1) dx_i, so that zeros are right (the quotient y / x would not be).
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def _accumulated(x: Type, *, axis: int) -> ArrayType:
 def _source(function: str) -> Any:
     def source(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
         (x,) = operands
-        return f"np.{function}(x)" if isinstance(x, ArrayType) and x.rank == 1 else f"np.{function}(x, axis={params['axis']})"
+        return (
+            f"np.{function}(x)"
+            if isinstance(x, ArrayType) and x.rank == 1
+            else f"np.{function}(x, axis={params['axis']})"
+        )
 
     return source
 
@@ -75,7 +79,7 @@ def _scan_expanded(combine: Any) -> Any:
 
 _samples = (draw(uniform(-1, 1, 5), axis=0), draw(uniform(-1, 1, 3, 4), axis=0), draw(uniform(-1, 1, 3, 4), axis=1))
 
-cumsum = Linear(
+cumsum: Linear = Linear(
     name="cumsum",
     infer_type=_accumulated,
     run=lambda x, *, axis: np.cumsum(x, axis=axis),
@@ -128,7 +132,7 @@ def _first(x: Operand, axis: int) -> Index:
     return (*whole(x.shape[:axis]), Slice(Dim.of(0), length), *whole(x.shape[axis + 1 :]))
 
 
-cumprod = Library(
+cumprod: Library = Library(
     name="cumprod",
     infer_types=lambda x, *, axis: (_accumulated(x, axis=axis),),
     run=lambda x, *, axis: (np.cumprod(x, axis=axis),),

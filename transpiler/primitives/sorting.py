@@ -1,4 +1,5 @@
-"""Order: positions of extrema, sorting, binary search. Positions are integers and have no derivative; sorted values are gathered.
+"""Order: positions of extrema, sorting, binary search. Positions are integers and have no derivative; sorted values are
+gathered.
 
 Choices are saved or taken from exact comparisons only, so forward and reverse sweeps agree on them.
 """
@@ -26,7 +27,8 @@ from gradscribe.transpiler.primitives.structure import index, reshape, update
 
 
 def along_axis(positions: Operand, axis: int) -> tuple[list[Operand], Index]:
-    """Index operands and index that pick `positions` (of the array's rank) along `axis`, as `np.take_along_axis` does."""
+    """Index operands and index that pick `positions` (of the array's rank) along `axis`, as `np.take_along_axis`
+    does."""
     takes = []
     for k, dim in enumerate(positions.shape):
         if k == axis:
@@ -86,7 +88,7 @@ argmin = _position("argmin")
 
 # ---- sorting ----
 
-argsort = Library(
+argsort: Library = Library(
     name="argsort",
     infer_types=lambda x, *, axis, kind: (ArrayType(INT64, x.shape),),
     run=lambda x, *, axis, kind: (np.argsort(x, axis=axis, kind=kind or None),),
@@ -123,7 +125,7 @@ def _sort_vjp(
     return (emit(update, (zeros_of(x.type), ct, *takes), {"at": at, "once": True})[0],)
 
 
-sort = Library(
+sort: Library = Library(
     name="sort",
     infer_types=lambda x, *, axis: (x,),
     run=lambda x, *, axis: (np.sort(x, axis=axis),),
@@ -155,7 +157,7 @@ def _sorted_table(rng: np.random.Generator, dtype: Any) -> Any:
     return np.sort(rng.uniform(-1, 1, 6)).astype(dtype)
 
 
-searchsorted = Library(
+searchsorted: Library = Library(
     name="searchsorted",
     infer_types=lambda table, values, *, side: (ArrayType(INT64, values.shape),),
     run=lambda table, values, *, side: (np.searchsorted(table, values, side=side),),

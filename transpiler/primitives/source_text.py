@@ -1,7 +1,7 @@
 """Pieces of NumPy text that several families of primitives print.
 
-In: static params, operand and result types, and a writer of dims. Out: text over the operand names x, y, z, w (x0, x1, ... for
-variadic primitives). Establishes: text whose value has the type that inference gave, Python scalars included.
+In: static params, operand and result types, and a writer of dims. Out: text over the operand names x, y, z, w (x0, x1,
+... for variadic primitives). Establishes: text whose value has the type that inference gave, Python scalars included.
 """
 
 from __future__ import annotations

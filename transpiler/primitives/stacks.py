@@ -1,8 +1,8 @@
 """Stacks: tapes of loops whose trip count is not known beforehand. Push forward, pop in reverse.
 
-`stack_push(s, v) -> s'`, `stack_pop(s, shape=) -> (s', v)`; the cotangent of a push is a pop of the cotangent stack and the other
-way round. In NumPy text a stack is a Python list; natively a growable array with a position.
-Assumes: every element pushed is popped exactly once, which is what reverse mode does.
+`stack_push(s, v) -> s'`, `stack_pop(s, shape=) -> (s', v)`; the cotangent of a push is a pop of the cotangent stack and
+the other way round. In NumPy text a stack is a Python list; natively a growable array with a position. Assumes: every
+element pushed is popped exactly once, which is what reverse mode does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.primitives.primitive import Library, Zeroable, zeros_of
 
-stack_new = Library(
+stack_new: Library = Library(
     name="stack_new",
     allocates=True,
     infer_types=lambda *, dtype, element_rank: (StackType(dtype, element_rank),),
@@ -45,7 +45,7 @@ def _push_vjp(operands: Sequence[Operand], results: Sequence[Operand], cotangent
     return emit(stack_pop, (cotangents[0],), {"shape": v.shape})
 
 
-stack_push = Library(
+stack_push: Library = Library(
     name="stack_push", infer_types=lambda s, v: (s,), run=_push, jvp_rule=_push_jvp, vjp_rule=_push_vjp
 )
 
@@ -68,7 +68,7 @@ def _pop_vjp(
     return emit(stack_push, (s_bar, v_bar))
 
 
-stack_pop = Library(
+stack_pop: Library = Library(
     name="stack_pop",
     infer_types=_popped,
     run=lambda s, *, shape: (s[:-1], s[-1]),
