@@ -12,7 +12,7 @@ import pytest
 from gradscribe.transpiler.cli import main
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
-MODEL = '''\
+MODEL = """\
 import numpy as np
 
 from gradscribe.typing import F64
@@ -41,7 +41,7 @@ def discontinuous(x):
 
 def vector(x: F64["n"]):
     return x * x
-'''
+"""
 
 
 @pytest.fixture

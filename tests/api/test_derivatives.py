@@ -272,5 +272,3 @@ def test_equal_arguments_are_separate_values():
     gradient = gs.grad(lambda a, b: np.sum(a * a * b), argnums=(0, 1))(X, X)
     np.testing.assert_allclose(gradient[0], 2 * X**2)
     np.testing.assert_allclose(gradient[1], X**2)
-
-

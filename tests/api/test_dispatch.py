@@ -25,7 +25,14 @@ def test_one_version_for_all_sizes_of_at_least_two():
 
 def test_dtype_rank_weakness_and_structure_make_new_versions():
     g = gs.grad(fresh())
-    calls = [(np.ones(3),), (np.ones(3, np.float32),), (np.ones((3, 3)),), (2.0,), (np.float64(2.0),), (np.ones(3), 2.0)]
+    calls = [
+        (np.ones(3),),
+        (np.ones(3, np.float32),),
+        (np.ones((3, 3)),),
+        (2.0,),
+        (np.float64(2.0),),
+        (np.ones(3), 2.0),
+    ]
     for k, call in enumerate(calls):
         g(*call)
         assert g.trace_count == k + 1

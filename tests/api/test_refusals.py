@@ -8,7 +8,7 @@ import pytest
 
 import gradscribe as gs
 
-PROGRAMS = '''\
+PROGRAMS = """\
 import numpy as np
 
 
@@ -54,7 +54,7 @@ def writes(x, y):
 
 def indexes(x, i):
     return x[i] * 2.0
-'''
+"""
 
 
 @pytest.fixture

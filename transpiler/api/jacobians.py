@@ -46,7 +46,8 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
         type = inner.function.results[out.position].type
         if not type.is_float:
             raise DTypeError(
-                inner.function.span or span, f"{what} of `{name_of(transformed.function)}`, a result of which is {describe(type)}"
+                inner.function.span or span,
+                f"{what} of `{name_of(transformed.function)}`, a result of which is {describe(type)}",
             )
     parameters = parameters_by_leaf(inner)
     wrt = [parameters[leaf] for k in chosen for leaf in by_argument[k][1]]

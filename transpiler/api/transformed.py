@@ -100,7 +100,6 @@ class Transformed:
         return version.call(values, args, kwargs)
 
     def _specialise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
-        args, kwargs = _as_views(args, kwargs, keep_aliases=self.kind.writes)
         staged, written = stage_in_process(self, args, kwargs)
         return Specialisation(staged, written, self.backend, self.kind.writes)
 
@@ -237,9 +236,10 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
             var.hint = readable_name(parameter.path)
         return staged
 
+    args, kwargs = _as_views(args, kwargs, keep_aliases=not isinstance(target, Transformed) or target.kind.writes)
     # Every kind keeps the parameters of what is inside it in front and in order, so positions stay true.
     staged = stage_call(target, args, kwargs, plain)
-    leaves = flatten((tuple(args), dict(kwargs)))[0]
+    leaves = flatten((args, kwargs))[0]
     if any(isinstance(leaf, StaticLeaf) for leaf in leaves):
         position: dict[int, int] = {}
         for k, leaf in enumerate(leaves):
@@ -253,11 +253,11 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 
 
 def _as_views(
-    args: tuple[Any, ...], kwargs: dict[str, Any], keep_aliases: bool
+    args: Sequence[Any], kwargs: Mapping[str, Any], keep_aliases: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments as the frontend sees them: every array a fresh object, so that a captured array that happens to be an
     argument too is not taken for one with it. Repeated arrays stay one object (`keep_aliases`), or become separate values."""
-    leaves, definition = flatten((args, kwargs))
+    leaves, definition = flatten((tuple(args), dict(kwargs)))
     views: dict[int, np.ndarray] = {}
     seen = []
     for leaf in leaves:
