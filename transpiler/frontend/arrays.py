@@ -153,13 +153,13 @@ class Arrays(Calls):
             return self._written_out(function, rule, args, kwargs, out)
         if _in(function, VIEWS) and args and isinstance(args[0], Array):
             return self._viewed(rule, args[0], args[1:], kwargs)
-        result = self.apply_rule(rule, args, kwargs)
+        result = self.apply_rule(rule, args, kwargs, _order_of(function))
         if _in(function, MAY_SHARE) and _may_be_view(function, args):
             for shared in (a for a in args if isinstance(a, Array)):
                 for made in result if isinstance(result, tuple) else (result,):
                     if isinstance(made, Array):
                         made.box.writable = made.box.writable and MAY_SHARE[function]
-                        made.box.contiguous = False
+                        made.box.order = None
                         self.store.may_share(made.box, shared.box, current_span())
         return List.of(result) if isinstance(result, list) else result
 
@@ -276,6 +276,15 @@ def _chain_to(result: Any, proxy: Var) -> Chain | None:
         steps.append(eqn)
         result = eqn.operands[0]
     return Chain(tuple(reversed(steps)))
+
+
+def _order_of(function: Any) -> Any:
+    """What is known of the layout of a function's results."""
+    if isinstance(function, np.ufunc) and function.signature is None:
+        return "elementwise"
+    module = getattr(function, "__module__", None) or ""
+    unknown = module.startswith(("numpy.linalg", "numpy.fft", "scipy")) or function is np.einsum
+    return None if unknown else "operands"
 
 
 def _in(function: Any, table: dict[Any, Any]) -> bool:

@@ -206,7 +206,7 @@ class Indexing(Core):
             )
         if s.takes:
             value = emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0]
-            return self.boxed(value, contiguous=value.rank <= 1)
+            return self.boxed(value, order=None)
         view = self.views.indexed(x, s.at)
         if s.new_axes:
             shape = list(view.shape)

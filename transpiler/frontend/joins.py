@@ -183,8 +183,10 @@ class Join:
         solver = self.tracing.solver
         shape: list[Dim | int] = []
         for axis in range(present[0].rank):
-            dims = [solver.normalize(v.shape[axis]) for v in present]
-            if all(d == dims[0] for d in dims) and self.tracing.visible(dims[0], self.birth):
+            dims = [v.shape[axis] for v in present]
+            same = all(solver.assume_equal(dims[0], d) for d in dims[1:])
+            dims = [solver.normalize(d) for d in dims]
+            if same and self.tracing.visible(dims[0], self.birth):
                 shape.append(dims[0])
             else:
                 sizes = tuple(MISSING if v is MISSING else solver.normalize(v.shape[axis]) for v in values)
@@ -274,7 +276,9 @@ class Join:
             assert isinstance(type, ArrayType)
             box = known if isinstance(known, Box) else Box(None, type)
             box.type = type
-            box.contiguous = all(h is MISSING or self.tracing.views.contiguous(h) for h in merged.handles)
+            orders = {self.tracing.views.order(h) for h in merged.handles if h is not MISSING}
+            packed = all(h is MISSING or self.tracing.views.packed(h) for h in merged.handles)
+            box.order = orders.pop() if len(orders) == 1 and packed else None
             box.writable = all(h is MISSING or h.box.writable for h in merged.handles)
             return box
         if known is not None:

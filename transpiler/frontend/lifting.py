@@ -176,7 +176,7 @@ class Lifting(Arrays):
             dims.append(Dim.of(symbol))
         type = ArrayType(value.dtype, tuple(dims))
         var = self._old(Var(type, leaf.path))
-        box = self._old(Box(var, type, bool(value.flags.c_contiguous), bool(value.flags.writeable)))
+        box = self._old(Box(var, type, () if value.flags.c_contiguous else None, bool(value.flags.writeable)))
         handle = Array(box, (), type)
         self.parameters.append(Parameter(var, leaf, box, value))
         self.arrays[id(value)] = (value, handle)

@@ -61,14 +61,14 @@ class Operators(Indexing):
     """Unary and binary operators, truth, application of rules."""
 
     # ---- rules ----
-    def apply_rule(self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], contiguous: bool | None = None) -> Any:
-        """Call a rule on operands; its arrays get fresh boxes. Results keep the layout of operands (NumPy's order K)."""
-        if contiguous is None:
-            contiguous = all(self.views.contiguous(a) for a in _arrays(args) + _arrays(list(kwargs.values())))
+    def apply_rule(self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], order: Any = "operands") -> Any:
+        """Call a rule on operands; its arrays get fresh boxes of the given layout ("elementwise": NumPy's order K)."""
+        if order in ("operands", "elementwise"):
+            order = self.views.common_order(_arrays(args) + _arrays(list(kwargs.values())), order == "elementwise")
         for _ in range(12):
             try:
                 operands = [self.rule_argument(a) for a in args]
-                return self.boxed(rule(*operands, **{k: self.rule_argument(v) for k, v in kwargs.items()}), contiguous)
+                return self.boxed(rule(*operands, **{k: self.rule_argument(v) for k, v in kwargs.items()}), order)
             except DataEquality as found:
                 self._check_equal_sizes(found)
             except NeedsStatic as error:
@@ -110,7 +110,7 @@ class Operators(Indexing):
         """Nested Python sequences of numbers as an array."""
         if isinstance(value, np.ndarray):
             return self.lift(value, "constant", lambda: value)
-        return self.apply_rule(array_from, [value], {}, contiguous=True)
+        return self.apply_rule(array_from, [value], {}, order=())
 
     # ---- binary ----
     def binary(self, op: str, a: Any, b: Any) -> Any:
@@ -134,7 +134,8 @@ class Operators(Indexing):
                 self.refuse(f"`{_DUNDER.get(op, op)}` of {describe(a)} and {describe(b)} is not accepted")
         if op in ("Div", "FloorDiv", "Mod") and is_number(b) and is_number(a):
             self._check_divisor(op, a, b)
-        return self.apply_rule(BINARY[op], [self._number(a), self._number(b)], {})
+        order = "operands" if op == "MatMult" else "elementwise"
+        return self.apply_rule(BINARY[op], [self._number(a), self._number(b)], {}, order)
 
     def _number(self, value: Any) -> Any:
         return value if isinstance(value, Array) else self.operand(value)
@@ -262,7 +263,7 @@ class Operators(Indexing):
             return self.call(self.get_attribute(value, {"USub": "__neg__", "UAdd": "__pos__", "Invert": "__invert__"}[op]), [], {})
         if op == "UAdd":
             return self.boxed(self.operand(value)) if isinstance(value, Array) else value
-        return self.apply_rule(UNARY[op], [self._number(value)], {})
+        return self.apply_rule(UNARY[op], [self._number(value)], {}, "elementwise")
 
     def negated(self, truth: Any) -> Any:
         return (not truth) if isinstance(truth, bool) else UNARY["Not"](truth)

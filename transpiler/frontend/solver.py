@@ -10,6 +10,7 @@ at run time and to retry.
 from __future__ import annotations
 
 from gradscribe.transpiler.errors import ShapeError
+from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Atom, Dim, DimLike, FloorDiv, Positive, Symbol
@@ -90,17 +91,19 @@ class Solver(Equalities):
         return is_nonnegative(difference - 1) or is_nonnegative(-difference - 1)
 
     def assume_zero(self, difference: Dim, message: str, requirement: bool) -> None:
-        """Make a dim known at entry zero: solve for a symbol where one occurs linearly, else guard."""
+        """Make a dim known at entry zero: solve for a symbol or argument that occurs linearly; else make all of it static."""
         atoms = [a for a in difference.atoms() if isinstance(a, Symbol)]
         for atom in sorted(atoms, key=lambda a: a.sort_key(), reverse=True):
             if self._solve(difference, atom):
                 return
-        key = ("eq", difference)
-        self.guards.setdefault(key, Guard("eq", difference, message, requirement, current_span()))
         integers = [a for a in difference.atoms() if isinstance(a, Var)]
         for integer in sorted(integers, key=lambda a: a.sort_key(), reverse=True):
             if self._solve(difference, integer):
+                self.guards[("eq", difference)] = Guard("eq", difference, message, requirement, current_span())
                 return
+        if any(leaf in self.invented for leaf in difference.leaves()):
+            raise ShapeError(current_span(), message, "write the sizes in the signature so that they are equal")
+        raise NeedStatic(message, list(difference.leaves()), current_span())
 
     def _solve(self, difference: Dim, atom: Atom) -> bool:
         coefficient = difference.coefficient(atom)
@@ -127,6 +130,19 @@ class Solver(Equalities):
         """A dim with the arguments its atoms come from."""
         places = [f"{a!r} is {self.names[a]}" for a in dim.leaves() if a in self.names]
         return f"{dim}" + (f" ({', '.join(dict.fromkeys(places))})" if places else "")
+
+    def assume_equal(self, a: Dim, b: Dim) -> bool:
+        """Two sizes that the example has equal are taken to be equal, and a guard remembers it."""
+        difference = self.normalize(a - b)
+        if difference == 0:
+            return True
+        if difference.constant is not None or not self.known_at_entry(difference) or self.value(difference) != 0:
+            return False
+        if any(leaf in self.invented for leaf in difference.leaves()):
+            return False
+        message = f"staged for {self.named(self.normalize(a))} == {self.named(self.normalize(b))}"
+        self.assume_zero(difference, message, requirement=False)
+        return True
 
     # ---- sign ----
     def proved(self, dim: DimLike) -> bool:

@@ -21,6 +21,7 @@ from gradscribe.transpiler.frontend.values import (
     Closure,
     External,
     Maybe,
+    Order,
     Phantom,
     Poison,
     Slice,
@@ -90,17 +91,17 @@ class Tracing:
         return zeros_of(ArrayType(type.dtype, shape, type.weak and not shape))
 
     # ---- operands to values ----
-    def boxed(self, value: Any, contiguous: bool = True) -> Any:
+    def boxed(self, value: Any, order: Order = ()) -> Any:
         """A result of the IR as a value: arrays get a fresh box, Python ints become dims."""
         if isinstance(value, tuple) and type(value) is tuple:
-            return tuple(self.boxed(v, contiguous) for v in value)
+            return tuple(self.boxed(v, order) for v in value)
         if isinstance(value, Dim):
             return simplest(self.solver.normalize(value))
         if not isinstance(value, Operand):
             return value
         assert isinstance(value.type, ArrayType)
         if value.type.shape:
-            return self.views.fresh(value, contiguous)
+            return self.views.fresh(value, order)
         if value.type.weak and value.type.dtype == INT64 and isinstance(value, Var):
             return Dim.of(value)
         if isinstance(value, Literal) and value.type.weak:

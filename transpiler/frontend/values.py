@@ -70,16 +70,19 @@ class Staleness:
     join: Span | None
 
 
+Order = tuple[int, ...] | None  # () stands for C order
+
+
 class Box(Cell):
-    """One buffer; slot VALUE holds its current SSA value, always of type `type`. `contiguous` says that its memory is known
-    to be in C order."""
+    """One buffer; slot VALUE holds its current SSA value, always of type `type`. `order` lists its axes from the outermost
+    in memory to the innermost, where it is known to lie without gaps; None where the layout is not known."""
 
-    __slots__ = ("contiguous", "type", "writable")
+    __slots__ = ("order", "type", "writable")
 
-    def __init__(self, value: Operand | None, type: ArrayType, contiguous: bool = True, writable: bool = True) -> None:
+    def __init__(self, value: Operand | None, type: ArrayType, order: Order = (), writable: bool = True) -> None:
         super().__init__({} if value is None else {VALUE: value})
         self.type = type
-        self.contiguous = contiguous
+        self.order = tuple(range(type.rank)) if order == () else order
         self.writable = writable
 
     @property

@@ -104,12 +104,13 @@ class Views:
             return order
         return order if all(self.solver.proved(d - 2) for d in x.shape) else None  # axes of length 1 have no place
 
-    def common_order(self, operands: Sequence[Array]) -> Order:
-        """The layout of an elementwise result (NumPy's order K): that of its operands, where they agree."""
+    def common_order(self, operands: Sequence[Array], elementwise: bool) -> Order:
+        """The layout of a result: C order if all operands are; else, of an elementwise operation, that of its operands
+        where they agree (NumPy's order K)."""
         orders = [self.order(a) for a in operands]
         if all(o == tuple(range(len(o))) for o in orders if o is not None) and None not in orders:
             return ()
-        if len(set(orders)) == 1 and len({a.rank for a in operands}) == 1:
+        if elementwise and len(set(orders)) == 1 and len({a.rank for a in operands}) == 1:
             return orders[0]
         return None
 

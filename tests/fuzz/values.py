@@ -1,0 +1,62 @@
+"""One fuzzed program compared with Python: value, exception, and both of the caller's arrays."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from frontend.running import run_staged
+from fuzz.programs import load_program, make_arguments, program_text
+
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.fence import InternalError
+from gradscribe.transpiler.frontend.stage import stage
+from gradscribe.transpiler.ir.evaluate import GuardFailed
+
+
+def python_outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, str | None]:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return function(*args), None
+    except Exception as error:
+        return None, type(error).__name__
+
+
+def compare(seed: int, flavour: str, runs: int = 6) -> tuple[str, str]:
+    """("right" | "refused" | "wrong", detail) for one program on several inputs."""
+    function = load_program(program_text(seed, flavour))
+    staged = None
+    for k in range(runs):
+        args = make_arguments(1000 * seed + k)
+        theirs, ours = copy.deepcopy(args), copy.deepcopy(args)
+        want, raised = python_outcome(function, theirs)
+        if staged is None:
+            try:
+                staged = stage(function, copy.deepcopy(args), {})
+            except InternalError as error:
+                return "wrong", f"internal: {error.message}"
+            except GradscribeError as error:
+                if raised is not None:  # the program itself may raise for the example
+                    continue
+                return "refused", f"{type(error).__name__}: {error.message}"
+        try:
+            got = run_staged(staged, ours)
+        except GuardFailed:
+            staged = None  # another trace serves these arguments
+            continue
+        except Exception as error:
+            if raised is None:
+                return "wrong", f"raises {type(error).__name__}: {error}"
+            continue
+        if raised is not None:
+            return "wrong", f"Python raises {raised}"
+        if not np.allclose(got, want, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return "wrong", f"value {got} instead of {want} (input {k})"
+        for name, mine, right in zip("ab", ours, theirs, strict=False):
+            if not np.allclose(mine, right, rtol=1e-9, atol=1e-12, equal_nan=True):
+                return "wrong", f"caller's {name} is {mine} instead of {right} (input {k})"
+    return "right", ""
