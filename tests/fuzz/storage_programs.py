@@ -1,8 +1,8 @@
-"""Random IR programs, built with the builder: loops, branches, writes, forks of old versions, views, swaps, stacks, exits.
+"""Random IR programs, built with the builder: loops, branches, writes, forks of old versions, views, swaps, stacks,
+exits.
 
-`ir_program(seed)` gives a verified function and arguments for it; equal seeds give equal programs. Values stay bounded (every
-arithmetic result goes through a sine), so that programs of any depth can be compared exactly.
-"""
+`ir_program(seed)` gives a verified function and arguments for it; equal seeds give equal programs. Values stay
+bounded (every arithmetic result goes through a sine), so that programs of any depth can be compared exactly."""
 
 from __future__ import annotations
 
@@ -18,23 +18,14 @@ from gradscribe.transpiler.ir.index import At, Index, Slice, Take, whole
 from gradscribe.transpiler.ir.nodes import Function, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import FLOAT64, INT64, ArrayType, array
 from gradscribe.transpiler.primitives import reductions  # noqa: F401  (fills the table of reductions)
+from gradscribe.transpiler.primitives.allocation import dim_value, zeros
 from gradscribe.transpiler.primitives.arithmetic import add, less, multiply, select, subtract
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.elementary import sin
 from gradscribe.transpiler.primitives.reductions import reduce_sum
 from gradscribe.transpiler.primitives.regions import cond, for_loop, while_loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
-from gradscribe.transpiler.primitives.structure import (
-    broadcast_to,
-    copy,
-    dim_value,
-    index,
-    permute,
-    reshape,
-    update,
-    update_add,
-    zeros,
-)
+from gradscribe.transpiler.primitives.structure import broadcast_to, copy, index, permute, reshape, update, update_add
 
 HINTS = ("", "", "", "x", "x", "y", "A", "B", "t", "x_bar", "A_bar", "x2", "sum", "lambda")
 SIZE = 4
@@ -106,17 +97,38 @@ class Builder:
             scope.values += [x for x in made if x is not None]
 
     def statement(self, scope: Scope, depth: int) -> list[Any]:
-        choices = [self.arithmetic, self.arithmetic, self.read, self.read, self.write, self.write, self.write, self.reshaped]
+        choices = [
+            self.arithmetic,
+            self.arithmetic,
+            self.read,
+            self.read,
+            self.write,
+            self.write,
+            self.write,
+            self.reshaped,
+        ]
         choices += [self.reduce, self.allocate, self.gathered, self.chosen]
         if depth < 3:
-            choices += [self.counted, self.counted, self.conditional, self.conditional, self.uncounted, self.leaving, self.taped]
+            choices += [
+                self.counted,
+                self.counted,
+                self.conditional,
+                self.conditional,
+                self.uncounted,
+                self.leaving,
+                self.taped,
+            ]
         return self.random.choice(choices)(scope, depth)
 
     def arithmetic(self, scope: Scope, depth: int) -> list[Any]:
         x = self.pick(scope, lambda v: is_float(v))
         if x is None:
             return []
-        y = self.pick(scope, lambda v: is_float(v) and v.shape == x.shape) if self.random.random() < 0.7 else self.scalar(scope)
+        y = (
+            self.pick(scope, lambda v: is_float(v) and v.shape == x.shape)
+            if self.random.random() < 0.7
+            else self.scalar(scope)
+        )
         operation = self.random.choice([add, subtract, multiply])
         total = operation(x, y) if self.random.random() < 0.5 else operation(y, x)
         return [sin(total) if self.random.random() < 0.6 else multiply(total, 0.25)]
@@ -196,7 +208,9 @@ class Builder:
 
     def range(self, scope: Scope) -> tuple[Dim, Dim]:
         n = Dim.of(self.n)
-        return self.random.choice([(Dim.of(0), n), (Dim.of(1), n), (Dim.of(0), n - 1), (Dim.of(2), n), (Dim.of(0), Dim.of(0))])
+        return self.random.choice(
+            [(Dim.of(0), n), (Dim.of(1), n), (Dim.of(0), n - 1), (Dim.of(2), n), (Dim.of(0), Dim.of(0))]
+        )
 
     def counted(self, scope: Scope, depth: int) -> list[Any]:
         inits = self.carried(scope)
@@ -207,7 +221,9 @@ class Builder:
             self.block(inside, depth + 1)
             return self.returned(inside, list(carries))
 
-        return list(for_loop(lo, hi, inits, body, direction=self.random.choice([1, -1]), index_hint=self.random.choice("ijk")))
+        return list(
+            for_loop(lo, hi, inits, body, direction=self.random.choice([1, -1]), index_hint=self.random.choice("ijk"))
+        )
 
     def conditional(self, scope: Scope, depth: int) -> list[Any]:
         carries = self.carried(scope)
@@ -266,7 +282,11 @@ class Builder:
 
     def taped(self, scope: Scope, depth: int) -> list[Any]:
         """Values of one loop pushed on a stack and popped by the reversed loop."""
-        first = self.array(scope) if self.random.random() < 0.5 else self.pick(scope, lambda v: is_float(v, 0) and isinstance(v, Var))
+        first = (
+            self.array(scope)
+            if self.random.random() < 0.5
+            else self.pick(scope, lambda v: is_float(v, 0) and isinstance(v, Var))
+        )
         if first is None:
             return []
         stack = stack_new(dtype=FLOAT64, element_rank=first.rank)
@@ -314,7 +334,10 @@ def ir_program(seed: int) -> tuple[Function, list[Any]]:
     function = Function("program", build_body(params, body), result_hints=())
     rng = np.random.default_rng(seed)
     arguments = [
-        rng.uniform(-1, 1, SIZE), rng.uniform(-1, 1, SIZE), rng.uniform(-1, 1, (SIZE, SIZE)), np.float64(rng.uniform(-1, 1)),
+        rng.uniform(-1, 1, SIZE),
+        rng.uniform(-1, 1, SIZE),
+        rng.uniform(-1, 1, (SIZE, SIZE)),
+        np.float64(rng.uniform(-1, 1)),
         rng.integers(-SIZE, SIZE, SIZE),
-    ]  # fmt: skip
+    ]
     return function, arguments

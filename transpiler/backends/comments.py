@@ -1,8 +1,7 @@
 """Trailing comments: which line of the user's text a line comes from.
 
-In: written lines with spans. Out: their text with comments, in one column where lines are short enough. Forward lines say
-`# model.py:10`, lines of the backward part which operation's adjoint they belong to (`# of np.sum, line 12`).
-"""
+In: written lines with spans. Out: their text with comments, in one column where lines are short enough. Forward lines
+say `# model.py:10`, lines of the backward part which operation's adjoint they belong to (`# of np.sum, line 12`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """How one target spells scalars, operations and ranges; everything else of printing is shared.
 
-A dialect is asked for the template text of an equation (over operand names x, y, z, w or x0, x1, ...), for literals and for the
-iterable of a counted loop.
-"""
+A dialect is asked for the template text of an equation (over operand names x, y, z, w or x0, x1, ...), for literals
+and for the iterable of a counted loop."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The first lines of an emitted function: sizes of arguments, and the checks of what the text relies on.
 
-In: a function, names, and the symbols its body mentions. Out: statements. Establishes: every symbol is the size of the first argument axis
-that is exactly that symbol; an argument of another shape or dtype, or a broken guard, raises before anything is computed.
-"""
+In: a function, names, and the symbols its body mentions. Out: statements. Establishes: every symbol is the size of
+the first argument axis that is exactly that symbol; an argument of another shape or dtype, or a broken guard, raises
+before anything is computed."""
 
 from __future__ import annotations
 
@@ -63,9 +63,16 @@ def check_lines(function: Function, exprs: Expressions) -> list[Line]:
         name = exprs.names.of(p)
         if not p.type.shape:
             if p.type.is_float:
-                lines += _raise(f"np.ndim({name}) != 0", "ValueError", f"{name}: expected a number, got shape %s", [f"np.shape({name})"])
+                lines += _raise(
+                    f"np.ndim({name}) != 0",
+                    "ValueError",
+                    f"{name}: expected a number, got shape %s",
+                    [f"np.shape({name})"],
+                )
             continue
-        fresh = [isinstance(d.single_atom, Symbol) and places[d.single_atom] == (p, k) for k, d in enumerate(p.type.shape)]
+        fresh = [
+            isinstance(d.single_atom, Symbol) and places[d.single_atom] == (p, k) for k, d in enumerate(p.type.shape)
+        ]
         rank = p.type.rank
         if all(fresh):
             test = f"{name}.ndim != {rank} or {name}.dtype != {_dtype(p.type)}"

@@ -1,8 +1,7 @@
 """Run emitted text in this process, so that tracebacks and pdb show it.
 
-In: the text of a module. Out: its function. Establishes: the text is registered with `linecache` under a name of its own; an error
-raised inside can be traced to the user's line through the spans of its `Source`.
-"""
+In: the text of a module. Out: its function. Establishes: the text is registered with `linecache` under a name of its
+own; an error raised inside can be traced to the user's line through the spans of its `Source`."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ def execute(source: str, name: str) -> Callable[..., Any]:
 
 
 def user_span(error: BaseException, function: Callable[..., Any], spans: Sequence[Span | None]) -> Span | None:
-    """Where in the user's text an error raised by an executed function comes from: the span of the innermost frame of that
-    function, or of the nearest line before it that has one."""
+    """Where in the user's text an error raised by an executed function comes from: the span of the innermost frame of
+    that function, or of the nearest line before it that has one."""
     line = None
     trace = error.__traceback__
     while trace is not None:

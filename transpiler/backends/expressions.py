@@ -1,8 +1,8 @@
 """IR values as Python expressions.
 
-In: operands, dims and indices of a bufferized function, its `Folding`, its `Names`. Out: `ast` expressions; the symbols they mention are
-collected on the way. Templates of primitives are parsed once and filled in; parentheses are the printer's job.
-"""
+In: operands, dims and indices of a bufferized function, its `Folding`, its `Names`. Out: `ast` expressions; the
+symbols they mention are collected on the way. Templates of primitives are parsed once and filled in; parentheses are
+the printer's job."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, is_whole
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Var, region_vars
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
+from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.stacks import stack_new
-from gradscribe.transpiler.primitives.structure import broadcast_to, copy, dim_value, index, reshape, update, update_add
+from gradscribe.transpiler.primitives.structure import broadcast_to, copy, index, reshape, update, update_add
 
 _OPERANDS = ("x", "y", "z", "w")
 
@@ -62,8 +63,8 @@ class Expressions:
         return ast.Name(id=self.names.of(x))
 
     def value(self, x: Operand, plain: bool | None = None) -> ast.expr:
-        """The expression of an operand. A literal is written as a Python number where `plain`, or where its dtype is the one
-        Python numbers have and nothing in the program tells them apart."""
+        """The expression of an operand. A literal is written as a Python number where `plain`, or where its dtype is
+        the one Python numbers have and nothing in the program tells them apart."""
         if isinstance(x, Literal):
             assert isinstance(x.type, ArrayType)
             return self.dialect.literal(x, has_default_dtype(x.type) and not self.narrow if plain is None else plain)
@@ -153,7 +154,9 @@ class Expressions:
         operation = eqn.operation
         if operation is index:
             at, base = eqn.params["at"], eqn.operands[0]
-            return self.indexed(self.operand(eqn, 0), base.shape, at, [self.operand(eqn, k) for k in range(1, len(eqn.operands))])
+            return self.indexed(
+                self.operand(eqn, 0), base.shape, at, [self.operand(eqn, k) for k in range(1, len(eqn.operands))]
+            )
         if operation is dim_value:
             dim = eqn.params["dim"]
             loaded = self.narrow and any(isinstance(a, Var) and not a.type.weak for a in dim.leaves())
@@ -195,7 +198,12 @@ class Expressions:
 
     def _copy(self, eqn: Eqn) -> ast.expr:
         x = eqn.operands[0]
-        if isinstance(x, Var) and self.folding.is_inline(x) and x.definition is not None and x.definition.operation is broadcast_to:
+        if (
+            isinstance(x, Var)
+            and self.folding.is_inline(x)
+            and x.definition is not None
+            and x.definition.operation is broadcast_to
+        ):
             wide = x.definition
             if not wide.operands[0].shape:
                 size = self.dim(x.shape[0]) if len(x.shape) == 1 else self.shape(x.shape)
@@ -203,7 +211,9 @@ class Expressions:
                 same = has_default_dtype(x.type) and not self.narrow and x.dtype.kind != "b"  # type: ignore[arg-type]
                 if not same:
                     assert isinstance(filled, ast.Call)
-                    filled.keywords.append(ast.keyword(arg="dtype", value=expression(f"np.{x.dtype.name.replace('bool', 'bool_')}")))
+                    filled.keywords.append(
+                        ast.keyword(arg="dtype", value=expression(f"np.{x.dtype.name.replace('bool', 'bool_')}"))
+                    )
                 return filled
         source = self.operand(eqn, 0)
         if isinstance(x.type, StackType) and x.type.element_rank:

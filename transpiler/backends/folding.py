@@ -1,10 +1,9 @@
 """Which values are printed inside the expression that uses them, instead of by a statement of their own.
 
-In: a bufferized `Function`. Out: a `Folding`. Assumes copies are explicit: only consumers write memory. Establishes: a folded value
-is pure, used once, by an equation of the same region, and nothing it reads is written between; lines stay within a width.
-The choice depends on structure and on the user's names only, never on names given by the printer, so printing a printed
-program again folds alike.
-"""
+In: a bufferized `Function`. Out: a `Folding`. Assumes copies are explicit: only consumers write memory. Establishes:
+a folded value is pure, used once, by an equation of the same region, and nothing it reads is written between; lines
+stay within a width. The choice depends on structure and on the user's names only, never on names given by the
+printer, so printing a printed program again folds alike."""
 
 from __future__ import annotations
 
@@ -16,10 +15,11 @@ from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import dim_vars, param_dims
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
+from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.regions import if_, loop, loop_carries
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
-from gradscribe.transpiler.primitives.structure import copy, dim_value, index
+from gradscribe.transpiler.primitives.structure import copy, index
 
 LINE_WIDTH = 88
 _NAME_WIDTH = 4  # of any name: the estimate must not depend on the names the printer gives
@@ -108,8 +108,8 @@ class _Folder:
 
     # ---- wrapped indices ----
     def bare_indices(self, region: Region) -> None:
-        """A wrapped index is printed bare where NumPy wraps by itself: as a position along an axis of its size. At least one such
-        use must be in the region of the check, so that an index out of range still raises there."""
+        """A wrapped index is printed bare where NumPy wraps by itself: as a position along an axis of its size. At
+        least one such use must be in the region of the check, so that an index out of range still raises there."""
         wrapped: dict[Var, Region] = {}
         elsewhere: set[Var] = set()
         here: set[Var] = set()
@@ -121,7 +121,11 @@ class _Folder:
                 fitting: list[Var] = []
                 for axis, x in self._positions(eqn):
                     definition = x.definition
-                    if x in wrapped and definition is not None and definition.params["size"] == eqn.operands[0].shape[axis]:
+                    if (
+                        x in wrapped
+                        and definition is not None
+                        and definition.params["size"] == eqn.operands[0].shape[axis]
+                    ):
                         fitting.append(x)
                         if wrapped[x] is region:
                             here.add(x)
@@ -162,7 +166,11 @@ class _Folder:
         for place, eqn in reversed(list(enumerate(region.eqns))):
             for inner in reversed(eqn.regions):
                 self.count(inner)
-            through = eqn.results[0] if eqn.operation is dim_value or self.folding.is_inline(eqn.results[0] if eqn.results else Literal(0)) else None
+            through = (
+                eqn.results[0]
+                if eqn.operation is dim_value or self.folding.is_inline(eqn.results[0] if eqn.results else Literal(0))
+                else None
+            )
             for var in self._mentions(eqn):
                 if through is not None:
                     known = self.uses.get(through, _Use())
@@ -213,21 +221,28 @@ class _Folder:
         self._fold_into(None, values, region, len(region.eqns), depth, written, hints)
 
     def _fold_into(
-        self, eqn: Eqn | None, values: list[Var], region: Region, place: int, depth: int, written: list[set[Var]], hints: list[str]
+        self,
+        eqn: Eqn | None,
+        values: list[Var],
+        region: Region,
+        place: int,
+        depth: int,
+        written: list[set[Var]],
+        hints: list[str],
     ) -> None:
-        """Fold what may be folded into the equation at `place` (or the region's results), widest last, while the line is short."""
+        """Fold what may be folded into the equation at `place` (or the region's results), widest last, while the line
+        is short; assignments of a region's results, and of a loop's carries, are lines of their own."""
         named = set() if eqn is None else {eqn.operands[k] for k in consumed_operands(eqn) if eqn.operation is not loop}
         candidates: list[Var] = []
         for position, x in enumerate(values):
             hint = hints[position] if position < len(hints) else ""
             if x not in named and self._foldable(x, eqn, region, place, written, hint):
                 candidates.append(x)
-        separate = eqn is None or eqn.operation is loop  # one statement each
         budget = LINE_WIDTH - 4 * depth - 2 * _NAME_WIDTH
         self.folding.inline.update(candidates)
         while candidates:
             widest = max(candidates, key=self._width)
-            total = self._width(widest) if separate else self._text_width(eqn)
+            total = self._width(widest) if eqn is None or eqn.operation is loop else self._text_width(eqn)
             if total <= budget:
                 break
             self.folding.inline.discard(widest)
@@ -239,7 +254,13 @@ class _Folder:
         self, x: Var, consumer: Eqn | None, region: Region, place: int, written: list[set[Var]], hint: str
     ) -> bool:
         eqn = x.definition
-        if eqn is None or eqn.regions or len(eqn.results) != 1 or eqn.operation in _STATEMENTS or x in self.folding.bare:
+        if (
+            eqn is None
+            or eqn.regions
+            or len(eqn.results) != 1
+            or eqn.operation in _STATEMENTS
+            or x in self.folding.bare
+        ):
             return False
         if eqn.operation.effect is not Effect.PURE or (x.type.dims() and not self.inline_arrays):
             return False

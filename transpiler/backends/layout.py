@@ -1,8 +1,7 @@
 """Python expressions as text: parentheses only where needed, long statements broken at commas or operators.
 
-In: `ast` expressions made of names, constants, attributes, calls, subscripts, operators, tuples, lists and comprehensions. Out: text. An own
-printer, because the bytes of `ast.unparse` differ between Python versions.
-"""
+In: `ast` expressions made of names, constants, attributes, calls, subscripts, operators, tuples, lists and
+comprehensions. Out: text. An own printer, because the bytes of `ast.unparse` differ between Python versions."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Which variables are alive at the same time: the interference graph of the text to be printed.
 
-In: a bufferized `Function` and its `Folding`. Out: `Interference`. A *variable* stands for values that are one by construction (a loop carry
-as parameter, as parameter of the condition and as result; an array before and after a write). Two variables interfere if one is
-assigned while the other is still to be read. One backward walk: regions are structured, so what a loop captures is alive in
-all of it and no fixpoint is needed. Source: Chaitin's interference, on a structured program.
-"""
+In: a bufferized `Function` and its `Folding`. Out: `Interference`. A *variable* stands for values that are one by
+construction (a loop carry as parameter, as parameter of the condition and as result; an array before and after a
+write). Two variables interfere if one is assigned while the other is still to be read. One backward walk: regions are
+structured, so what a loop captures is alive in all of it and no fixpoint is needed. Source: Chaitin's interference,
+on a structured program."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ class Variables:
 
 
 class Interference:
-    """`variables` by construction, `moves` between them in the order of the text, and `edges` between representatives."""
+    """`variables` by construction, `moves` between them in the order of the text, and `edges` between
+    representatives."""
 
     def __init__(self, function: Function, folding: Folding) -> None:
         self.folding = folding
@@ -126,7 +127,9 @@ class Interference:
         targets = {self.variables.find(t): None for t, _ in moves}
         after = {**live, **targets}
         for target, source in moves:
-            named = self.variables.find(source) if isinstance(source, Var) and not self.folding.is_inline(source) else None
+            named = (
+                self.variables.find(source) if isinstance(source, Var) and not self.folding.is_inline(source) else None
+            )
             self._assign(self.variables.find(target), after, named)
         for target in targets:
             live.pop(target, None)

@@ -1,9 +1,9 @@
 """Python names for storage classes.
 
-In: `Storage`, the symbols that the text mentions, and reserved names. Out: a name per class and symbol. Establishes: classes alive
-together have different names; a hint is kept as it stands wherever it is free (so the names of a printed program, read back as hints,
-are given again); on a clash, digits at its end are dropped and a number is appended.
-"""
+In: `Storage`, the symbols that the text mentions, and reserved names. Out: a name per class and symbol. Establishes:
+classes alive together have different names; a hint is kept as it stands wherever it is free (so the names of a
+printed program, read back as hints, are given again); on a clash, digits at its end are dropped and a number is
+appended."""
 
 from __future__ import annotations
 

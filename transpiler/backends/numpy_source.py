@@ -1,8 +1,7 @@
 """IR as a standalone NumPy module: the readable artefact.
 
-In: a verified `Function`. Out: text that computes what `ir.evaluate` computes, needs NumPy only, and never writes to arguments unless they are
-donated. Equal input gives equal bytes.
-"""
+In: a verified `Function`. Out: text that computes what `ir.evaluate` computes, needs NumPy only, and never writes to
+arguments unless they are donated. Equal input gives equal bytes."""
 
 from __future__ import annotations
 
@@ -47,9 +46,10 @@ def numpy_module(
 ) -> Source:
     """Write a module with one function.
 
-    `header`: comment lines at the top. `donated`, `identities`: see `bufferize`. `backward_from`: index of the first top-level equation of
-    the backward part. `result_template`: a tree of `ResultLeaf`/`StaticLeaf`/`ArgumentIdentity` for a nested return value.
-    `checks`: check shapes, dtypes and guards at entry (a caller that dispatched on them needs no check)."""
+    `header`: comment lines at the top. `donated`, `identities`: see `bufferize`. `backward_from`: index of the first
+    top-level equation of the backward part. `result_template`: a tree of `ResultLeaf`/`StaticLeaf`/`ArgumentIdentity`
+    for a nested return value. `checks`: check shapes, dtypes and guards at entry (a caller that dispatched on them
+    needs no check)."""
     name = name or function.name
     backward_from = function.backward_from if backward_from is None else backward_from
     env = Substitution()  # the passes below work on a clone: values know the equation that defines them
@@ -75,9 +75,13 @@ def numpy_module(
         spans.insert(written.backward_at, None)
     top = [f"# {line}".rstrip() for line in header]
     body = "\n".join(lines)
-    imports = [f"import {'numpy as np' if m == 'np' else m}" for m in ("math", "np") if re.search(rf"\b{m}\.", _code(lines))]
+    imports = [
+        f"import {'numpy as np' if m == 'np' else m}" for m in ("math", "np") if re.search(rf"\b{m}\.", _code(lines))
+    ]
     head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
-    return Source(name, "\n".join(head) + "\n" * bool(head) + body + "\n", (*[None] * len(head), *spans), buffered.copies)
+    return Source(
+        name, "\n".join(head) + "\n" * bool(head) + body + "\n", (*[None] * len(head), *spans), buffered.copies
+    )
 
 
 def numpy_source(function: Function, **options: Any) -> str:

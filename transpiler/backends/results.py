@@ -1,8 +1,7 @@
 """The return value of an emitted function: flat, or a tree.
 
-In: a template (a pytree of `ResultLeaf`, `ArgumentIdentity` and `StaticLeaf`) or None. Out: a function from the expressions of the flat
-results to the expression that is returned.
-"""
+In: a template (a pytree of `ResultLeaf`, `ArgumentIdentity` and `StaticLeaf`) or None. Out: a function from the
+expressions of the flat results to the expression that is returned."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Which scalar variables may hold an array of rank 0 at run time.
 
-In: a function with its names. Out: a set of names. `s += x` on such an array would write into it, perhaps into the caller's: those
-variables are rebound (`s = s + x`) instead. NumPy operations return scalars; arguments, and operations that only move elements, may
-hand such arrays on.
-"""
+In: a function with its names. Out: a set of names. `s += x` on such an array would write into it, perhaps into the
+caller's: those variables are rebound (`s = s + x`) instead. NumPy operations return scalars; arguments, and
+operations that only move elements, may hand such arrays on."""
 
 from __future__ import annotations
 
@@ -12,10 +11,10 @@ from gradscribe.transpiler.backends.liveness import region_moves
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.walk import inner_eqns
-from gradscribe.transpiler.primitives.arithmetic import select
-from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction
 from gradscribe.transpiler.primitives.allocation import dim_value
+from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.conversion import convert
+from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction
 from gradscribe.transpiler.primitives.structure import index
 
 
@@ -31,7 +30,11 @@ class MutableScalars:
                 moves += [(names.of(t), s) for t, s in region_moves(eqn) if isinstance(s, Var) and not t.type.dims()]
                 continue
             operation = eqn.operation
-            safe = isinstance(operation, (Elementwise, Reduction)) and operation is not select and "where" not in str(operation.source)
+            safe = (
+                isinstance(operation, (Elementwise, Reduction))
+                and operation is not select
+                and "where" not in str(operation.source)
+            )
             if safe or operation in (convert, dim_value) or (operation is index and eqn.params["at"]):
                 continue
             for r in eqn.results:

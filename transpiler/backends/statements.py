@@ -1,9 +1,9 @@
 """Equations and regions as Python statements.
 
-In: a bufferized function through its `Expressions`. Out: `Line`s with their indentation and the user's span. Assumes that names and memory
-were checked (`storage_check`): this file only spells. Loop-carried values are assigned at the end of a body, those whose name does not
-change not at all, in parallel only where one would overwrite what another reads.
-"""
+In: a bufferized function through its `Expressions`. Out: `Line`s with their indentation and the user's span. Assumes
+that names and memory were checked (`storage_check`): this file only spells. Loop-carried values are assigned at the
+end of a body, those whose name does not change not at all, in parallel only where one would overwrite what another
+reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Statements:
             self.read_values.update(eqn_reads(eqn, with_types=False))
 
     # ---- lines ----
-    def put(self, depth: int, before: str, node: ast.expr | None, after: str, span: Span | None, bare: bool = False) -> list[Line]:
+    def put(
+        self, depth: int, before: str, node: ast.expr | None, after: str, span: Span | None, bare: bool = False
+    ) -> list[Line]:
         texts = [" " * 4 * depth + before + after] if node is None else broken(before, node, after, 4 * depth, bare)
         return [Line(depth, text, span if k == 0 else None) for k, text in enumerate(texts)]
 
@@ -95,7 +97,7 @@ class Statements:
 
     # ---- writes and checks ----
     def update(self, eqn: Eqn, depth: int) -> list[Line]:
-        base, value, *takes = eqn.operands
+        base, value = eqn.operands[:2]
         sets = eqn.operation is update
         if not has_memory(base):  # a scalar written whole
             text = self.write.operand(eqn, 1)
@@ -150,8 +152,14 @@ class Statements:
                 if flip:
                     raise NotImplementedError("a descending slice beside an index array")
                 ends = [e if e is not None else ast.Constant(value=None) for e in (part.lower, part.upper, part.step)]
-                parts.append(call("slice", ast.Constant(value=None)) if is_whole(component, size) else call("slice", *ends))
-        while len(parts) > 1 and isinstance(at[len(parts) - 1], Slice) and is_whole(at[len(parts) - 1], base.shape[len(parts) - 1]):
+                parts.append(
+                    call("slice", ast.Constant(value=None)) if is_whole(component, size) else call("slice", *ends)
+                )
+        while (
+            len(parts) > 1
+            and isinstance(at[len(parts) - 1], Slice)
+            and is_whole(at[len(parts) - 1], base.shape[len(parts) - 1])
+        ):
             parts.pop()
         return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts)
 
@@ -160,7 +168,9 @@ class Statements:
         message: ast.expr = ast.Constant(value=eqn.params["message"])
         if len(eqn.operands) > 1:
             values = [self.write.value(x) for x in eqn.operands[1:]]
-            message = ast.BinOp(left=message, op=ast.Mod(), right=values[0] if len(values) == 1 else ast.Tuple(elts=values))
+            message = ast.BinOp(
+                left=message, op=ast.Mod(), right=values[0] if len(values) == 1 else ast.Tuple(elts=values)
+            )
         error = call(eqn.params["error"].__name__, message)
         lines = self.put(depth, "if ", condition, ":", eqn.span)
         return lines + self.put(depth + 1, "raise ", error, "", None)
@@ -174,7 +184,12 @@ class Statements:
         while waiting:
             reads = [{names.of(leaf) for leaf in self.folding.leaves(s)} for _, s in waiting]
             free = next(
-                (k for k, (t, _) in enumerate(waiting) if not any(names.of(t) in r for j, r in enumerate(reads) if j != k)), None
+                (
+                    k
+                    for k, (t, _) in enumerate(waiting)
+                    if not any(names.of(t) in r for j, r in enumerate(reads) if j != k)
+                ),
+                None,
             )
             if free is None:
                 targets = ", ".join(names.of(t) for t, _ in waiting)
@@ -199,7 +214,9 @@ class Statements:
         )
         return self.choice(self.write.value(eqn.operands[0]), then, otherwise, depth, eqn.span)
 
-    def choice(self, test: ast.expr, then: list[Line], otherwise: list[Line], depth: int, span: Span | None) -> list[Line]:
+    def choice(
+        self, test: ast.expr, then: list[Line], otherwise: list[Line], depth: int, span: Span | None
+    ) -> list[Line]:
         """`if` / `elif` / `else`, without empty branches."""
         if not then and not otherwise:
             return []
@@ -260,8 +277,8 @@ class _Exits:
         self.code = code  # the variable that keeps the code, if anybody reads it
 
     def region(self, region: Region, code: Operand, pending: list[list[Move]], depth: int) -> list[Line]:
-        """The statements of a region. `pending` are the assignments due when it ends, innermost last; a path that goes on
-        makes only the innermost here, the enclosing region makes the others."""
+        """The statements of a region. `pending` are the assignments due when it ends, innermost last; a path that
+        goes on makes only the innermost here, the enclosing region makes the others."""
         s = self.statements
         if isinstance(code, Literal):
             lines = s.block(region.eqns, depth) + s.moves(pending[-1], depth, None)
@@ -270,7 +287,9 @@ class _Exits:
             for moves in reversed(pending[:-1]):
                 lines += s.moves(moves, depth, None)
             if self.code is not None:
-                lines += s.put(depth, f"{s.write.names.of(self.code)} = ", ast.Constant(value=int(code.value)), "", None)
+                lines += s.put(
+                    depth, f"{s.write.names.of(self.code)} = ", ast.Constant(value=int(code.value)), "", None
+                )
             return lines + s.put(depth, "break", None, "", None)
         assert isinstance(code, Var)
         last = code.definition

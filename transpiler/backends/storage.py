@@ -1,9 +1,8 @@
 """Which values share a Python variable: out of SSA.
 
-In: a bufferized `Function` and its `Folding`. Out: `Storage`, a class for every named value. Assumes copies are explicit. Establishes: no two
-values of one class are alive together; assignments between values of one class vanish from the text. (`storage_check` proves
-it again, by other means, on the finished names.)
-"""
+In: a bufferized `Function` and its `Folding`. Out: `Storage`, a class for every named value. Assumes copies are
+explicit. Establishes: no two values of one class are alive together; assignments between values of one class vanish
+from the text. (`storage_check` proves it again, by other means, on the finished names.)"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A proof, for each emitted function, that every name holds the value it is read for, and that its memory is intact.
 
-In: a bufferized `Function`, its `Folding` and `Names`. Out: nothing, or `StorageConflict`. Runs the text abstractly: which value does each
-name hold, and which values have lost their memory to a write. Shares nothing with the interference graph but the meaning of
-the equations, so that a wrong graph becomes an error and never a wrong number.
+In: a bufferized `Function`, its `Folding` and `Names`. Out: nothing, or `StorageConflict`. Runs the text abstractly:
+which value does each name hold, and which values have lost their memory to a write. Shares nothing with the
+interference graph but the meaning of the equations, so that a wrong graph becomes an error and never a wrong number.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from gradscribe.transpiler.backends.folding import Folding
-from gradscribe.transpiler.backends.liveness import Move, back_moves, branch_moves, entry_moves, exit_code, in_place, region_moves
+from gradscribe.transpiler.backends.liveness import (
+    Move,
+    back_moves,
+    branch_moves,
+    entry_moves,
+    exit_code,
+    in_place,
+    region_moves,
+)
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import StackType
@@ -180,7 +188,7 @@ class _Check:
                     raise StorageConflict(f"{c!r} and {p!r} are one carry with two names")
             self.region(condition, inside)
             self.read((v for x in condition.results for v in self.folding.leaves(x)), inside)
-            for p, c in zip(loop_carries(eqn), condition.params, strict=True):
+            for c in condition.params:
                 if c not in inside.get(self.names.of(c), ()) or c in self.lost:
                     raise StorageConflict(f"the condition of a loop overwrites its carry {c!r}")
         self.region(body, inside)

@@ -1,8 +1,8 @@
 """A bufferized function as the lines of a `def`.
 
-In: a `Function` whose copies are explicit, a dialect. Out: `Written`: lines with the user's spans. Runs folding, storage classes, the storage
-check and naming; writes the body twice, because only the text shows which sizes it mentions and so need a name.
-"""
+In: a `Function` whose copies are explicit, a dialect. Out: `Written`: lines with the user's spans. Runs folding,
+storage classes, the storage check and naming; writes the body twice, because only the text shows which sizes it
+mentions and so need a name."""
 
 from __future__ import annotations
 

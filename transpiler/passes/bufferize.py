@@ -1,17 +1,12 @@
 """Decide what happens in place: make every copy that value semantics needs a visible `copy` equation.
 
 In: a verified `Function` (values; nothing aliases). Out: an equal `Function` in which every consumer may take its
-operand's memory:
-an update writes in place, a loop starts from the array it is given, a branch and a loop body hand theirs on.
-Rule: an array value has one owner. Updates, loop carries, region results and pushed values consume; everything else
-borrows. A consumer
-whose operand is read later, is not owned here (an argument, what a loop captures) or shares memory with something read
-later gets a copy of it; a view that is read after its base was written is itself materialised. One backward liveness
-walk;
-views are the only aliases.
-Source: the destination-passing view of functional arrays (uniqueness types), decided by liveness instead of by the
-user.
-"""
+operand's memory: an update writes in place, a loop starts from the array it is given, a branch and a loop body hand
+theirs on. Rule: an array value has one owner. Updates, loop carries, region results and pushed values consume;
+everything else borrows. A consumer whose operand is read later, is not owned here (an argument, what a loop captures)
+or shares memory with something read later gets a copy of it; a view that is read after its base was written is itself
+materialised. One backward liveness walk; views are the only aliases. Source: uniqueness types for functional arrays,
+decided by liveness instead of by the user. """
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Let NumPy broadcast: an elementwise operation takes the narrow operand of a `broadcast_to` where its other operands have the full shape.
+"""Let NumPy broadcast: an elementwise operation takes the narrow operand of a `broadcast_to` where its other operands
+have the full shape.
 
 In and out: a `Function`. `np.broadcast_to(g, (n,)) * w` is `g * w`: the adjoint of a sum needs no array of its own.
 """
@@ -52,7 +53,8 @@ def _narrowed(eqn: Eqn) -> tuple[Operand, ...]:
 
 
 def _common_shape(shapes: Sequence[tuple[Dim, ...]]) -> tuple[Dim, ...]:
-    """The shape that these broadcast to, if their sizes are equal polynomials or 1 (they were checked when they were built)."""
+    """The shape that these broadcast to, if their sizes are equal polynomials or 1 (they were checked when they were
+    built)."""
     rank = max(map(len, shapes))
     out = []
     for axis in range(rank):
