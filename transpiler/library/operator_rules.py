@@ -18,7 +18,7 @@ from gradscribe.transpiler.ir.bounds import is_nonnegative, is_positive
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
-from gradscribe.transpiler.ir.nodes import OPERATORS, Literal, Operand
+from gradscribe.transpiler.ir.nodes import OPERATORS, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, FLOAT64, INT64
 from gradscribe.transpiler.library.arguments import (
     array_type,
@@ -29,6 +29,7 @@ from gradscribe.transpiler.library.arguments import (
     truth,
 )
 from gradscribe.transpiler.library.contraction_rules import matmul
+from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import (
     equal,
     greater,
@@ -199,12 +200,19 @@ def _check_integer_power(x: Any, y: Any) -> None:
     base, exponent = data(x), data(y)
     if not all(array_type(t).weak and t.dtype.kind in "ib" for t in (base, exponent)) or isinstance(exponent, Literal):
         return
-    if not (isinstance(y, Dim) and is_nonnegative(y)):
+    if not is_nonnegative(_polynomial(y)):
         raise DTypeError(
             current_span(),
             "the result of int ** int is a float where the exponent is negative, and its sign is not known here",
             "write `float(x) ** n`, or make the exponent static",
         )
+
+
+def _polynomial(x: Any) -> Dim:
+    """The integer polynomial that an integer is, whichever way it comes."""
+    if isinstance(x, Var) and x.definition is not None and x.definition.operation is dim_value:
+        x = x.definition.params["dim"]
+    return _dim(x)
 
 
 BINARY: dict[str, Rule] = {name: _binary(name) for name in _ON_DATA}
