@@ -73,7 +73,7 @@ class Calls(PythonFunctions):
         if hasattr(function, "__gradscribe_transformed__"):
             return self.call_transformed(function, args, kwargs)
         if isinstance(function, Poison):
-            self.refuse(f"this function {function.reason}", function.hint)
+            self.refuse_poison("this function", function)
         return self._call_python(function, args, kwargs)
 
     def _call_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -176,7 +176,7 @@ class Calls(PythonFunctions):
                 return value.value
             self.refuse("this function returns a value on some paths and None on others", "return a value on every path")
         if isinstance(value, Poison):
-            self.refuse(f"the returned value {value.reason}", value.hint)
+            self.refuse_poison("the returned value", value)
         return value
 
     def _raise(self, raised: Raised) -> Any:
@@ -304,7 +304,7 @@ class Calls(PythonFunctions):
                 return value
             return self.lift(value, f"{owner.__name__}.{name}", lambda: getattr(owner, name))
         if isinstance(owner, Poison):
-            self.refuse(f"this value {owner.reason}", owner.hint)
+            self.refuse_poison("this value", owner)
         if isinstance(owner, type):
             found = inspect.getattr_static(owner, name, None)
             if isinstance(found, classmethod):

@@ -10,7 +10,18 @@ from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax
 from gradscribe.transpiler.frontend.loops import LoopMemory
 from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.frontend.tracing import Tracing
-from gradscribe.transpiler.frontend.values import MISSING, Array, Cell, Closure, Dict, External, Frame, List, NeedStatic, Sequence
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    Array,
+    Cell,
+    Closure,
+    Dict,
+    External,
+    Frame,
+    List,
+    NeedStatic,
+    Sequence,
+)
 from gradscribe.transpiler.ir.builder import at_span, current_span
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand, Var

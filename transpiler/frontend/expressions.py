@@ -11,8 +11,8 @@ from typing import Any
 import gast
 
 from gradscribe.transpiler.frontend.branches import branch
-from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.iteration import Iteration
+from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     Array,
@@ -69,13 +69,13 @@ class Expressions(Iteration):
 
     def _present(self, name: str, value: Any, scope: Frame) -> Any:
         if isinstance(value, Poison):
-            self.refuse(f"`{name}` {value.reason}", value.hint)
+            self.refuse_poison(f"`{name}`", value)
         if isinstance(value, Maybe):
             message = f"cannot access local variable '{name}' where it is not associated with a value"
             emit(PRIMITIVES["check"], (value.flag,), {"message": message, "error": UnboundLocalError})
             value = value.value
             if isinstance(value, Poison):
-                self.refuse(f"`{name}` {value.reason}", value.hint)
+                self.refuse_poison(f"`{name}`", value)
             if self.narrowing:
                 self.store.set(scope, name, value)
         return value
@@ -146,7 +146,7 @@ class Expressions(Iteration):
                 parts.append(str(part.value))
                 continue
             value = self.evaluate(part.value, frame)
-            if is_data(value) or part.format_spec is not None and part.format_spec.values[:1] and is_data(value):
+            if is_data(value) or (part.format_spec is not None and part.format_spec.values[:1] and is_data(value)):
                 return Text(frame.closure.file.text(node))
             spec = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
             conversion = {115: str, 114: repr, 97: ascii}.get(part.conversion, lambda v: v)
@@ -279,7 +279,7 @@ class Expressions(Iteration):
 
     def _whole(self, value: Any) -> Any:
         if isinstance(value, Poison):
-            self.refuse(f"this value {value.reason}", value.hint)
+            self.refuse_poison("this value", value)
         return value
 
     def _checked(self, value: Any, name: str, owner: Any, key: Any) -> Any:
@@ -287,7 +287,7 @@ class Expressions(Iteration):
             emit(PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError})
             value = value.value
         if isinstance(value, Poison):
-            self.refuse(f"`{name}` {value.reason}", value.hint)
+            self.refuse_poison(f"`{name}`", value)
         return value
 
     def python_slice(self, s: Slice) -> slice:

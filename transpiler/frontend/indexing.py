@@ -15,7 +15,16 @@ import numpy as np
 
 from gradscribe.transpiler.errors import IndexRangeError
 from gradscribe.transpiler.frontend.core import Core
-from gradscribe.transpiler.frontend.values import Array, List, Slice, describe, is_data, is_integer, number_type, simplest
+from gradscribe.transpiler.frontend.values import (
+    Array,
+    List,
+    Slice,
+    describe,
+    is_data,
+    is_integer,
+    number_type,
+    simplest,
+)
 from gradscribe.transpiler.ir import index as ir_index
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim

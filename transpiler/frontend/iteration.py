@@ -45,7 +45,7 @@ class Iteration(Operators):
         if isinstance(value, (Operand, Dim, int, float)):
             self.fail(PythonError, f"{describe(value)} is not iterable")
         if isinstance(value, Poison):
-            self.refuse(f"this value {value.reason}", value.hint)
+            self.refuse_poison("this value", value)
         if isinstance(value, Object):
             self.refuse(f"iterating over {describe(value)} is not accepted", "iterate over a list or tuple")
         return self._static(self.python(list, value))

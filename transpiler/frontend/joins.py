@@ -36,7 +36,6 @@ from gradscribe.transpiler.frontend.values import (
     Poison,
     describe,
     is_number,
-    number_type,
 )
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
@@ -156,6 +155,8 @@ class Join:
         return self._plan_present(column, path)
 
     def _poison(self, poison: Poison) -> Plan:
+        if self.loop and poison.loop is None:
+            poison = Poison(poison.reason, poison.hint, self.birth)
         return Plan("poison", poison)
 
     def _number(self, type: ArrayType, values: Sequence[Any], hint: str) -> int:

@@ -287,7 +287,7 @@ class Operators(Indexing):
         if isinstance(value, Object):
             return True
         if isinstance(value, Poison):
-            self.refuse(f"this value {value.reason}", value.hint)
+            self.refuse_poison("this value", value)
         return bool(self.python(bool, value))
 
 

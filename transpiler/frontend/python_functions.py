@@ -40,7 +40,7 @@ class PythonFunctions(Statements):
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         """The interpreter's version of a Python builtin."""
-        name = _OWN.get(function) if isinstance(function, type) or callable(function) and _hashable(function) else None
+        name = _OWN.get(function) if isinstance(function, type) or (callable(function) and _hashable(function)) else None
         return None if name is None else getattr(self, name)
 
     def call_range(self, *args: Any) -> Any:

@@ -6,11 +6,11 @@ Establishes: `operand` and `boxed` are the only crossings between interpreter va
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax
 from gradscribe.transpiler.frontend.solver import Solver
 from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
@@ -21,6 +21,7 @@ from gradscribe.transpiler.frontend.values import (
     Closure,
     External,
     Maybe,
+    NeedPeel,
     Order,
     Phantom,
     Poison,
@@ -51,6 +52,13 @@ class Tracing:
         self.lift_external: Callable[[External], Any] = lambda external: external.value
         self.births: list[int] = []  # of the open data-dependent regions
 
+    def refuse_poison(self, name: str, poison: Poison) -> NoReturn:
+        """A value without a single meaning is read."""
+        message = f"{name} {poison.reason}"
+        if poison.loop is not None and poison.loop in self.births:
+            raise NeedPeel(message, poison.hint, poison.loop, current_span())
+        raise UnsupportedSyntax(current_span(), message, poison.hint)
+
     # ---- values to operands ----
     def operand(self, value: Any) -> Operand:
         """The value as data: arrays are read, Python ints become data."""
@@ -69,7 +77,7 @@ class Tracing:
         if isinstance(value, (bool, int, float, complex, np.generic)):
             return Literal(value)
         if isinstance(value, Poison):
-            raise GradscribeError(current_span(), f"this value {value.reason}", value.hint)
+            self.refuse_poison("this value", value)
         raise GradscribeError(current_span(), f"a number or an array is needed here, not {describe(value)}")
 
     def converted(self, value: Any, type: ArrayType) -> Operand:

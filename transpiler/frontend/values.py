@@ -42,6 +42,15 @@ class NeedStatic(Exception):
         self.span = span
 
 
+class NeedPeel(NeedStatic):
+    """A value that the loop `loop` joins from two kinds: its first iteration must stand before the loop."""
+
+    def __init__(self, why: str, hint: str, loop: int, span: Span | None) -> None:
+        super().__init__(why, (), span)
+        self.hint = hint
+        self.loop = loop
+
+
 # ---- cells: what has identity ----
 
 
@@ -212,10 +221,11 @@ class Maybe:
 
 @dataclass(frozen=True, eq=False)
 class Poison:
-    """A value that has no single meaning; refused when read."""
+    """A value that has no single meaning; refused when read. `loop` is the birth of the loop at whose head it arose."""
 
     reason: str
     hint: str = ""
+    loop: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

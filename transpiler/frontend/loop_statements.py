@@ -1,0 +1,283 @@
+"""Loops as statements: rolled where possible, their first iteration in front where kinds of values change in it, unrolled where the body
+needs Python values; and what comes after a loop.
+
+In: a `for` or `while` node and a frame. Out: a completion code. A loop whose trip count is data and that must be unrolled raises
+`NeedStatic` with the unknowns of the trip count, so that they become static and the program is staged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gast
+
+from gradscribe.transpiler.errors import UnsupportedSyntax
+from gradscribe.transpiler.frontend.branches import Live, Raised, branch
+from gradscribe.transpiler.frontend.expressions import Expressions
+from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, exits, liveness_of
+from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, Counted, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.values import (
+    RETURN,
+    Frame,
+    Maybe,
+    NeedPeel,
+    NeedStatic,
+    Poison,
+    Sequence,
+    simplest,
+)
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Var
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+UNROLL_LIMIT = 1000  # iterations that one loop may be unrolled into
+_EXHAUSTED = 12  # code inside a `while` whose test stands in its body: the test failed
+_DEAD = Poison("is not kept past this point")
+
+
+class Loops(Expressions):
+    """`for` and `while`."""
+
+    def _left(self, frame: Frame, code: Any, only: int | None) -> Any:
+        """In the world where a block was left: a returned value is there."""
+        if only == RETURN_CODE and isinstance(frame.slots.get(RETURN), Maybe):
+            self.store.set(frame, RETURN, frame.slots[RETURN].value)
+        return code if only is None else only
+
+    # ---- liveness ----
+    def _live(self, frame: Frame, names: frozenset[str]) -> Live:
+        return lambda cell, key: cell is not frame or key in names or key == RETURN
+
+    def _end_live(self, s: Any, frame: Frame) -> Live:
+        """What lives at the end of the block that `s` stands in: an over-estimate where it is not recorded."""
+        names = liveness_of(frame.closure.node).end.get(id(s))
+        return (lambda cell, key: True) if names is None else self._live(frame, names)
+
+    def _plain_code(self, code: Any) -> Any:
+        return simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
+
+    def _loop_body(self, s: Any, frame: Frame) -> Any:
+        """The body; `continue` is no code of the loop."""
+        code = self.run_block(s.body, frame)
+        if isinstance(code, (int, Raised)):
+            return 0 if code == CONTINUE else code
+        leaves = exits(s.body)
+        if CONTINUE not in leaves:
+            return code
+        if leaves == {CONTINUE}:
+            return 0
+        data = self.operand(code)
+        return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, CONTINUE), 0, data))
+
+    def _after_loop(self, s: Any, frame: Frame, code: Any) -> Any:
+        """`code` is 0 (ran to its end), BREAK, RETURN_CODE, or data; `else:` runs after 0."""
+        if isinstance(code, Raised):
+            return code
+        if isinstance(code, int):
+            return self.run_block(s.orelse, frame) if code == 0 else 0 if code == BREAK else code
+        leaves = exits(s.body) & {BREAK, RETURN_CODE}
+
+        def left() -> Any:
+            if RETURN_CODE not in leaves:
+                return 0
+            if BREAK not in leaves:
+                return self._left(frame, code, None)
+            data = self.operand(code)
+            return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, BREAK), 0, data))
+
+        if not s.orelse:
+            return left()
+        ran_out = self.operand(self.binary("Eq", code, 0))
+        return self._plain_code(branch(self, ran_out, lambda: self.run_block(s.orelse, frame), left))
+
+    def _kill_dead(self, s: Any, frame: Frame) -> Live:
+        """Names that the loop assigns and nobody reads at its head or after it hold no value there."""
+        names = liveness_of(frame.closure.node).head[id(s)]
+        for node in gast.walk(s):
+            if isinstance(node, gast.Name) and isinstance(node.ctx, gast.Store) and node.id not in names:
+                if node.id in frame.slots:
+                    self.store.set(frame, node.id, _DEAD)
+        return self._live(frame, names)
+
+    def _memory(self, s: Any) -> LoopMemory:
+        key = (id(s), tuple(id(f.closure.node) for f in self.frames))
+        return self.memories.setdefault(key, LoopMemory()).enter(list(self.frames))
+
+    def run_For(self, s: Any, frame: Frame) -> Any:
+        items = self.sequence(self.evaluate(s.iter, frame))
+        return self._after_loop(s, frame, self._for_code(s, items, frame, peeled=False))
+
+    def _for_code(self, s: Any, items: Sequence, frame: Frame, peeled: bool) -> Any:
+        """Rolled if it can be; else with its first iteration in front; else unrolled."""
+        reason: NeedStatic | None = None
+        if not items.static and not (isinstance(items.length, int) and items.length <= 1):
+            start, depth = self.store.here(), len(self.frames)
+            try:
+                return self._rolled_for(s, items, frame)
+            except NeedStatic as error:
+                if isinstance(error, NeedPeel) and error.loop in self.births:
+                    raise  # an outer loop's
+                reason = error
+                self.store.undo(start)
+                del self.frames[depth:]
+                if isinstance(error, NeedPeel) and not peeled:
+                    return self._peeled_for(s, items, frame, error)
+        return self._unrolled_for(s, items, frame, reason)
+
+    def _peeled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedPeel) -> Any:
+        length = Dim.of(items.length)
+        runs = self.solver.nonnegative(length - 1)
+        if runs is False:
+            return 0
+        if runs is None:
+            raise UnsupportedSyntax(reason.span, reason.why, reason.hint)
+        shifted = None
+        if items.range is not None:
+            lo, hi, step = items.range
+            shifted = (lo + step, hi, step)
+        rest = Sequence(simplest(length - 1), lambda k: items.item(simplest(Dim.of(k) + 1)), False, shifted)
+        return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, peeled=True))
+
+    def _first_then(self, s: Any, frame: Frame, first: Callable[[], Any] | None, others: Callable[[], Any]) -> Any:
+        """One iteration, and the others unless it leaves the loop."""
+        if first is not None:
+            self.assign(s.target, first(), frame)
+        code = self._loop_body(s, frame)
+        if isinstance(code, Raised) or (isinstance(code, int) and code):
+            return code
+        if isinstance(code, int):
+            return others()
+        stays = self.operand(self.binary("Eq", code, 0))
+        return self._plain_code(branch(self, stays, others, lambda: code))
+
+    def _rolled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
+        live = self._kill_dead(s, frame)
+        hint = s.target.id if isinstance(s.target, gast.Name) else "k"
+        if items.range is not None and abs(items.range[2]) == 1:
+            lo, hi, step = items.range
+            kind = Counted(lo, hi, 1, hint) if step == 1 else Counted(hi + 1, lo + 1, -1, hint)
+            item: Callable[[Any], Any] = lambda index: index
+        else:
+            kind = Counted(Dim.of(0), Dim.of(items.length), 1, "k" if items.range is not None else _index_hint(s))
+            item = items.item
+        kind = Counted(self.solver.normalize(kind.lo), self.solver.normalize(kind.hi), kind.direction, kind.hint)
+
+        def body(index: Any) -> Any:
+            self.assign(s.target, item(index), frame)
+            return self._loop_body(s, frame)
+
+        return LoopTrace(self, kind, live, self._memory(s)).run(body)
+
+    def _unrolled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedStatic | None) -> Any:
+        length = simplest(self.solver.normalize(Dim.of(items.length)))
+        if not isinstance(length, int):
+            why = "" if reason is None else f" ({reason.why})"
+            atoms = [*Dim.of(length).leaves(), *(reason.atoms if reason else ())]
+            span = current_span() if reason is None or reason.span is None else reason.span
+            raise NeedStatic(f"the loop must be unrolled{why}, but its trip count is data", atoms, span)
+        return self._unroll(length, lambda k: (self.assign(s.target, items.item(k), frame), self._loop_body(s, frame))[1])
+
+    def _unroll(self, length: int, iteration: Callable[[int], Any]) -> Any:
+        """Iterations in line; after one that may leave, the others stand in a branch."""
+
+        def run(k: int) -> Any:
+            while k < length:
+                if k > UNROLL_LIMIT:
+                    self.refuse(f"unrolling a loop of {length} iterations would be too long")
+                code = iteration(k)
+                k += 1
+                if isinstance(code, Raised) or (isinstance(code, int) and code):
+                    return code
+                if isinstance(code, int):
+                    continue
+                if k == length:
+                    return code
+                stays, following = self.operand(self.binary("Eq", code, 0)), k
+                return self._plain_code(branch(self, stays, lambda: run(following), lambda: code))
+            return 0
+
+        return run(0)
+
+    def run_While(self, s: Any, frame: Frame) -> Any:
+        return self._after_while(s, frame, self._while_code(s, frame, peeled=False))
+
+    def _while_code(self, s: Any, frame: Frame, peeled: bool) -> Any:
+        start, depth = self.store.here(), len(self.frames)
+        try:
+            return self._rolled_while(s, frame)
+        except NeedStatic as error:
+            if isinstance(error, NeedPeel) and error.loop in self.births:
+                raise
+            self.store.undo(start)
+            del self.frames[depth:]
+            if isinstance(error, NeedPeel):
+                if peeled:
+                    raise UnsupportedSyntax(error.span, error.why, error.hint) from None
+                return self._peeled_while(s, frame)
+            return self._unrolled_while(s, frame, error)
+
+    def _peeled_while(self, s: Any, frame: Frame) -> Any:
+        test = self.truth(self.evaluate(s.test, frame))
+        once = lambda: self._first_then(s, frame, None, lambda: self._while_code(s, frame, peeled=True))
+        if isinstance(test, bool):
+            return once() if test else 0
+        return self._plain_code(branch(self, test, once, lambda: 0))
+
+    def _after_while(self, s: Any, frame: Frame, code: Any) -> Any:
+        endless = isinstance(s.test, gast.Constant) and bool(s.test.value)
+        if endless and exits(s.body) & {BREAK, RETURN_CODE} == {RETURN_CODE} and not isinstance(code, Raised):
+            return self._left(frame, RETURN_CODE, RETURN_CODE)  # the only way out
+        return self._after_loop(s, frame, code)
+
+    def _rolled_while(self, s: Any, frame: Frame) -> Any:
+        live = self._kill_dead(s, frame)
+
+        def condition() -> Any:
+            narrowing, self.narrowing = self.narrowing, False
+            try:
+                return self.truth(self.evaluate(s.test, frame))
+            finally:
+                self.narrowing = narrowing
+
+        try:
+            return LoopTrace(self, Conditional(condition), live, self._memory(s)).run(lambda _: self._loop_body(s, frame))
+        except ConditionWrites:
+            return self._while_with_busy_condition(s, frame, live)
+
+    def _while_with_busy_condition(self, s: Any, frame: Frame, live: Live) -> Any:
+        """`while test: body`, the test with effects, as `while True: if not test: leave; body`."""
+
+        def body(_: Any) -> Any:
+            test = self.truth(self.evaluate(s.test, frame))
+            if isinstance(test, bool):
+                return self._loop_body(s, frame) if test else _EXHAUSTED
+            return branch(self, test, lambda: self._loop_body(s, frame), lambda: _EXHAUSTED)
+
+        code = LoopTrace(self, Conditional(lambda: True), live, LoopMemory()).run(body)
+        if isinstance(code, int):
+            return 0 if code == _EXHAUSTED else code
+        data = self.operand(code)
+        return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, _EXHAUSTED), 0, data))
+
+    def _unrolled_while(self, s: Any, frame: Frame, reason: NeedStatic) -> Any:
+        def iteration(k: int) -> Any:
+            test = self.truth(self.evaluate(s.test, frame))
+            if not isinstance(test, bool):
+                raise reason
+            return self._loop_body(s, frame) if test else _EXHAUSTED
+
+        code = self._unroll(10 * UNROLL_LIMIT, iteration)
+        if isinstance(code, (int, Raised)):
+            return 0 if code == _EXHAUSTED else code
+        raise reason
+
+
+def _index_hint(s: Any) -> str:
+    """The name of the position in `for k, x in enumerate(...)`."""
+    target = s.target
+    enumerates = isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
+    if enumerates and isinstance(target, gast.Tuple) and isinstance(target.elts[0], gast.Name):
+        return str(target.elts[0].id)
+    return "k"
