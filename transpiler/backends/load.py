@@ -6,6 +6,8 @@ they are donated, whatever their layout; an error inside is raised as the except
 
 from __future__ import annotations
 
+import keyword
+import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -14,7 +16,7 @@ import numba
 import numpy as np
 
 from gradscribe import kernels
-from gradscribe.transpiler.backends.loop_source import Failure, LoopModule, write_loop_module
+from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
 from gradscribe.transpiler.backends.native_cache import compiled
 from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, ShapeError
 from gradscribe.transpiler.ir.nodes import Function
@@ -119,10 +121,17 @@ def compile_native(
     `donated` are positions of parameters that the program may overwrite; `identities` maps positions of results to positions of
     donated parameters whose final value they are. Thread-safe; equal programs share machine code through the disk cache."""
     lowered = lower(function)
-    if name:
+    name = _identifier(name or function.name)
+    if name != lowered.name:
         lowered = Function(name, lowered.region, lowered.guards, lowered.result_hints, lowered.span)
     module = write_loop_module(lowered, donated, identities, _KERNELS)
     return load_native(module)
+
+
+def _identifier(name: str) -> str:
+    """A function's name as a name of the generated module: `<lambda>` becomes `lambda_`."""
+    text = re.sub(r"\W", "_", name.replace("<lambda>", "lambda_"))
+    return f"{text}_" if keyword.iskeyword(text) or text in RESERVED or text in _KERNELS or not text.strip("_") else text
 
 
 def load_native(module: LoopModule) -> NativeFunction:

@@ -18,6 +18,7 @@ from gradscribe.transpiler.backends.names import assign_names
 from gradscribe.transpiler.backends.storage import assign_storage
 from gradscribe.transpiler.errors import NoRule, Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
+from gradscribe.transpiler.ir.index import Slice
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
@@ -29,7 +30,7 @@ from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import update, update_add
 
-_RESERVED = frozenset(
+RESERVED = frozenset(
     "np math njit u status failed range min max abs complex float int bool True False None list tuple len".split()
 )
 
@@ -91,10 +92,10 @@ class _Writer:
         folding.inline -= {r for e in inner_eqns(function.region) for r in e.results if isinstance(r.type, StackType)}
         storage = assign_storage(function, folding)
         self.symbols = list(_symbols(function))
-        names = assign_names(function, storage, self.symbols, _RESERVED | set(kernels))
+        names = assign_names(function, storage, self.symbols, RESERVED | set(kernels))
         self.text = Expressions(names, folding)
         self.names, self.folding = names, folding
-        self.taken = {*names.classes.values(), *names.symbols.values(), *_RESERVED, *kernels}
+        self.taken = {*names.classes.values(), *names.symbols.values(), *RESERVED, *kernels}
         self.out = _Lines()
         self.failures: list[Failure] = []
         self.fails = False
@@ -209,6 +210,8 @@ class _Writer:
             self.loop(eqn)
         elif operation is if_:
             self.branch(eqn)
+        elif operation in (update, update_add) and any(isinstance(c, Slice) for c in eqn.params["at"]):
+            self.write_back(eqn)
         elif operation in (update, update_add):
             target = self.text.element(self.names.of(eqn.results[0]), eqn.params["at"])
             sign = "=" if operation is update else "+="
@@ -221,6 +224,14 @@ class _Writer:
             self.array(eqn)
         else:
             self.out.add(f"{self.names.of(eqn.results[0])} = {self.text.equation(eqn)}")
+
+    def write_back(self, eqn: Eqn) -> None:
+        """The final value of a donated parameter, written into its memory as a whole (bufferization asks for it)."""
+        target, value, k = self.fresh("target"), self.fresh("value"), self.fresh("k")
+        self.out.add(f"{target} = {self.names.of(eqn.results[0])}.reshape(-1)")
+        self.out.add(f"{value} = {self.text.operand(eqn.operands[1])}.reshape(-1)")
+        self.out.add(f"for {k} in range({target}.size):")
+        self.out.add(f"    {target}[{k}] = {value}[{k}]")
 
     def array(self, eqn: Eqn) -> None:
         """An operation on whole arrays."""
