@@ -1,4 +1,4 @@
-"""A two-layer network on the handwritten digits of scikit-learn: plain NumPy, trained with a derivative that gradscribe writes."""
+"""A two-layer network on the handwritten digits of scikit-learn: plain NumPy, trained with a derivative it is given."""
 
 import sys
 import time
@@ -65,7 +65,7 @@ def train(epochs=40, batch=64, rate=2e-3):
             mean = gs.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
             square = gs.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, gradient)
             size = rate * np.sqrt(1.0 - 0.999**count) / (1.0 - 0.9**count)
-            params = gs.tree.map(lambda p, m, v: p - size * m / (np.sqrt(v) + 1e-8), params, mean, square)
+            params = gs.tree.map(lambda p, m, v, size=size: p - size * m / (np.sqrt(v) + 1e-8), params, mean, square)
             total += value
         show_progress(epoch + 1, epochs, f"loss {total / (len(labels) // batch):.4f}")
     finished = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Finding the conductivity of a plate from its temperature: a time loop with in-place slices, differentiated and minimised."""
+"""The conductivity of a plate from its temperature: a time loop with in-place slices, differentiated and minimised."""
 
 import time
 

@@ -1,11 +1,11 @@
 """vmap: axes in and out, trees, sizes that do not fit, lanes with their own control flow."""
 
 import numpy as np
-import oracles
 import pytest
-from api import functions
 
 import gradscribe as gs
+import oracles
+from api import functions
 
 rng = np.random.default_rng(3)
 X = rng.normal(size=(4, 3))
@@ -38,9 +38,9 @@ def test_in_axes_as_trees():
 
 
 def test_results_that_do_not_depend_on_the_lane():
-    found, same = gs.vmap(lambda x, w: (x * 2.0, w), in_axes=(0, None))(X, X[0])
+    _, same = gs.vmap(lambda x, w: (x * 2.0, w), in_axes=(0, None))(X, X[0])
     assert same.shape == (4, 3)
-    found, same = gs.vmap(lambda x, w: (x * 2.0, w), in_axes=(0, None), out_axes=(0, None))(X, X[0])
+    _, same = gs.vmap(lambda x, w: (x * 2.0, w), in_axes=(0, None), out_axes=(0, None))(X, X[0])
     np.testing.assert_array_equal(same, X[0])
     with pytest.raises(ValueError, match="out_axes is None"):
         gs.vmap(lambda x: x * 2.0, out_axes=None)(X)

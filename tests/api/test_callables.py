@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from api import functions
 
 import gradscribe as gs
+from api import functions
 
 
 def test_decorators_with_and_without_arguments():

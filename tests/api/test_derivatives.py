@@ -1,13 +1,13 @@
-"""grad, value_and_grad, jvp, vjp, Jacobians: against finite differences, against JAX, on trees, nested, inputs untouched."""
+"""grad, value_and_grad, jvp, vjp, Jacobians: against differences and JAX, on trees, nested, inputs untouched."""
 
 from collections import namedtuple
 
 import numpy as np
-import oracles
 import pytest
-from api import functions
 
 import gradscribe as gs
+import oracles
+from api import functions
 
 rng = np.random.default_rng(7)
 X, Y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
@@ -109,13 +109,13 @@ def test_jvp_refuses_tangents_that_do_not_fit(tangents, error):
 
 
 def test_pullback_can_be_called_twice_and_is_the_transpose():
-    y, pull = gs.vjp(functions.affine_loss, PARAMS, X, Y)
+    _, pull = gs.vjp(functions.affine_loss, PARAMS, X, Y)
     first, second = pull(1.0), pull(1.0)
     for a, b in zip(gs.tree.leaves(first), gs.tree.leaves(second), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_allclose(first[0]["w"], gs.grad(functions.affine_loss)(PARAMS, X, Y)["w"], rtol=1e-14)
     dx = rng.normal(size=X.shape)
-    out, pull = gs.vjp(functions.smooth, X)
+    _, pull = gs.vjp(functions.smooth, X)
     ct = rng.normal(size=X.shape)
     _, dy = gs.jvp(functions.smooth, (X,), (dx,))
     assert oracles.duality_error([dx], [dy], [ct], pull(ct)) < 1e-14
@@ -204,7 +204,7 @@ def test_gradient_of_a_function_that_writes_its_argument():
 
 def test_results_share_no_memory():
     x = np.arange(1.0, 5.0)
-    (value, aux), gradient = gs.value_and_grad(lambda x: (np.sum(x), x), has_aux=True)(x)
+    (_, aux), gradient = gs.value_and_grad(lambda x: (np.sum(x), x), has_aux=True)(x)
     assert not np.shares_memory(aux, x) and gradient.flags.writeable
     a, b = gs.grad(lambda a, b: np.sum(a + b), argnums=(0, 1))(x, x + 1)
     a[0] = 5.0
@@ -238,7 +238,7 @@ def test_control_flow():
 
 def test_constant_and_unused():
     assert gs.grad(lambda x: 3.0)(1.0) == 0.0
-    a, b = gs.grad(lambda a, b: np.sum(a), argnums=(0, 1))(X, Y)
+    _, b = gs.grad(lambda a, b: np.sum(a), argnums=(0, 1))(X, Y)
     np.testing.assert_array_equal(b, np.zeros_like(Y))
 
 

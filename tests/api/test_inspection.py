@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from api import functions
 
 import gradscribe as gs
+from api import functions
 
 X = np.arange(1.0, 4.0)
 
@@ -73,7 +73,7 @@ def test_check_grads_passes_what_is_right():
 
 
 def test_check_grads_sees_a_kink():
-    with pytest.raises(AssertionError, match="fwd of .*kinked differs"):
+    with pytest.raises(AssertionError, match=r"fwd of .*kinked differs"):
 
         def kinked(x):
             return np.sum(np.where(x > 0, x, -3.0 * x))

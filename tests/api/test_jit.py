@@ -58,6 +58,18 @@ def test_same_array_twice_is_one_array(backend):
     assert gs.jit(f, backend=backend)(np.ones(3), np.ones(3)) == 2.0
 
 
+def test_a_container_passed_twice_is_refused_where_one_is_written(backend):
+    def f(a, b):
+        a[0] = 5.0
+        return b[0]
+
+    shared = [1.0, 2.0]
+    with pytest.raises(gs.AliasError, match="occurs twice"):
+        gs.jit(f, backend=backend)(shared, shared)
+    assert gs.jit(f, backend=backend)(shared, [1.0, 2.0]) == 1.0 and shared[0] == 5.0
+    assert gs.jit(lambda a, b: a[0] + b[0], backend=backend)(shared, shared) == 10.0
+
+
 def test_partly_overlapping_written_arguments_are_refused(backend):
     def f(a, b):
         a[0] = 5.0

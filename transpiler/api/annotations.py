@@ -21,7 +21,8 @@ from gradscribe.transpiler.ir.types import ArrayType
 
 DTYPES = {
     "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
-    "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "c128": np.complex128, "c64": np.complex64, "bool": np.bool_,
+    "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "c128": np.complex128, "c64": np.complex64,
+    "bool": np.bool_,
 }  # fmt: skip
 PYTHON = {"float": np.float64, "int": np.int64, "complex": np.complex128}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe import kernels
+import gradscribe.kernels as kernels
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.annotations import abstract, is_spec
 from gradscribe.transpiler.api.composing import as_value, result_leaves

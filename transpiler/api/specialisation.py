@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.executables import Backend, Executable, executable
 from gradscribe.transpiler.api.guarding import Fact, facts_of
 from gradscribe.transpiler.api.leaves import admit, describe, is_data
@@ -31,11 +32,35 @@ class Misfit:
     fact: Fact | None = None
 
 
-class Specialisation:
-    """A version of a transformed function. `written`: flat parameters that the function writes; `writes`: the caller
-    sees it (under `jit`)."""
+@dataclass(frozen=True)
+class Written:
+    """What a function writes: flat parameters; whether containers among its arguments."""
 
-    def __init__(self, staged: Staged, written: Sequence[int], backend: Backend, writes: bool) -> None:
+    parameters: tuple[int, ...]
+    containers: bool
+
+
+def repeated_container(value: Any) -> Any:
+    """A mutable container that occurs twice in a tree, or None."""
+    seen: dict[int, Any] = {}
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        kind = tree.kind_of(type(node))
+        if kind is None or node is None:
+            continue
+        if not isinstance(node, tuple):
+            if id(node) in seen:
+                return node
+            seen[id(node)] = node
+        todo += kind.take(node)[0]
+    return None
+
+
+class Specialisation:
+    """A version of a transformed function. `written`: what the function writes; `writes`: the caller sees it (`jit`)."""
+
+    def __init__(self, staged: Staged, written: Written, backend: Backend, writes: bool) -> None:
         self.staged = staged
         self.writes = writes
         function = staged.function
@@ -48,7 +73,8 @@ class Specialisation:
         self.by_shape_alone = self.facts.by_shape_alone and not self.captures
         self.codes = [(f, f.__code__) for f in staged.sources if hasattr(f, "__code__")]
         self.mutations = staged.mutations if writes else ()
-        self.written = tuple(written)
+        self.written = written.parameters
+        self.writes_containers = written.containers
         self.builder = ResultBuilder(staged.result, function, keep_identity=writes)
         self.containers = [
             (m, ResultBuilder(m.template, function, keep_identity=True))
@@ -100,6 +126,8 @@ class Specialisation:
         """Run on flat parameter values and give the caller what Python would: the value, and under `jit` the writes."""
         if self.written:
             self.check_written(values)
+        if self.writes_containers:
+            self.check_containers((args, kwargs))
         inputs = values
         for k in self.array_params:
             if not values[k].flags.c_contiguous:
@@ -137,6 +165,16 @@ class Specialisation:
                         f"{self.path(k)} is written and shares memory with {self.path(j)}",
                         "Pass a copy of one of them.",
                     )
+
+    def check_containers(self, call: Any) -> None:
+        """Refuse a list, dict or object that occurs twice: staged as two, it would be written as two."""
+        repeated = repeated_container(call)
+        if repeated is not None:
+            raise AliasError(
+                self.span,
+                f"a {type(repeated).__name__} occurs twice in the arguments, and `{self.staged.function.name}` writes to one",
+                "Pass a copy of it.",
+            )
 
     def path(self, k: int) -> str:
         parameter = self.staged.parameters[k]

@@ -21,7 +21,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.dispatch import Dispatcher
 from gradscribe.transpiler.api.executables import Backend
 from gradscribe.transpiler.api.leaves import flatten, static_token
-from gradscribe.transpiler.api.specialisation import Specialisation
+from gradscribe.transpiler.api.specialisation import Specialisation, Written
 from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
@@ -224,14 +224,16 @@ def stage_inside(target: Any, plain: Stage, args: Sequence[Any], kwargs: Mapping
     return stage_call(target, args, kwargs, plain)
 
 
-def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Staged, tuple[int, ...]]:
-    """Stage a call from ordinary Python; also which flat parameters the function writes, whether or not the caller
+def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Staged, Written]:
+    """Stage a call from ordinary Python; also what the function writes, whether or not the caller
     sees it. Parameter leaves count without static arguments."""
     written: dict[int, None] = {}
+    containers: list[Any] = []
 
     def plain(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Staged:
-        staged = stage(function, args, kwargs, transform_call=stage_inside)
+        staged = stage(function, tuple(args), dict(kwargs), transform_call=stage_inside)
         written.update(dict.fromkeys(m.parameter for m in staged.mutations))
+        containers.extend(staged.container_mutations)
         for var, parameter in zip(staged.function.params, staged.parameters, strict=True):
             var.hint = readable_name(parameter.path)
         return staged
@@ -249,14 +251,15 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
             replace(p, leaf=position[p.leaf]) if isinstance(p, ArgumentLeaf) else p for p in staged.parameters
         )
         staged = replace(staged, parameters=moved)
-    return staged, tuple(written)
+    return staged, Written(tuple(written), bool(containers))
 
 
 def _as_views(
     args: Sequence[Any], kwargs: Mapping[str, Any], keep_aliases: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments as the frontend sees them: every array a fresh object, so that a captured array that happens to be an
-    argument too is not taken for one with it. Repeated arrays stay one object (`keep_aliases`), or become separate values."""
+    """The arguments as the frontend sees them: every array a fresh object, so that a captured array that happens to
+    be an argument too is not taken for one with it. Repeated arrays stay one object (`keep_aliases`), or become
+    separate values."""
     leaves, definition = flatten((tuple(args), dict(kwargs)))
     views: dict[int, np.ndarray] = {}
     seen = []

@@ -142,6 +142,8 @@ def _positions(code: types.CodeType) -> list[tuple[int, int, int, int]]:
         p = instruction.positions
         if p is None or None in (p.lineno, p.end_lineno, p.col_offset, p.end_col_offset):
             continue
+        if (p.lineno, p.col_offset) == (p.end_lineno, p.end_col_offset):  # stands nowhere: the return of a lambda
+            continue
         if instruction.opname in ("RESUME", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_GENERATOR", "NOP"):
             continue
         out.append((p.lineno, p.end_lineno, p.col_offset, p.end_col_offset))
