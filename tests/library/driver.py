@@ -68,8 +68,9 @@ def flattened(result):
     return [data(result)] if isinstance(result, (Operand, Dim)) else []
 
 
-def through_rule(rule, args, options, known_sizes=False):
-    """What the rule computes for these arguments; sizes of arrays are symbols, or known numbers."""
+def traced(rule, args, options, known_sizes=False):
+    """The function that the rule emits for these arguments, their values, and the rule's result. Sizes of arrays are
+    symbols, or known numbers."""
     call, kept = Call(known_sizes), []
     args, options = call.abstract(tuple(args)), {k: call.abstract(v) for k, v in options.items()}
 
@@ -79,7 +80,13 @@ def through_rule(rule, args, options, known_sizes=False):
 
     function = Function("call", build_body(call.params, body))
     verify(function)
-    return rebuilt(kept[0], list(evaluate(function, *call.values)))
+    return function, call.values, kept[0]
+
+
+def through_rule(rule, args, options, known_sizes=False):
+    """What the rule computes for these arguments."""
+    function, values, result = traced(rule, args, options, known_sizes)
+    return rebuilt(result, list(evaluate(function, *values)))
 
 
 def concrete(x):

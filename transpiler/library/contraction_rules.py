@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
-from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
+from gradscribe.transpiler.ir.index import At, whole
 from gradscribe.transpiler.ir.nodes import OPERATORS, Operand
 from gradscribe.transpiler.library.arguments import (
     common,
@@ -24,10 +25,10 @@ from gradscribe.transpiler.library.arguments import (
     strong,
 )
 from gradscribe.transpiler.library.diagonal_rules import diagonal
-from gradscribe.transpiler.library.shape_rules import ravel
+from gradscribe.transpiler.library.shape_rules import ravel, stack
 from gradscribe.transpiler.primitives.contraction import contract
 from gradscribe.transpiler.primitives.reductions import reduce_sum
-from gradscribe.transpiler.primitives.structure import permute
+from gradscribe.transpiler.primitives.structure import index, permute
 
 Rule = Callable[..., Any]
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
@@ -152,6 +153,22 @@ def kron(a: Any, b: Any) -> Any:
     return reshaped(product, [m * n for m, n in zip(x.shape, y.shape, strict=True)])
 
 
+def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None) -> Any:
+    """Vectors of three components in the last axis."""
+    refuse_given("np.cross", axisa=(axisa, -1), axisb=(axisb, -1), axisc=(axisc, -1), axis=(axis, None))
+    x, y = common(_arrays(a, b))
+    for operand in (x, y):
+        equalities().require(operand.shape[-1], Dim.of(3), "np.cross")
+
+    def component(operand: Operand, k: int) -> Operand:
+        at = (*whole(operand.shape[:-1]), At(Dim.of(k)))
+        return emit(index, (operand,), {"at": at})[0]
+
+    (x0, x1, x2), (y0, y1, y2) = ([component(w, k) for k in range(3)] for w in (x, y))
+    parts: list[Any] = [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0]
+    return stack(parts, -1)
+
+
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """The product from left to right (NumPy chooses the cheapest order; values agree up to rounding)."""
     refuse_given("np.linalg.multi_dot", out=(out, None))
@@ -250,6 +267,7 @@ CONTRACTION_RULES: dict[Any, Rule] = {
     np.einsum: einsum,
     np.trace: trace,
     np.kron: kron,
+    np.cross: cross,
     np.linalg.multi_dot: multi_dot,
     np.linalg.matrix_power: matrix_power,
     np.linalg.outer: outer,

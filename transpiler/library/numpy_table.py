@@ -17,6 +17,7 @@ from gradscribe.transpiler.library.contraction_rules import CONTRACTION_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
 from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, SCIPY_RULES, clip, round_to
+from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
@@ -32,6 +33,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **DIAGONAL_RULES,
     **CREATION_RULES,
     **SELECTION_RULES,
+    **LINEAR_ALGEBRA_RULES,
     **SCIPY_RULES,
     **MATH_RULES,
     **BUILTINS,

@@ -29,7 +29,7 @@ from gradscribe.transpiler.library.arguments import (
     strong,
     truth,
 )
-from gradscribe.transpiler.library.shape_rules import ravel
+from gradscribe.transpiler.library.shape_rules import join, ravel
 from gradscribe.transpiler.primitives.arithmetic import not_equal, select
 from gradscribe.transpiler.primitives.elementary import exp, log, sqrt
 from gradscribe.transpiler.primitives.logic import isfinite, isnan, logical_not
@@ -273,6 +273,31 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
     return reduce_sum(width * (right + left) / 2.0, axes=(k,))
 
 
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
+    """Central differences inside, one-sided ones at the ends, for one even spacing; a list for more than one axis."""
+    refuse_given("np.gradient", edge_order=(edge_order, 1))
+    x = floating(strong(data(f)))
+    axes = many_axes(axis, x.rank, "np.gradient")
+    steps = [data(h) for h in varargs] or [data(1.0)]
+    if len(steps) == 1:
+        steps = steps * len(axes)
+    if len(steps) != len(axes) or any(h.rank for h in steps):
+        raise UnsupportedSyntax(current_span(), "`np.gradient` takes one even spacing, or one for each axis")
+    parts = [_central_difference(x, k, h) for k, h in zip(axes, steps, strict=True)]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _central_difference(x: Operand, axis: int, step: Operand) -> Operand:
+    left, right = _ends(x, axis)
+    inner = left.shape[axis] - 1
+    if not is_nonnegative(inner):
+        raise ShapeError(current_span(), f"axis {axis} is too short for a difference")
+    middle = (slice_axis(right, axis, 1, inner) - slice_axis(left, axis, 0, inner)) / (2.0 * step)
+    ends = [slice_axis(right, axis, k, 1) - slice_axis(left, axis, k, 1) for k in (0, inner)]
+    parts = [ends[0] / step, middle, ends[1] / step]
+    return join(parts, axis)
+
+
 # ---- norms ----
 
 
@@ -360,6 +385,7 @@ REDUCTION_RULES: dict[Any, Rule] = {
     np.cumsum: _running(cumsum, "cumsum"),
     np.cumprod: _running(cumprod, "cumprod"),
     np.diff: diff,
+    np.gradient: gradient,
     np.trapezoid: trapezoid,
     np.linalg.norm: norm,
     np.linalg.vector_norm: lambda x, /, *, axis=None, keepdims=False, ord=2: norm(
