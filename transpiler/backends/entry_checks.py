@@ -76,8 +76,8 @@ def check_lines(function: Function, exprs: Expressions) -> list[Line]:
         rank = p.type.rank
         if all(fresh):
             test = f"{name}.ndim != {rank} or {name}.dtype != {_dtype(p.type)}"
-            expected = f"{name}: expected {p.type.dtype.name} with {rank} ax{'i' if rank == 1 else 'e'}s"
-            lines += _raise(test, "TypeError", f"{expected}, got %s with %d", [f"{name}.dtype", f"{name}.ndim"])
+            expected = f"{name}: expected {rank}-d {p.type.dtype.name}, got %d-d %s"
+            lines += _raise(test, "TypeError", expected, [f"{name}.ndim", f"{name}.dtype"])
         else:
             lines += _shape_check(name, p.type, exprs)
             test = f"{name}.dtype != {_dtype(p.type)}"

@@ -17,7 +17,7 @@ from gradscribe.transpiler.ir.walk import dim_vars, param_dims
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.checks import wrap_index
-from gradscribe.transpiler.primitives.regions import if_, loop, loop_carries
+from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import copy, index
 
@@ -95,7 +95,7 @@ def fold(function: Function, inline_arrays: bool = True) -> Folding:
     folder = _Folder(function, inline_arrays)
     folder.bare_indices(function.region)
     folder.count(function.region)
-    folder.region(function.region, 1, [""] * len(function.results))
+    folder.region(function.region, 1)
     return folder.folding
 
 
@@ -203,22 +203,14 @@ class _Folder:
                 yield from dim_vars(component.start)
 
     # ---- deciding ----
-    def region(self, region: Region, depth: int, targets: list[str]) -> None:
+    def region(self, region: Region, depth: int) -> None:
         written = [self._consumed_roots(e) for e in region.eqns]
         for place, eqn in enumerate(region.eqns):
-            hint = eqn.results[0].hint if eqn.results else ""
-            self._fold_into(eqn, list(self._mentions(eqn)), region, place, depth, written, [hint] * len(eqn.operands))
-            if eqn.operation is loop:
-                carries = [v.hint for v in loop_carries(eqn)]
-                for inner in eqn.regions:
-                    codes = [""] if eqn.params["exits"] else []
-                    self.region(inner, depth + 1, codes + carries if inner is eqn.regions[-1] else [""])
-            elif eqn.operation is if_:
-                for inner in eqn.regions:
-                    self.region(inner, depth + 1, [r.hint for r in eqn.results])
+            self._fold_into(eqn, list(self._mentions(eqn)), region, place, depth, written)
+            for inner in eqn.regions:
+                self.region(inner, depth + 1)
         values = [x for x in region.results if isinstance(x, Var)]
-        hints = [t for x, t in zip(region.results, targets, strict=True) if isinstance(x, Var)]
-        self._fold_into(None, values, region, len(region.eqns), depth, written, hints)
+        self._fold_into(None, values, region, len(region.eqns), depth, written)
 
     def _fold_into(
         self,
@@ -228,15 +220,13 @@ class _Folder:
         place: int,
         depth: int,
         written: list[set[Var]],
-        hints: list[str],
     ) -> None:
         """Fold what may be folded into the equation at `place` (or the region's results), widest last, while the line
         is short; assignments of a region's results, and of a loop's carries, are lines of their own."""
         named = set() if eqn is None else {eqn.operands[k] for k in consumed_operands(eqn) if eqn.operation is not loop}
         candidates: list[Var] = []
-        for position, x in enumerate(values):
-            hint = hints[position] if position < len(hints) else ""
-            if x not in named and self._foldable(x, eqn, region, place, written, hint):
+        for x in values:
+            if x not in named and self._foldable(x, eqn, region, place, written):
                 candidates.append(x)
         budget = LINE_WIDTH - 4 * depth - 2 * _NAME_WIDTH
         self.folding.inline.update(candidates)
@@ -250,9 +240,7 @@ class _Folder:
         if eqn is not None and len(eqn.results) == 1:
             self.widths[eqn.result] = self._text_width(eqn)
 
-    def _foldable(
-        self, x: Var, consumer: Eqn | None, region: Region, place: int, written: list[set[Var]], hint: str
-    ) -> bool:
+    def _foldable(self, x: Var, consumer: Eqn | None, region: Region, place: int, written: list[set[Var]]) -> bool:
         eqn = x.definition
         if (
             eqn is None
@@ -267,7 +255,7 @@ class _Folder:
         use = self.uses[x]
         if use.count != 1 or use.region is not region or use.place != place:
             return False
-        if not self._may_lose_name(x, eqn, consumer, hint):
+        if not self._may_lose_name(x, eqn, consumer):
             return False
         start = next((k for k in range(place - 1, -1, -1) if region.eqns[k] is eqn), None)
         if start is None:
@@ -275,15 +263,15 @@ class _Folder:
         roots = {_root(leaf) for leaf in self.folding.eqn_leaves(eqn) if has_memory(leaf)}
         return not any(roots & w for w in written[start + 1 : place])
 
-    def _may_lose_name(self, x: Var, eqn: Eqn, consumer: Eqn | None, hint: str) -> bool:
+    def _may_lose_name(self, x: Var, eqn: Eqn, consumer: Eqn | None) -> bool:
         """Names that the user gave are kept; cotangents and temporaries of one statement are not."""
-        if not x.hint or x.hint.endswith("_bar"):
+        if not x.hint or x.hint.rstrip("0123456789").endswith("_bar"):
             return True
         if eqn.operation is copy and isinstance(eqn.operands[0], Var) and eqn.operands[0].hint == x.hint:
             return True
-        if x.hint != hint:
+        if consumer is None or consumer.regions or not consumer.results or consumer.results[0].hint != x.hint:
             return False
-        return consumer is None or eqn.span is None or consumer.span is None or eqn.span.line == consumer.span.line
+        return eqn.span is not None and consumer.span is not None and eqn.span.line == consumer.span.line
 
     def _consumed_roots(self, eqn: Eqn) -> set[Var]:
         """Memory that the equation writes or hands on, in its regions too."""

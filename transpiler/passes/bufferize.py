@@ -6,7 +6,7 @@ theirs on. Rule: an array value has one owner. Updates, loop carries, region res
 everything else borrows. A consumer whose operand is read later, is not owned here (an argument, what a loop captures)
 or shares memory with something read later gets a copy of it; a view that is read after its base was written is itself
 materialised. One backward liveness walk; views are the only aliases. Source: uniqueness types for functional arrays,
-decided by liveness instead of by the user. """
+decided by liveness instead of by the user."""
 
 from __future__ import annotations
 
@@ -126,6 +126,13 @@ class _Walk:
         for eqn in tail:
             _read(live, eqn.operands)
         eqns = self.equations(region, owned | own, live)
+        for made in list(tail):  # a view that became a copy on the way needs no second one
+            view = made.operands[0]
+            assert isinstance(view, Var)
+            others = [x for x in results if x is not made.result and isinstance(x, Var) and has_memory(x)]
+            if view in self.materialised and all(self.root(x) is not view for x in others):
+                results[results.index(made.result)] = view
+                tail.remove(made)
         return Region(region.params, (*eqns, *tail), tuple(results))
 
     def inner(
