@@ -52,6 +52,7 @@ class Statements:
         self.read_values = {x for x in function.results if isinstance(x, Var)}
         for eqn in inner_eqns(function.region):
             self.read_values.update(eqn_reads(eqn, with_types=False))
+            self.read_values.update(x for r in eqn.regions for x in r.results if isinstance(x, Var))
 
     # ---- lines ----
     def put(
