@@ -149,6 +149,12 @@ def emit_type(operation: Elementwise, *operands: Operand) -> Any:
     return operation.infer(tuple(x.type for x in operands), {}, ())[0]
 
 
+def _spread_literal(x: Operand) -> Operand:
+    """The number that x repeats, where x is one: the cotangent of a sum of a sum starts as ones."""
+    eqn: Eqn | None = x.definition if isinstance(x, Var) else None
+    return eqn.operands[0] if eqn is not None and eqn.operation.name in ("broadcast_to", "full") else x
+
+
 def _add(x: Any, y: Any) -> Operand:
     x, y = as_operand(x), as_operand(y)
     folded = _fold(add, x, y)
@@ -178,9 +184,10 @@ def _multiply(x: Any, y: Any) -> Operand:
         return folded
     orders: tuple[tuple[Operand, Operand], ...] = ((x, y), (y, x))
     for factor, rest in orders:
-        if is_literal(factor, 1.0) and _keeps_type(rest, x, y):
+        number = _spread_literal(factor)
+        if is_literal(number, 1.0) and _keeps_type(rest, x, y):
             return rest
-        if is_literal(factor, -1.0) and _keeps_type(rest, x, y):
+        if is_literal(number, -1.0) and _keeps_type(rest, x, y):
             return _negative(rest)
     if (a := _negated(x)) is not None:
         return _negative(_multiply(a, y))

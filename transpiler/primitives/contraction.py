@@ -68,8 +68,9 @@ def _shared_front(a: str, b: str, out: str) -> str:
     return front
 
 
-def contraction_text(a: str, b: str, out: str) -> str:
-    """NumPy text over x and y: `@` where it is one, else np.outer, np.vdot, np.tensordot or np.einsum."""
+def contraction_text(a: str, b: str, out: str, real: bool = True) -> str:
+    """NumPy text over x and y: `@` where it is one, else np.outer, np.vdot (not of complex numbers, which it
+    conjugates), np.tensordot or np.einsum."""
     product = _matrix_text(a, b, out)
     if product:
         return product
@@ -79,8 +80,10 @@ def contraction_text(a: str, b: str, out: str) -> str:
     contracted = [letter for letter in a if letter not in out]
     if not contracted and len(a) == len(b) == 1 and a != b:
         return "np.outer(x, y)" if out == a + b else "np.outer(y, x)"
+    if not out and a == b and real:
+        return "np.vdot(x, y)"
     free = "".join(letter for letter in a + b if letter not in contracted)
-    if contracted and out == free and not set(a) & set(b) & set(out):
+    if contracted and out and out == free and not set(a) & set(b) & set(out):
         if len(contracted) == 1 and a[-1] == b[0] == contracted[0] and len(b) <= 2:
             return "x @ y"  # np.matmul: leading axes of x are a stack
         axes_a = [a.index(letter) for letter in contracted]
@@ -122,6 +125,11 @@ def _sizes(x: Type, y: Type, a: str, b: str) -> dict[str, Dim]:
             equalities().require(sizes[letter], dim, "matrix product")
         sizes.setdefault(letter, dim)
     return {letter: equalities().normalize(dim) for letter, dim in sizes.items()}
+
+
+def _text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    real = isinstance(result, ArrayType) and result.dtype.kind != "c"
+    return contraction_text(params["a"], params["b"], params["out"], real)
 
 
 def _type(x: Type, y: Type, *, a: str, b: str, out: str) -> tuple[ArrayType]:
@@ -182,7 +190,7 @@ dot_general: Library = Library(
     name="dot_general",
     infer_types=_type,
     run=_run,
-    source=lambda params, operands, result, write: contraction_text(params["a"], params["b"], params["out"]),
+    source=_text,
     expand=_expanded,
     jvp_rule=_jvp,
     vjp_rule=_vjp,

@@ -1,6 +1,6 @@
 """Functions with kinks and steps: absolute value, sign, rounding, floor division, maximum and minimum.
 
-At a kink the derivative is JAX's: sign(0) = 0 for the absolute value, half to each operand of a tied maximum; steps
+At a kink the derivative is JAX's: 1 for the absolute value, half to each operand of a tied maximum; steps
 have derivative zero. Complex operands have no such derivative and are refused.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from gradscribe.transpiler.errors import NotDifferentiable
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Operand
-from gradscribe.transpiler.primitives.arithmetic import equal, greater, less, select
+from gradscribe.transpiler.primitives.arithmetic import equal, greater, greater_equal, less, select
 from gradscribe.transpiler.primitives.primitive import Elementwise, Partial
 from gradscribe.transpiler.primitives.sample import draw, uniform
 from gradscribe.transpiler.primitives.source_text import numpy_or_python
@@ -35,7 +35,7 @@ def _real_only(name: str, *operands: Operand) -> None:
 
 def _absolute_partials(y: Operand, x: Operand) -> Sequence[Partial]:
     _real_only("np.abs", x)
-    return [sign(x)]
+    return [lambda t: select(greater_equal(x, 0.0), t, -t)]
 
 
 absolute: Elementwise = Elementwise(
