@@ -25,6 +25,7 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "JAX_PLATFORMS": "cpu",
 }
+PRESCRIBED_BLAS = "OPENBLAS_CORETYPE"
 # Fresh memory costs page faults, which otherwise dominate the memory-bound programs: keep freed memory in the process.
 TUNED_MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
@@ -46,13 +47,16 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def restart_with_environment(malloc: str) -> None:
-    """Replace this process by one whose threads and allocator are fixed: both are read when a process starts."""
+    """Replace this process by one whose threads and allocator are fixed: both are read when a process starts.
+
+    A processor type that the environment prescribes to OpenBLAS is dropped: every contender's BLAS detects its own."""
     wanted = dict(ONE_THREAD)
     if malloc == "tuned":
         wanted |= TUNED_MALLOC
-    if all(os.environ.get(key) == value for key, value in wanted.items()):
+    if all(os.environ.get(key) == value for key, value in wanted.items()) and PRESCRIBED_BLAS not in os.environ:
         return
-    cleared = {key: value for key, value in os.environ.items() if key not in TUNED_MALLOC}
+    dropped = {*TUNED_MALLOC, PRESCRIBED_BLAS}
+    cleared = {key: value for key, value in os.environ.items() if key not in dropped}
     os.execve(sys.executable, [sys.executable, *sys.argv], cleared | wanted)
 
 
