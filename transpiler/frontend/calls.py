@@ -43,7 +43,8 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Literal
 
-_LIBRARIES = ("numpy", "math", "scipy", "builtins", "functools", "operator", "itertools", "collections", "dataclasses", "cmath")
+_LIBRARIES = ("numpy", "math", "scipy", "builtins", "functools", "operator", "itertools", "collections", "dataclasses", "cmath",
+              "gradscribe")
 
 
 def library_function(function: Any) -> bool:

@@ -35,7 +35,7 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim, Symbol, next_serial
 from gradscribe.transpiler.ir.nodes import Var
-from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
 
 _RESERVED = 4096
@@ -120,6 +120,8 @@ class Lifting(Arrays):
         return cell
 
     def _leaf(self, value: Any, path: str, number: int) -> Any:
+        if isinstance(value, StaticLeaf):
+            return self.lift(value.value, path, None)
         leaf = ArgumentLeaf(path, number)
         if isinstance(value, ArrayType):
             return self._abstract_leaf(value, leaf)

@@ -17,8 +17,8 @@ from gradscribe.transpiler.errors import AliasError, GradscribeError, Span, Unsu
 from gradscribe.transpiler.frontend.calls import UserException
 from gradscribe.transpiler.frontend.core import TransformCall
 from gradscribe.transpiler.frontend.fence import internal_error
+from gradscribe.transpiler.frontend.inner import Inner, Settlement
 from gradscribe.transpiler.frontend.lifting import Accessor, StaticPlace
-from gradscribe.transpiler.frontend.results import Results
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import NeedStatic
@@ -28,7 +28,7 @@ from gradscribe.transpiler.ir.equalities import solving_with
 from gradscribe.transpiler.ir.nodes import Function, Guard, Region, Var
 from gradscribe.transpiler.ir.staged import Staged
 from gradscribe.transpiler.ir.verify import verify
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
+from gradscribe.transpiler.ir.walk import clone_eqn
 
 _RETRACES = 24
 
@@ -81,7 +81,7 @@ def _place_of(fn: Any) -> Span | None:
     return file.header(node)
 
 
-class Staging(Results):
+class Staging(Inner):
     """One attempt."""
 
     def __init__(self, static: frozenset[StaticPlace], transform_call: TransformCall | None) -> None:
@@ -128,7 +128,7 @@ class Staging(Results):
 
     def _settled(self, name: str, region: Region, place: Span | None) -> Function:
         """The function with everything found out about its dims written into it."""
-        env = _Settlement(self.solver)
+        env = Settlement(self.solver)
         fresh: dict[Var, Var] = {}
         for param in sorted(region.params, key=lambda p: len(p.type.dims())):  # scalars first: shapes may mention them
             fresh[param] = env.fresh(param)
@@ -145,25 +145,6 @@ class Staging(Results):
         function = Function(name, body, tuple(guards), hints, place)
         verify(function)
         return function
-
-
-class _Settlement(Substitution):
-    """Fresh values, and the solver's equalities in every dim."""
-
-    def __init__(self, solver: Any) -> None:
-        super().__init__()
-        self.solver = solver
-
-    def atom(self, atom: Any) -> Any:
-        known = self.solver.substitution.get(atom)
-        if known is not None:
-            dim: Dim = self.solver.normalize(known)
-            return dim.substitute(super().atom)
-        return super().atom(atom)
-
-    def guarded(self, dim: Dim) -> Dim:
-        """A dim of an equality: integer arguments stay what they are, or the guard that fixes them would prove itself."""
-        return dim.substitute(lambda a: Substitution.atom(self, a) if isinstance(a, Var) else self.atom(a))
 
 
 def _positional(k: int) -> Accessor:

@@ -1,0 +1,118 @@
+"""Containers of the interpreter as plain trees and back, and the functions of `gradscribe.tree` on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradscribe.transpiler import tree
+from gradscribe.transpiler.frontend.results import Results
+from gradscribe.transpiler.frontend.values import (
+    Array,
+    ArrayMethod,
+    BoundMethod,
+    Closure,
+    Container,
+    ContainerMethod,
+    Dict,
+    External,
+    List,
+    Maybe,
+    Object,
+    Poison,
+    Sequence,
+    Slice,
+    Text,
+)
+
+# Dataclasses of the interpreter are leaves, never nodes.
+_VALUES = (Array, ArrayMethod, BoundMethod, Closure, Container, ContainerMethod, External, Maybe, Poison, Sequence, Slice, Text)
+
+_TREE_FUNCTIONS: dict[Any, str] = {
+    tree.map: "tree_map",
+    tree.leaves: "tree_leaves",
+    tree.flatten: "tree_flatten",
+    tree.unflatten: "tree_unflatten",
+    tree.structure: "tree_structure",
+}
+
+
+def is_value(value: Any) -> bool:
+    """A leaf, whatever its class says."""
+    return isinstance(value, _VALUES)
+
+
+class Trees(Results):
+    """Values as trees."""
+
+    def own_function(self, function: Any) -> Callable[..., Any] | None:
+        try:
+            name = _TREE_FUNCTIONS.get(function)
+        except TypeError:
+            name = None
+        return super().own_function(function) if name is None else getattr(self, name)
+
+    def plain(self, value: Any) -> Any:
+        """The value with its containers as Python's; leaves stay values of the interpreter."""
+        if isinstance(value, External):
+            return self.plain(self.lift_external(value))
+        if isinstance(value, tuple):
+            parts = [self.plain(v) for v in value]
+            return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
+        if not isinstance(value, Container):
+            return value
+        self.store.check_readable(value)
+        slots = {k: self.plain(self.slot(value, k)) for k in value.slots}
+        if isinstance(value, List):
+            return list(slots.values())
+        if isinstance(value, Dict):
+            made = value.cls() if value.cls is not dict else {}
+            made.update(slots)
+            return made
+        assert isinstance(value, Object)
+        if tree.kind_of(value.cls) is None:
+            return value
+        built = object.__new__(value.cls)
+        for name, part in slots.items():
+            object.__setattr__(built, name, part)
+        return built
+
+    def contained(self, value: Any) -> Any:
+        """A plain tree as a value: fresh containers."""
+        if is_value(value) or value is None or tree.kind_of(type(value)) is None:
+            return value
+        if isinstance(value, tuple):
+            parts = [self.contained(v) for v in value]
+            return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
+        if isinstance(value, list):
+            return List.of(self.contained(v) for v in value)
+        if isinstance(value, dict):
+            return Dict({k: self.contained(v) for k, v in value.items()}, cls=type(value))
+        return Object(type(value), {k: self.contained(v) for k, v in vars(value).items()})
+
+    # ---- gradscribe.tree ----
+    def tree_map(self, function: Any, first: Any, *rest: Any, is_leaf: Any = None) -> Any:
+        """`tree.map` with a function of the program."""
+        if is_leaf is not None:
+            self.refuse("`tree.map` with `is_leaf` is not accepted in a staged function")
+        mapped = self.python(
+            tree.map,
+            lambda *leaves: self.call(function, list(leaves), {}),
+            self.plain(first),
+            *map(self.plain, rest),
+            is_leaf=is_value,
+        )
+        return self.contained(mapped)
+
+    def tree_leaves(self, value: Any) -> Any:
+        return List.of(tree.leaves(self.plain(value), is_value))
+
+    def tree_structure(self, value: Any) -> Any:
+        return tree.structure(self.plain(value), is_value)
+
+    def tree_flatten(self, value: Any) -> Any:
+        leaves, definition = tree.flatten(self.plain(value), is_value)
+        return List.of(leaves), definition
+
+    def tree_unflatten(self, definition: Any, leaves: Any) -> Any:
+        return self.contained(self.python(tree.unflatten, definition, self.items(leaves)))
