@@ -348,9 +348,62 @@ class Generator:
         state.update(zip(names, out, strict=True))
 
 
-def random_case(seed: int, size: int = 14) -> Case:
+class Nests(Generator):
+    """In-place sweeps: nests of counted loops whose statements read and write elements of a few arrays nonlinearly, some of them
+    under a branch. Nearly every value the reverse sweep needs may or may not still stand in its array."""
+
+    def statement(self, state: State, indices: Any, depth: int) -> None:
+        r = self.rng.random()
+        if depth > 0 and (len(indices) < 1 or r < 0.3):
+            self.counted(state, indices, depth - 1)
+        elif depth > 0 and r < 0.42:
+            self.branch(state, indices, depth - 1)
+        elif r < 0.46 and indices:
+            self.repeated(state, indices, 0)
+        elif r < 0.5:
+            self.write_slice(state, indices)
+        elif r < 0.54:
+            a, b = self.name(VECTOR, state), self.name(VECTOR, state)
+            state[a], state[b] = state[b], state[a]
+        else:
+            self.write_element(state, indices)
+
+    def carried(self, state: State) -> list[str]:
+        return list(state)
+
+    def position(self, indices: Sequence[tuple[Var, int]]) -> Dim:
+        if indices and self.chance(0.85):
+            i, slack = self.rng.choice(indices)
+            return Dim.of(i) + self.rng.randint(0, slack)
+        return super().position(indices)
+
+    def write_element(self, state: State, indices: Any) -> None:
+        """x[p] = g(x[p], y[q], x[r]) with partials that need some of the operands, some the result."""
+        kind = MATRIX if self.chance(0.4) else VECTOR
+        target = self.name(kind, state)
+        at = tuple(At(self.position(indices)) for _ in range(2 if kind == MATRIX else 1))
+        old = emit(index, (state[target],), {"at": at})[0]
+        x, y = self.load(state, indices), self.load(state, indices)
+        form = self.rng.randrange(6)
+        if form == 0:
+            value = old - 0.5 * x * y
+        elif form == 1:
+            value = old / (1.5 + x * x)
+        elif form == 2:
+            value = sqrt(1.0 + old * old + x * x) * 0.7
+        elif form == 3:
+            value = sin(old) * x
+        elif form == 4:
+            value = x * y * 0.5 + 0.1
+        else:
+            (state[target],) = emit(update_add, (state[target], 0.3 * sin(x * y)), {"at": at})
+            return
+        (state[target],) = emit(update, (state[target], value if form != 0 else sin(value)), {"at": at})
+
+
+def random_case(seed: int, size: int = 14, style: type[Generator] = Generator) -> Case:
     """The program number `seed` and arguments of size n = 3, 4 or 5."""
-    generator = Generator(seed, size)
+    generator = style(seed, size)
     n = generator.n
     params = {
         "a": Var(array(np.float64, n), "a"),

@@ -9,21 +9,28 @@ import numpy as np
 import pytest
 
 from fuzz.derivatives import Program, check_jvp, check_second_order, check_vjp, check_vmap
-from fuzz.ir_programs import random_case
+from fuzz.ir_programs import Generator, Nests, random_case
 from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.transforms.batch import vmap
 from gradscribe.transpiler.transforms.jvp import jvp
 from gradscribe.transpiler.transforms.vjp import vjp
 
 
-def program(seed: int, size: int = 14) -> Program:
-    case = random_case(seed, size)
+def program(seed: int, size: int = 14, style: type[Generator] = Generator) -> Program:
+    case = random_case(seed, size, style)
     return Program(case.function, case.args, case.wrt, case.results)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_first_order(seed):
     p = program(seed)
+    check_jvp(p, seed)
+    check_vjp(p, seed)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_sweeps_in_place(seed):
+    p = program(seed, size=10, style=Nests)
     check_jvp(p, seed)
     check_vjp(p, seed)
 
