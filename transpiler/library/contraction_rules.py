@@ -178,6 +178,19 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return result
 
 
+def polyval(p: Any, x: Any) -> Any:
+    """Horner's scheme; the number of coefficients has to be static."""
+    coefficients = list(p) if isinstance(p, (list, tuple)) else strong(data(p))
+    points = strong(data(x))
+    if not isinstance(coefficients, list):
+        count = static_int(coefficients.shape[0], "the number of coefficients")
+        coefficients = [emit(index, (coefficients,), {"at": (At(Dim.of(k)),)})[0] for k in range(count)]
+    result: Any = OPERATORS["multiply"](points, 0)
+    for k, c in enumerate(coefficients):
+        result = data(c) + (result * points if k else result)
+    return result
+
+
 def matrix_power(a: Any, n: Any) -> Any:
     exponent = static_int(n, "the exponent of a matrix")
     if exponent < 1:
@@ -268,6 +281,7 @@ CONTRACTION_RULES: dict[Any, Rule] = {
     np.trace: trace,
     np.kron: kron,
     np.cross: cross,
+    np.polyval: polyval,
     np.linalg.multi_dot: multi_dot,
     np.linalg.matrix_power: matrix_power,
     np.linalg.outer: outer,

@@ -132,12 +132,14 @@ def _negated(x: Operand) -> Operand | None:
 
 
 def _fold(operation: Elementwise, *operands: Operand) -> Literal | None:
-    if all(isinstance(x, Literal) and x.type.weak and not isinstance(x.value, bool) for x in operands):
-        values = [x.value for x in operands if isinstance(x, Literal)]
-        with np.errstate(all="ignore"):
-            value = operation.function(*values)
-        return Literal(value if isinstance(value, (int, float, bool)) else value.item())
-    return None
+    """The number that an operation on written numbers gives: a Python scalar if all are, else a NumPy scalar."""
+    values = [x.value for x in operands if isinstance(x, Literal) and not isinstance(x.value, (bool, np.bool_))]
+    if len(values) < len(operands):
+        return None
+    with np.errstate(all="ignore"):
+        value = operation.function(*values)
+    weak = not any(isinstance(v, np.generic) for v in values)
+    return Literal(value.item() if weak and isinstance(value, np.generic) else value)
 
 
 def _keeps_type(result: Operand, *operands: Operand) -> bool:
@@ -198,6 +200,10 @@ def _multiply(x: Any, y: Any) -> Operand:
 
 def _divide_exact(x: Any, y: Any) -> Operand:
     x, y = as_operand(x), as_operand(y)
+    if isinstance(y, Literal) and y.value != 0:
+        folded = _fold(divide, x, y)
+        if folded is not None:
+            return folded
     if is_literal(y, 1.0) and emit_type(divide, x, y) == x.type:
         same: Operand = x
         return same

@@ -65,6 +65,16 @@ ceil = _step("ceil")
 trunc = _step("trunc")
 rint = _step("rint")
 
+copysign: Elementwise = Elementwise(
+    name="copysign",
+    function=np.copysign,
+    arity=2,
+    source=numpy_or_python("np.copysign(x, y)", "math.copysign(x, y)"),
+    scalar="math.copysign(x, y)",
+    partials=lambda z, x, y: [sign(x) * copysign(1.0, y), None],
+    samples=_pairs,
+)
+
 # ---- division with rounding ----
 
 floor_divide: Elementwise = Elementwise(
