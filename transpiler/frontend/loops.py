@@ -18,7 +18,7 @@ from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
-from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, Phantom, is_number
+from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, List, NeedStatic, Phantom, is_number
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
 from gradscribe.transpiler.ir.dims import Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Region, Var
@@ -106,6 +106,8 @@ class LoopTrace:
             if isinstance(cell, Box):
                 boxes.setdefault(cell)
             elif self.live(cell, key):
+                if isinstance(cell, List) and (entry.slot(cell, key) is MISSING) != (key not in cell.slots):
+                    raise NeedStatic("a list changes its length in every iteration", (), self.where)
                 keys.setdefault((cell, key))
         for cell, key in keys:
             back = cell.slots.get(key, MISSING)
