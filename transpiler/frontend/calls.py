@@ -35,6 +35,7 @@ from gradscribe.transpiler.frontend.values import (
     Maybe,
     NeedStatic,
     Object,
+    Partial,
     Poison,
     Text,
     describe,
@@ -61,6 +62,8 @@ class Calls(PythonFunctions):
             return self.call_closure(function, args, kwargs)
         if isinstance(function, BoundMethod):
             return self.call(function.function, [function.owner, *args], kwargs)
+        if isinstance(function, Partial):
+            return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs})
         if isinstance(function, ArrayMethod):
             return self.array_method(function.owner, function.name, args, kwargs)
         if isinstance(function, ContainerMethod):

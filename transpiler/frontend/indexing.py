@@ -157,14 +157,15 @@ class Indexing(Core):
         step = 1 if s.step is None else self.static_int(s.step, "the step of a slice must be static")
         if step == 0:
             self.fail(IndexRangeError, "slice step cannot be zero")
+        # an end outside on its own side makes the length negative, and that is clamped anyway
         if step > 0:
-            start = self._slice_end(s.start, Dim.of(0), size, Dim.of(0), size)
-            stop = self._slice_end(s.stop, size, size, Dim.of(0), size)
+            start = self._at_least(self._slice_end(s.start, Dim.of(0), size), Dim.of(0))
+            stop = self._at_most(self._slice_end(s.stop, size, size), size)
             span = stop - start
         else:
             last = size - 1
-            start = self._slice_end(s.start, last, size, Dim.of(-1), last)
-            stop = self._slice_end(s.stop, Dim.of(-1), size, Dim.of(-1), last)
+            start = self._at_most(self._slice_end(s.start, last, size), last)
+            stop = self._at_least(Dim.of(-1) if s.stop is None else self._slice_end(s.stop, last, size), Dim.of(-1))
             span = start - stop
         length = self.solver.clamped(span)
         if abs(step) > 1:
@@ -174,8 +175,8 @@ class Indexing(Core):
             start = Dim.of(0)
         return ir_index.Slice(self.solver.normalize(start), length, step)
 
-    def _slice_end(self, value: Any, default: Dim, size: Dim, low: Dim, high: Dim) -> Dim:
-        """An end of a slice: negative values count from the end, then it is clamped to [low, high]."""
+    def _slice_end(self, value: Any, default: Dim, size: Dim) -> Dim:
+        """An end of a slice: negative values count from the end."""
         if value is None:
             return default
         if not (is_integer(value) or isinstance(value, (np.integer, Operand))):
@@ -190,7 +191,7 @@ class Indexing(Core):
             end = Dim.of(counted)
         elif not sign:
             end = end + size
-        return self._at_most(self._at_least(end, low), high)
+        return end
 
     def _at_least(self, end: Dim, low: Dim) -> Dim:
         sign = self.solver.nonnegative(end - low)

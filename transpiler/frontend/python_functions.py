@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Dict,
     List,
     Object,
+    Partial,
     Sequence,
     describe,
     is_data,
@@ -215,7 +216,7 @@ class PythonFunctions(Statements):
         return List.of(itertools.chain(*map(self.items, sequences)))
 
     def call_partial(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        return functools.partial(_Caller(self, function), *args, **kwargs) if args or kwargs else function
+        return Partial(function, args, kwargs)
 
     def call_next(self, value: Any, *default: Any) -> Any:
         self.refuse("`next` is not accepted", "iterate with `for`, or index")
@@ -327,17 +328,6 @@ class PythonFunctions(Statements):
         if key not in owner.slots:
             self.store.write(owner, key, default)
         return self.get_item(owner, key)
-
-
-class _Caller:
-    """A function value of the interpreter inside a `functools.partial`."""
-
-    def __init__(self, interpreter: PythonFunctions, function: Any) -> None:
-        self.interpreter = interpreter
-        self.function = function
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.interpreter.call(self.function, list(args), kwargs)
 
 
 def _hashable(value: Any) -> bool:

@@ -19,6 +19,7 @@ from gradscribe.transpiler.frontend.values import (
     List,
     Maybe,
     Object,
+    Partial,
     Poison,
     Sequence,
     Slice,
@@ -26,7 +27,7 @@ from gradscribe.transpiler.frontend.values import (
 )
 
 # Dataclasses of the interpreter are leaves, never nodes.
-_VALUES = (Array, ArrayMethod, BoundMethod, Closure, Container, ContainerMethod, External, Maybe, Poison, Sequence, Slice, Text)
+_VALUES = (Array, ArrayMethod, BoundMethod, Closure, Container, ContainerMethod, External, Maybe, Partial, Poison, Sequence, Slice, Text)
 
 _TREE_FUNCTIONS: dict[Any, str] = {
     tree.map: "tree_map",

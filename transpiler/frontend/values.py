@@ -274,6 +274,15 @@ class BoundMethod:
 
 
 @dataclass(frozen=True, eq=False)
+class Partial:
+    """`functools.partial` made inside the program."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class ArrayMethod:
     """`x.name` of an array or data scalar, to be called."""
 
