@@ -11,6 +11,7 @@ from gradscribe.transpiler.primitives import (
     arithmetic,
     elementary,
     joining,
+    linear_algebra,
     logic,
     piecewise,
     powers,
@@ -156,3 +157,34 @@ def test_allocations_are_never_shared():
 def test_joining_refuses_sizes_that_differ():
     with pytest.raises(ShapeError, match=r"np\.concatenate"):
         program(lambda x, y: (joining.concatenate(x, y, axis=0),), [np.ones((2, 3)), np.ones((2, 4))])
+
+
+# ---- factorisations as loops ----
+
+
+@pytest.mark.parametrize(("operation", "count"), [(linear_algebra.solve, 2), (linear_algebra.inv, 1)])
+def test_singular_matrices_raise(operation, count):
+    operands = [np.array([[1.0, 2.0], [2.0, 4.0]]), np.ones(2)][:count]
+    for rule in (operation, operation.expand):
+        with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+            evaluate(program(lambda *xs, f=rule: (f(*xs),), operands), *operands)
+
+
+def test_indefinite_matrices_raise():
+    a = np.array([[1.0, 2.0], [2.0, 1.0]])
+    for rule in (linear_algebra.cholesky, linear_algebra.cholesky.expand):
+        with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+            evaluate(program(lambda x, f=rule: (f(x),), [a]), a)
+
+
+def test_elimination_exchanges_rows():
+    a = np.array([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    for operation in (linear_algebra.det, linear_algebra.det_sign, linear_algebra.log_abs_det, linear_algebra.inv):
+        (expected,) = evaluate(program(lambda x, f=operation: (f(x),), [a]), a)
+        (value,) = evaluate(program(lambda x, f=operation.expand: (f(x),), [a]), a)
+        np.testing.assert_allclose(value, expected, rtol=1e-14, atol=1e-15)
+
+
+def test_singular_determinant_is_zero():
+    a = np.zeros((3, 3))
+    assert evaluate(program(lambda x: (linear_algebra.det.expand(x),), [a]), a) == (0.0,)

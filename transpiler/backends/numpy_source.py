@@ -76,7 +76,9 @@ def numpy_module(
     top = [f"# {line}".rstrip() for line in header]
     body = "\n".join(lines)
     imports = [
-        f"import {'numpy as np' if m == 'np' else m}" for m in ("math", "np") if re.search(rf"\b{m}\.", _code(lines))
+        f"import {'numpy as np' if m == 'np' else m}"
+        for m in ("math", "np", "scipy.special")
+        if re.search(rf"\b{re.escape(m)}\.", _code(lines))
     ]
     head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
     return Source(

@@ -97,7 +97,7 @@ expit: Elementwise = Elementwise(
     samples=(draw(uniform(-3, 3)), draw(uniform(-3, 3, 2, 3))),
 )
 
-# ---- error function: NumPy has none, so array text calls the kernel, which is SciPy's under CPython ----
+# ---- error function: NumPy has none, so array text calls SciPy's ----
 
 erf: Elementwise = _function(
     "erf",
@@ -105,7 +105,7 @@ erf: Elementwise = _function(
     -2,
     2,
     function=scipy.special.erf,
-    text="kernels.erf(x)",
+    text="scipy.special.erf(x)",
 )
 erfc: Elementwise = _function(
     "erfc",
@@ -113,7 +113,7 @@ erfc: Elementwise = _function(
     -2,
     2,
     function=scipy.special.erfc,
-    text="kernels.erfc(x)",
+    text="scipy.special.erfc(x)",
 )
 
 # ---- of two operands ----

@@ -21,6 +21,14 @@ from gradscribe.transpiler.ir.types import FLOAT64, ArrayType, Type
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import equal, greater, select
 from gradscribe.transpiler.primitives.contraction import contract
+from gradscribe.transpiler.primitives.factorisations import (
+    cholesky_by_rows,
+    determinant_by_elimination,
+    determinant_sign_by_elimination,
+    inverse_by_elimination,
+    log_determinant_by_elimination,
+    solve_by_elimination,
+)
 from gradscribe.transpiler.primitives.primitive import DType, Library, Zeroable
 from gradscribe.transpiler.primitives.sample import Maker, draw, uniform
 from gradscribe.transpiler.primitives.structure import broadcast_to, permute, reshape
@@ -122,6 +130,7 @@ solve: Library = Library(
     infer_types=_solved,
     run=lambda a, b: (np.linalg.solve(a, b),),
     source="np.linalg.solve(x, y)",
+    expand=solve_by_elimination,
     jvp_rule=_solve_jvp,
     vjp_rule=_solve_vjp,
     batch_rule=_solve_batch,
@@ -158,6 +167,7 @@ inv: Library = Library(
     infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.inv").shape),),
     run=lambda a: (np.linalg.inv(a),),
     source="np.linalg.inv(x)",
+    expand=inverse_by_elimination,
     jvp_rule=_inverse_jvp,
     vjp_rule=_inverse_vjp,
     batch_rule=lambda operands, batched, size: (emit(inv, operands), (True,)),
@@ -189,6 +199,7 @@ det: Library = Library(
     infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.det").shape[:-2]),),
     run=lambda a: (np.linalg.det(a),),
     source="np.linalg.det(x)",
+    expand=determinant_by_elimination,
     jvp_rule=_determinant_jvp,
     vjp_rule=_determinant_vjp,
     batch_rule=lambda operands, batched, size: (emit(det, operands), (True,)),
@@ -218,6 +229,7 @@ log_abs_det: Library = Library(
     infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.slogdet").shape[:-2]),),
     run=lambda a: (np.linalg.slogdet(a)[1],),
     source="np.linalg.slogdet(x)[1]",
+    expand=log_determinant_by_elimination,
     jvp_rule=_log_determinant_jvp,
     vjp_rule=_log_determinant_vjp,
     batch_rule=lambda operands, batched, size: (emit(log_abs_det, operands), (True,)),
@@ -228,6 +240,7 @@ det_sign: Library = Library(
     infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.slogdet").shape[:-2]),),
     run=lambda a: (np.linalg.slogdet(a)[0],),
     source="np.linalg.slogdet(x)[0]",
+    expand=determinant_sign_by_elimination,
     jvp_rule=lambda operands, results, tangents: (None,),
     vjp_rule=lambda operands, results, cotangents: (None,),
     batch_rule=lambda operands, batched, size: (emit(det_sign, operands), (True,)),
@@ -284,6 +297,7 @@ cholesky: Library = Library(
     infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.cholesky").shape),),
     run=lambda a: (np.linalg.cholesky(a),),
     source="np.linalg.cholesky(x)",
+    expand=cholesky_by_rows,
     jvp_rule=_cholesky_jvp,
     vjp_rule=_cholesky_vjp,
     batch_rule=lambda operands, batched, size: (emit(cholesky, operands), (True,)),
