@@ -76,8 +76,10 @@ def _mapped(leaf: Any, axis: int | None, path: str) -> _Mapped:
         else:
             lane = np.zeros(np.delete(leaf.shape, axis), leaf.dtype)[()]
         return _Mapped(axis, size, lane)
-    rest = tuple(d for k, d in enumerate(type.shape) if k != axis)
-    return _Mapped(axis, type.shape[axis], ArrayType(type.dtype, rest))
+    lane = ArrayType(type.dtype, tuple(d for k, d in enumerate(type.shape) if k != axis))
+    # Inside a staged program a leaf is an operand, and only the type of what stands for one lane is looked at.
+    hint = leaf.hint if isinstance(leaf, Var) else ""
+    return _Mapped(axis, type.shape[axis], Var(lane, hint) if isinstance(leaf, Operand) else lane)
 
 
 def _batch_size(mapped: Sequence[_Mapped], paths: Sequence[str]) -> Dim:

@@ -89,11 +89,22 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
 
     Example: `y, dy = gs.jvp(np.sin, (0.3,), (1.0,))`
     """
+    derivative, args, _ = _apply_jvp(fun, primals, tangents, has_aux)
+    return derivative(*args)
+
+
+def _apply_jvp(
+    fun: Any, primals: Any, tangents: Any, has_aux: bool = False
+) -> tuple[Transformed, tuple[Any, ...], dict[str, Any]]:
+    """The transformed function and its arguments; the frontend asks for them where `jvp` is called in a program."""
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp takes primals and tangents as tuples or lists of arguments")
     if len(primals) != len(tangents):
         raise ValueError(f"jvp got {len(primals)} primals and {len(tangents)} tangents")
-    return directional(fun, has_aux)(tuple(primals), tuple(tangents))
+    return directional(fun, has_aux), (tuple(primals), tuple(tangents)), {}
+
+
+jvp.__gradscribe_apply__ = _apply_jvp  # type: ignore[attr-defined]
 
 
 def directional(fun: Callable[..., Any], has_aux: bool = False) -> Transformed:

@@ -11,9 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.executables import BACKENDS, Backend
-from gradscribe.transpiler.api.leaves import flatten
+from gradscribe.transpiler.api.leaves import flatten, is_marker
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, decorate, define, static_arguments
+from gradscribe.transpiler.errors import DTypeError
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.nodes import Literal, Operand
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 
 
@@ -72,7 +76,20 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def _wrapped(value: Any) -> StaticLeaf:
-    return value if isinstance(value, StaticLeaf) else StaticLeaf(value)
+    """A static argument; inside a staged program constants arrive as literals and other leaves as data."""
+    if isinstance(value, StaticLeaf):
+        return value
+
+    def constant(leaf: Any) -> Any:
+        if isinstance(leaf, Literal):
+            return leaf.value
+        if isinstance(leaf, StaticLeaf):
+            return leaf.value
+        if isinstance(leaf, Operand):
+            raise DTypeError(current_span(), "a static argument depends on data here", "Pass a constant.")
+        return leaf
+
+    return StaticLeaf(tree.map(constant, value, is_leaf=is_marker))
 
 
 def _positions(args: tuple[Any, ...], kwargs: dict[str, Any], static: dict[Any, Any]) -> list[int]:

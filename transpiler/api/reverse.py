@@ -31,9 +31,10 @@ from gradscribe.transpiler.api.executables import Executable, executable
 from gradscribe.transpiler.api.leaves import flatten, is_data, type_of
 from gradscribe.transpiler.api.results import finishers, own, scalar_kind
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
-from gradscribe.transpiler.errors import DTypeError
+from gradscribe.transpiler.errors import DTypeError, UnsupportedSyntax
+from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Function
-from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.transforms.vjp import vjp as differentiate
 
@@ -106,6 +107,32 @@ class Pullback:
             assert isinstance(type, ArrayType)
             found.append(_checked(part, type, shape, path))
         return found
+
+    def staged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Staged:
+        """The call inside a staged program, where the residuals are values of that program."""
+        no_keywords(kwargs, "a pullback")
+        (cotangent,) = args
+        if self.shapes is not None:
+            raise UnsupportedSyntax(
+                current_span(),
+                "a pullback made outside cannot be called in a staged function",
+                "Call gs.vjp inside, or the pullback outside.",
+            )
+        function = self.backward.function
+        params = function.params[len(self.residuals) :]
+        types = iter([p.type for p in params])
+        wanted = [next(types) if active else None for active in self.backward.active]
+        given = tangent_leaves(wanted, self.backward.result, cotangent, "cotangent")
+        paths = self.backward.result.paths("cotangent")
+        missing = [p for p, t, g in zip(paths, wanted, given, strict=True) if (t is None) != (g is None)]
+        if missing:
+            raise DTypeError(
+                current_span(), f"`{missing[0]}`: a cotangent is needed for every floating result, and no other"
+            )
+        numbers, _ = counted_leaves(given, 0)
+        places = [CaptureLeaf(f"residual {k}", None, value) for k, value in enumerate(self.residuals)]
+        leaves = [ArgumentLeaf(path, n) for path, n in zip(paths, numbers, strict=True) if n is not None]
+        return Staged(function, (*places, *leaves), self.backward.gradients)
 
     def __repr__(self) -> str:
         return f"<pullback of {self.backward.name}, {len(self.residuals)} residuals>"
@@ -197,10 +224,18 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     Example: `y, pull = gs.vjp(f, x); (x_bar,) = pull(np.ones_like(y))`
     """
-    result = transform(VJP, fun, {"has_aux": bool(has_aux)})(*primals)
+    derivative, args, _ = _apply_vjp(fun, *primals, has_aux=has_aux)
+    result = derivative(*args)
     leaves = flatten(result[0])[0]
     result[1].shapes = tuple(np.shape(leaf) for leaf in leaves)
     return result
+
+
+def _apply_vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple[Transformed, tuple[Any, ...], Any]:
+    return transform(VJP, fun, {"has_aux": bool(has_aux)}), primals, {}
+
+
+vjp.__gradscribe_apply__ = _apply_vjp  # type: ignore[attr-defined]
 
 
 # ---- the fused form: (arguments, cotangent) -> gradients, itself a function to be transformed ----

@@ -58,7 +58,7 @@ def repeated_container(value: Any) -> Any:
 
 
 class Specialisation:
-    """A version of a transformed function. `written`: what the function writes; `writes`: the caller sees it (`jit`)."""
+    """A version of a transformed function. `written`: what the function writes; `writes`: the caller sees it."""
 
     def __init__(self, staged: Staged, written: Written, backend: Backend, writes: bool) -> None:
         self.staged = staged
@@ -172,7 +172,7 @@ class Specialisation:
         if repeated is not None:
             raise AliasError(
                 self.span,
-                f"a {type(repeated).__name__} occurs twice in the arguments, and `{self.staged.function.name}` writes to one",
+                f"a {type(repeated).__name__} occurs twice in the arguments, and one is written",
                 "Pass a copy of it.",
             )
 

@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -49,6 +49,13 @@ KINDS: dict[str, Kind] = {}
 def define(kind: Kind) -> Kind:
     KINDS[kind.name] = kind
     return kind
+
+
+@runtime_checkable
+class StagedByItself(Protocol):
+    """An object that says itself what a call of it is (a pullback)."""
+
+    def staged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Staged: ...
 
 
 class Transformed:
@@ -216,6 +223,8 @@ def stage_call(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any], plai
     """Stage a call of any callable: a transformed one through its kind, another through `plain`."""
     if isinstance(target, Transformed):
         return target.kind.stage(target, tuple(args), dict(kwargs), lambda f, a, k: stage_call(f, a, k, plain))
+    if isinstance(target, StagedByItself):
+        return target.staged(tuple(args), dict(kwargs))
     return plain(target, args, kwargs)
 
 

@@ -1,8 +1,9 @@
 """Calls of transformed functions inside a staged function: `grad` inside a loop inside a `vmap`.
 
-In: a transformed object and the values it is called with. The API's `transform_call` gets plain trees of operands and `stage_inner`, which
-stages an ordinary function in place: parameters for the arguments, further parameters for what it reads of the enclosing program, no new
-symbols. Out: the transformed program's equations, in line. Establishes: what is differentiated changes nothing outside itself.
+In: a transformed object and the values it is called with. The API's `transform_call` gets plain trees of operands and
+`stage_inner`, which stages an ordinary function in place: parameters for the arguments, further parameters for what
+it reads of the enclosing program, no new symbols. Out: the transformed program's equations, in line. Establishes:
+what is differentiated changes nothing outside itself.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Settlement(Substitution):
         return super().atom(atom)
 
     def guarded(self, dim: Dim) -> Dim:
-        """A dim of an equality: integer arguments stay what they are, or the guard that fixes them would prove itself."""
+        """A dim of an equality: integer arguments stay what they are, or the guard that fixes them would prove
+        itself."""
         return dim.substitute(lambda a: Substitution.atom(self, a) if isinstance(a, Var) else self.atom(a))
 
 
@@ -84,11 +86,15 @@ class Inner(Trees):
             applied = getattr(function, "__gradscribe_apply__", None)
             if applied is not None:  # it takes a function and its arguments at once: `jvp(f, primals, tangents)`
                 handed = [self._handed(self.plain(a)) for a in args]
-                made, inner_args, inner_kwargs = self.python(applied, *handed, **{k: self.plain(v) for k, v in kwargs.items()})
+                made, inner_args, inner_kwargs = self.python(
+                    applied, *handed, **{k: self.plain(v) for k, v in kwargs.items()}
+                )
                 return self.call(made, list(map(self.contained, inner_args)), inner_kwargs)
             values = [*args, *kwargs.values()]
             if any(isinstance(v, (Closure, BoundMethod)) for v in values):  # a transformation of a function made here
-                return self.python(function, *map(self._handed, args), **{k: self._handed(v) for k, v in kwargs.items()})
+                return self.python(
+                    function, *map(self._handed, args), **{k: self._handed(v) for k, v in kwargs.items()}
+                )
         return super()._call_python(function, args, kwargs)
 
     def _handed(self, value: Any) -> Any:
@@ -121,7 +127,9 @@ class Inner(Trees):
             parameter = staged.parameters[mutation.parameter]
             target = leaves[parameter.leaf] if isinstance(parameter, ArgumentLeaf) else None
             if not isinstance(target, Array):
-                self.refuse("a transformed function writes an array that it captures", "pass the array as an argument")
+                self.refuse(
+                    "a transformed function writes an array that it captures", "pass the array as an argument"
+                )
             self.views.write(target, results[mutation.position])
         if staged.container_mutations:
             self.refuse("a transformed function changes a container of its caller", "return the new value instead")
@@ -154,7 +162,7 @@ class Inner(Trees):
             if isinstance(place, ArgumentLeaf):
                 env[param] = given[place.leaf]
             elif place.operand is not None:
-                env[param] = place.operand
+                env[param] = self.operand(place.operand)
             else:
                 assert place.read is not None
                 env[param] = self.operand(self.lift(place.read(), place.path, place.read))
@@ -166,8 +174,21 @@ class Inner(Trees):
     def stage_inner(self, function: Any, args: Any, kwargs: Any) -> Staged:
         """Stage a call whose argument leaves are operands (or `StaticLeaf`s) of the enclosing program."""
         birth, start = next_serial(), self.store.here()
-        saved = self.parameters, self.outputs, self.mutations, self.container_mutations, self.positions, self.visible_containers
-        self.outputs, self.mutations, self.container_mutations, self.positions, self.visible_containers = [], [], [], {}, []
+        saved = (
+            self.parameters,
+            self.outputs,
+            self.mutations,
+            self.container_mutations,
+            self.positions,
+            self.visible_containers,
+        )
+        self.outputs, self.mutations, self.container_mutations, self.positions, self.visible_containers = (
+            [],
+            [],
+            [],
+            {},
+            [],
+        )
         self.births.append(birth)
         try:
             leaves, definition = tree.flatten((tuple(args), dict(kwargs)), lambda x: isinstance(x, StaticLeaf))
@@ -175,9 +196,15 @@ class Inner(Trees):
             values = [self._parameter(leaf, k, own) for k, leaf in enumerate(leaves)]
             inner_args, inner_kwargs = tree.unflatten(definition, values)
             with open_block(nested=False) as block:
-                called = function.value if isinstance(function, InnerFunction) else self.lift(function, _name(function), None)
+                called = (
+                    function.value
+                    if isinstance(function, InnerFunction)
+                    else self.lift(function, _name(function), None)
+                )
                 result = self.call(
-                    called, [self.contained(a) for a in inner_args], {k: self.contained(v) for k, v in inner_kwargs.items()}
+                    called,
+                    [self.contained(a) for a in inner_args],
+                    {k: self.contained(v) for k, v in inner_kwargs.items()},
                 )
                 self.parameters = own
                 template = self.result_tree(result, "the result")
@@ -186,7 +213,14 @@ class Inner(Trees):
             mutations = tuple(self.mutations)
         finally:
             enclosing = saved[0]
-            self.parameters, self.outputs, self.mutations, self.container_mutations, self.positions, self.visible_containers = saved
+            (
+                self.parameters,
+                self.outputs,
+                self.mutations,
+                self.container_mutations,
+                self.positions,
+                self.visible_containers,
+            ) = saved
             self.parameters = enclosing
             self.births.pop()
             self.store.undo(start)
@@ -198,7 +232,9 @@ class Inner(Trees):
 
     def _parameter(self, leaf: Any, number: int, own: list[Parameter]) -> Any:
         if isinstance(leaf, StaticLeaf):
-            return self.lift(leaf.value, "argument", None) if not isinstance(leaf.value, InnerFunction) else leaf.value
+            return (
+                self.lift(leaf.value, "argument", None) if not isinstance(leaf.value, InnerFunction) else leaf.value
+            )
         if not isinstance(leaf, Operand):
             return leaf
         type = leaf.type
@@ -221,14 +257,22 @@ class Inner(Trees):
         for cell, key in self.store.changed(start):
             if cell.serial >= birth:
                 continue
-            what = "an array" if isinstance(cell, Box) and key == VALUE else "a variable" if isinstance(cell, Frame) else describe(cell)
+            what = (
+                "an array"
+                if isinstance(cell, Box) and key == VALUE
+                else "a variable"
+                if isinstance(cell, Frame)
+                else describe(cell)
+            )
             self.refuse(
-                f"a transformed function writes {what} of the program around it", "pass it as an argument and return the new value"
+                f"a transformed function writes {what} of the program around it",
+                "pass it as an argument and return the new value",
             )
 
 
 def _captured(region: Region) -> tuple[Region, list[Var]]:
-    """The region with parameters for the values it reads from outside, and those values. Values that only dims mention stay."""
+    """The region with parameters for the values it reads from outside, and those values. Values that only dims
+    mention stay."""
     free: dict[Var, None] = {}
 
     def read(operand: Operand, bound: set[Var]) -> None:

@@ -1,7 +1,7 @@
 """The way out: the returned value as a tree over flat results, and what the caller sees changed.
 
-In: the value a call returned, the boxes and containers of the caller. Out: result leaves, mutations. Raises `AliasError` where a
-caller-visible array may or may not have been written.
+In: the value a call returned, the boxes and containers of the caller. Out: result leaves, mutations. Raises
+`AliasError` where a caller-visible array may or may not have been written.
 """
 
 from __future__ import annotations
@@ -73,9 +73,16 @@ class Results(Lifting):
         if isinstance(value, Text):
             self.refuse(f"{what} is a string made of data")
         if isinstance(value, Closure):
-            self.refuse(f"{what} is {describe(value)}", "return data; functions cannot be returned from a staged function")
+            self.refuse(
+                f"{what} is {describe(value)}", "return data; functions cannot be returned from a staged function"
+            )
         if isinstance(value, np.ndarray):
             return self.result_tree(self.as_array(value), what)
+        kind = tree.kind_of(type(value))
+        # a pullback is a tree of its residuals
+        if kind is not None and hasattr(type(value), "__gradscribe_transformed__"):
+            children, static = kind.take(value)
+            return kind.build(static, [self.result_tree(child, what) for child in children])
         return None if value is None else StaticLeaf(value)
 
     def _array_result(self, value: Array) -> Any:
@@ -138,7 +145,9 @@ class Results(Lifting):
         for key in changed:
             path = f"{visible.path}.{key}" if isinstance(cell, Object) else f"{visible.path}[{key!r}]"
             template = self.result_tree(self.slot(cell, key), path)
-            store = _set_attribute(visible.access, key) if isinstance(cell, Object) else _set_entry(visible.access, key)
+            store = (
+                _set_attribute(visible.access, key) if isinstance(cell, Object) else _set_entry(visible.access, key)
+            )
             self.container_mutations.append(ContainerMutation(path, store, template))
         for key in removed:
             self.container_mutations.append(

@@ -27,7 +27,21 @@ from gradscribe.transpiler.frontend.values import (
 )
 
 # Dataclasses of the interpreter are leaves, never nodes.
-_VALUES = (Array, ArrayMethod, BoundMethod, Closure, Container, ContainerMethod, External, Maybe, Partial, Poison, Sequence, Slice, Text)
+_VALUES = (
+    Array,
+    ArrayMethod,
+    BoundMethod,
+    Closure,
+    Container,
+    ContainerMethod,
+    External,
+    Maybe,
+    Partial,
+    Poison,
+    Sequence,
+    Slice,
+    Text,
+)
 
 _TREE_FUNCTIONS: dict[Any, str] = {
     tree.map: "tree_map",
@@ -79,8 +93,9 @@ class Trees(Results):
         return built
 
     def contained(self, value: Any) -> Any:
-        """A plain tree as a value: fresh containers."""
-        if is_value(value) or value is None or tree.kind_of(type(value)) is None:
+        """A plain tree as a value: fresh containers. A pullback is a function, although it is a tree too."""
+        is_leaf = is_value(value) or value is None or hasattr(type(value), "__gradscribe_transformed__")
+        if is_leaf or tree.kind_of(type(value)) is None:
             return value
         if isinstance(value, tuple):
             parts = [self.contained(v) for v in value]
