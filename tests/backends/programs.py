@@ -170,8 +170,7 @@ def zero_trips() -> Case:
     n = Symbol("n")
 
     def body(x: Operand) -> Any:
-        total = for_loop(3, 3, [Literal(np.float64(0.5)), x], lambda i, s, y: (s + 1.0, y * 2.0), hints=["total", "y"])
-        return total
+        return for_loop(3, 3, [Literal(np.float64(0.5)), x], lambda i, s, y: (s + 1.0, y * 2.0), hints=["total", "y"])
 
     return function("zero_trips", [Var(array(FLOAT64, n), "x")], body), [RNG.random(3)]
 
@@ -297,7 +296,7 @@ def scaled_in_place() -> Case:
 PROGRAMS = {
     make.__name__: make
     for make in (
-        cholesky, jacobi, newton, nested_branches, old_versions_updated_twice, views_outlive_writes, rotated_carries, zero_trips,
-        stacked_values, first_above, gathers_and_checks, shapes, single_precision, loss_vjp, scaled_in_place,
+        cholesky, jacobi, newton, nested_branches, old_versions_updated_twice, views_outlive_writes, rotated_carries,
+        zero_trips, stacked_values, first_above, gathers_and_checks, shapes, single_precision, loss_vjp, scaled_in_place,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Emitted NumPy text: goldens of named programs, values against the evaluator, what is copied, what is checked at entry."""
+"""Emitted NumPy text: goldens of named programs, values against the evaluator, copies, checks at entry."""
 
 import ast
 import os
@@ -218,7 +218,8 @@ import hashlib
 from backends.programs import PROGRAMS
 from fuzz.storage_programs import ir_program
 from gradscribe.transpiler.backends.numpy_source import numpy_source
-texts = [numpy_source(make()[0]) for make in PROGRAMS.values()] + [numpy_source(ir_program(seed)[0]) for seed in range(30)]
+texts = [numpy_source(make()[0]) for make in PROGRAMS.values()]
+texts += [numpy_source(ir_program(seed)[0]) for seed in range(30)]
 print(hashlib.sha256("".join(texts).encode()).hexdigest())
 """
 
@@ -241,10 +242,9 @@ def test_equal_input_gives_equal_bytes():
 def test_emitted_files_are_clean(tmp_path):
     for name, make in PROGRAMS.items():
         (tmp_path / f"{name}.py").write_text(numpy_source(make()[0]))
-    run = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,W", "--ignore", "E741", "--line-length", "100", str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,W", "--ignore", "E741"]
+    command += ["--line-length", "100", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     for path in sorted(tmp_path.glob("*.py")):
         imported = {a.name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import) for a in n.names}

@@ -1,4 +1,4 @@
-"""Random IR programs: emitted text computes what the evaluator computes, to the last bit, and keeps its hands off its arguments."""
+"""Random IR programs: emitted text computes what the evaluator computes, to the last bit; arguments stay untouched."""
 
 import random
 

@@ -208,13 +208,17 @@ class Builder:
 
     def range(self, scope: Scope) -> tuple[Dim, Dim]:
         n = Dim.of(self.n)
-        return self.random.choice(
-            [(Dim.of(0), n), (Dim.of(1), n), (Dim.of(0), n - 1), (Dim.of(2), n), (Dim.of(0), Dim.of(0))]
-        )
+        ranges = [(Dim.of(0), n), (Dim.of(1), n), (Dim.of(0), n - 1), (Dim.of(2), n), (Dim.of(0), Dim.of(0))]
+        keys = self.pick(scope, lambda v: isinstance(v, Var) and v.dtype == INT64 and v.rank == 1)
+        if keys is not None and self.random.random() < 0.3:  # bounds that are data, and dead once the loop has started
+            loaded = Dim.of(wrap_index(index(keys, at=(At(self.position(scope)),)), size=n))
+            return self.random.choice([(Dim.of(0), loaded), (loaded, n)])
+        ranges += [r for i in scope.positions[-2:] for r in ((Dim.of(0), i), (i, n))]
+        return self.random.choice(ranges)
 
     def counted(self, scope: Scope, depth: int) -> list[Any]:
-        inits = self.carried(scope)
         lo, hi = self.range(scope)
+        inits = self.carried(scope)
 
         def body(i: Var, *carries: Var) -> list[Operand]:
             inside = scope.inner(list(carries), Dim.of(i))
@@ -253,8 +257,8 @@ class Builder:
 
     def leaving(self, scope: Scope, depth: int) -> list[Any]:
         """A loop with an exit: the code is decided by a branch that ends the body."""
-        inits = self.carried(scope)
         lo, hi = self.range(scope)
+        inits = self.carried(scope)
 
         def body(i: Var, *carries: Var) -> list[Operand]:
             inside = scope.inner(list(carries), Dim.of(i))

@@ -44,6 +44,13 @@ def exit_code(eqn: Eqn) -> Var | None:
     return eqn.results[0] if eqn.params["exits"] else None
 
 
+def range_leaves(eqn: Eqn, folding: Folding) -> Iterator[Var]:
+    """Named values that the range of a counted loop mentions."""
+    for bound in (eqn.params["lo"], eqn.params["hi"]):
+        if bound is not None:
+            yield from folding.dim_leaves(bound)
+
+
 class Variables:
     """Union-find over values; the first one united is the representative."""
 
@@ -191,8 +198,8 @@ class Interference:
         live.update({**head, **inside})
         for p in carried:
             live.pop(p, None)
+        self._read(live, range_leaves(eqn, self.folding))  # the range is evaluated after the entry assignments
         self._move_in(eqn, code, carried, live)
-        self._read(live, self.folding.eqn_leaves(eqn))
         self.moves += [(m, eqn) for m in back_moves(eqn)] + [(m, None) for m in entry_moves(eqn)]
 
     def _move_in(self, eqn: Eqn, code: Var | None, carried: dict[Var, None], live: dict[Var, None]) -> None:

@@ -17,6 +17,7 @@ from gradscribe.transpiler.backends.liveness import (
     entry_moves,
     exit_code,
     in_place,
+    range_leaves,
     region_moves,
 )
 from gradscribe.transpiler.backends.names import Names
@@ -158,13 +159,13 @@ class _Check:
         return out
 
     def loop(self, eqn: Eqn, state: State) -> None:
-        self.read(self.folding.eqn_leaves(eqn), state)
         self.move(entry_moves(eqn), state)
         code = exit_code(eqn)
         carries = [*loop_carries(eqn), *([code] if code is not None else [])]
         self.distinct(carries)
         if code is not None:
             self.define(code, state)
+        self.read(range_leaves(eqn, self.folding), state)
         body = eqn.regions[-1]
         changed = {self.names.of(t) for t, s in back_moves(eqn) if not self.stays(t, s)}
         changed |= set().union(*(self.assigned(r) for r in eqn.regions))
