@@ -87,6 +87,15 @@ class Dependences:
                 break
         return worst
 
+    def of_carry(self, eqn: Eqn, k: int) -> Dependence:
+        """What the iterations of the counted loop `eqn` have to do with each other through its carry number k."""
+        return self._through_carry(loop_carries(eqn)[k], body_carries(eqn)[k], eqn.regions[-1])
+
+    def accesses(self, eqn: Eqn, k: int) -> list[Access] | None:
+        """Everything in the body of the loop `eqn` that touches the array of its carry number k, when that is one storage
+        throughout (None otherwise)."""
+        return self._accesses(loop_carries(eqn)[k], body_carries(eqn)[k], eqn.regions[-1])
+
     def may_interchange(self, outer: Eqn, inner: Eqn) -> bool:
         """Running the inner loop outermost keeps every dependence: none goes up in the outer and down in the inner
         counter.

@@ -1,0 +1,109 @@
+"""Sums over a loop as accumulators whose order of addition is free, so that the compiler can keep partial sums.
+
+In and out: a loop-level `Function` (a clone). Assumes: nothing. Establishes: where the iterations of a loop have nothing
+else to do with each other, `acc = acc + x` for a floating-point carry that nothing looks at on the way is `accumulate`.
+This is the one place where results may differ from the program's own order of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
+from gradscribe.transpiler.passes.affine.dependences import Dependence, Dependences
+from gradscribe.transpiler.passes.lower.operations import accumulate
+from gradscribe.transpiler.primitives.arithmetic import add, negative, subtract
+from gradscribe.transpiler.primitives.reductions import reduce_sum
+from gradscribe.transpiler.primitives.regions import body_carries, is_counted, loop, loop_carries
+
+
+def reassociate_sums(function: Function) -> Function:
+    """The program with accumulators; the function itself when there is no such sum."""
+    dependences = Dependences(function)
+    terms: dict[Eqn, int] = {}
+    for eqn in inner_eqns(function.region):
+        if eqn.operation is loop and is_counted(eqn):
+            sums = [k for k, param in enumerate(loop_carries(eqn)) if _is_float(param)]
+            if sums and dependences.carried_by(eqn) is Dependence.ACCUMULATION:
+                for k in sums:
+                    _collect(loop_carries(eqn)[k], body_carries(eqn)[k], terms)
+    if not terms:
+        return function
+    env = Substitution()
+    params = [env.fresh(p) for p in function.params]
+    region = build_body(params, lambda *_: _equations(function.region, env, terms))
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    return replace(function, region=region, guards=guards)
+
+
+def _is_float(x: Var) -> bool:
+    return isinstance(x.type, ArrayType) and x.type.rank == 0 and x.type.dtype.kind == "f"
+
+
+def _collect(start: Var, end: Operand, terms: dict[Eqn, int]) -> None:
+    """The additions that lead from `start` to `end`, with the place of the partial sum among their operands.
+
+    Additions of an inner loop are found when that loop is looked at."""
+    version = end
+    while version is not start:
+        eqn = version.definition if isinstance(version, Var) else None
+        if eqn is None:
+            return
+        if eqn.operation is loop:
+            returned = eqn.results[len(eqn.results) - len(eqn.operands) :]
+            version = eqn.operands[returned.index(version)]  # type: ignore[arg-type]
+            continue
+        if eqn.operation not in (add, subtract):
+            return
+        place = next((k for k, x in enumerate(eqn.operands) if _leads_to(x, start)), None)
+        if place is None or (place == 1 and eqn.operation is subtract):
+            return
+        terms[eqn] = place
+        version = eqn.operands[place]
+
+
+def _leads_to(x: Operand, start: Var) -> bool:
+    """`x` is `start` or a sum that contains it."""
+    if x is start:
+        return True
+    eqn = x.definition if isinstance(x, Var) else None
+    if eqn is None:
+        return False
+    if eqn.operation is loop:
+        returned = eqn.results[len(eqn.results) - len(eqn.operands) :]
+        return x in returned and _leads_to(eqn.operands[returned.index(x)], start)  # type: ignore[arg-type]
+    return eqn.operation in (add, subtract) and any(_leads_to(y, start) for y in eqn.operands)
+
+
+def _equations(region: Region, env: Substitution, terms: Mapping[Eqn, int]) -> list[Operand]:
+    for eqn in region.eqns:
+        with at_span(eqn.span):
+            if eqn in terms:
+                place = terms[eqn]
+                total, term = env.operand(eqn.operands[place]), env.operand(eqn.operands[1 - place])
+                if eqn.operation is subtract:
+                    (term,) = emit(negative, (term,))
+                facts = {"reduction": reduce_sum.name}
+                env[eqn.result] = emit(accumulate, (total, term), facts, hint=eqn.result.hint)[0]
+            elif eqn.regions:
+                _with_regions(eqn, env, terms)
+            else:
+                append_eqn(clone_eqn(eqn, env))
+    return [env.operand(x) for x in region.results]
+
+
+def _with_regions(eqn: Eqn, env: Substitution, terms: Mapping[Eqn, int]) -> None:
+    operands = [env.operand(x) for x in eqn.operands]
+    regions = []
+    for region in eqn.regions:
+        params = [env.fresh(p) for p in region.params]
+        regions.append(build_region(params, lambda *_, r=region: _equations(r, env, terms)))
+    types = [env.type(r.type) for r in eqn.results]
+    hints = [r.hint for r in eqn.results]
+    results = emit(eqn.operation, operands, env.params(eqn.params), regions, hints=hints, types=types)
+    for old, new in zip(eqn.results, results, strict=True):
+        env[old] = new
