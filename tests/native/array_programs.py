@@ -1,7 +1,9 @@
-"""Random array-level programs for the lowering: expressions over slices, broadcasts, permutations and reductions, written to arrays.
+"""Random array-level programs for the lowering: expressions over slices, broadcasts, permutations and reductions,
+written to arrays.
 
-In: a seed. Out: a verified `Function` and arguments. Values are shared on purpose (used once, twice, in a loop, by a result), arrays are
-overwritten while slices of them are still needed, runs of additions go to shifted boxes, and small sizes make boxes overlap.
+In: a seed. Out: a verified `Function` and arguments. Values are shared on purpose (used once, twice, in a loop, by a
+result), arrays are overwritten while slices of them are still needed, runs of additions go to shifted boxes, and
+small sizes make boxes overlap.
 """
 
 from __future__ import annotations
@@ -140,14 +142,8 @@ class _Writer:
             )
         elif r < 0.78:
             n, m = Dim.of(self.n), Dim.of(self.m)
-            self.values.append(
-                contract(self.expression((n, m), 1), self.expression((n, m), 1), "ij", "kj", "ik")[0:0]
-                if False
-                else reduce_sum(
-                    contract(self.expression((n, m), 1), self.expression((m,), 1), "ij", "j", "i"), axes=(0,)
-                )
-                * 0.1
-            )
+            product = contract(self.expression((n, m), 1), self.expression((m,), 1), "ij", "j", "i")
+            self.values.append(reduce_sum(product, axes=(0,)) * 0.1)
         elif r < 0.82:
             self.values.append(self.rng.choice([self.ramp, self.joined, self.flat])())
         elif r < 0.9 and depth:

@@ -1,5 +1,6 @@
 """Native tests keep their machine code in a folder of their own."""
 
+import numpy as np
 import pytest
 
 
@@ -10,3 +11,8 @@ def native_cache(tmp_path_factory):
     patch.setenv("GRADSCRIBE_CACHE_DIR", str(tmp_path_factory.mktemp("native_cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

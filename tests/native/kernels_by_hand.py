@@ -56,7 +56,8 @@ def jacobi_forward() -> Function:
 
 
 def jacobi_adjoint() -> Function:
-    """Its reverse sweep as reverse mode writes it: additions to shifted boxes, then the zeroing of what was overwritten."""
+    """Its reverse sweep as reverse mode writes it: additions to shifted boxes, then the zeroing of what was
+    overwritten."""
     n, params = _two_grids()
 
     def pull(x: Operand, y: Operand) -> tuple[Operand, Operand]:

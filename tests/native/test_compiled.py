@@ -1,4 +1,5 @@
-"""Compiled code equals the evaluator, leaves arguments alone, keeps NaN, raises at the user's line, and never compiles twice."""
+"""Compiled code equals the evaluator, leaves arguments alone, keeps NaN, raises at the user's line, and never
+compiles twice."""
 
 import ast
 import os
@@ -9,6 +10,9 @@ import warnings
 
 import numpy as np
 import pytest
+from tests.fuzz.ir_programs import random_case
+from tests.native.array_programs import random_array_program
+from tests.native.kernels_by_hand import at, cholesky, jacobi_adjoint, jacobi_forward, lorenz, python_int, softmax
 
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.native_cache import cache_directory
@@ -16,7 +20,7 @@ from gradscribe.transpiler.errors import DTypeError, IndexRangeError, ShapeError
 from gradscribe.transpiler.ir.builder import at_span, build_body, emit
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.evaluate import evaluate
-from gradscribe.transpiler.ir.index import At, Slice, Take
+from gradscribe.transpiler.ir.index import Slice, Take
 from gradscribe.transpiler.ir.nodes import Function, Literal, Var
 from gradscribe.transpiler.ir.types import FLOAT64, ArrayType, array
 from gradscribe.transpiler.primitives.arithmetic import less
@@ -28,9 +32,6 @@ from gradscribe.transpiler.primitives.reductions import reduce_max, reduce_sum
 from gradscribe.transpiler.primitives.regions import for_loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import index, update, update_add
-from tests.fuzz.ir_programs import random_case
-from tests.native.array_programs import random_array_program
-from tests.native.kernels_by_hand import at, cholesky, jacobi_adjoint, jacobi_forward, lorenz, python_int, softmax
 
 pytestmark = pytest.mark.native
 
@@ -97,7 +98,7 @@ def test_random_structured_programs(seed):
     assert not array_expressions(native.source)
 
 
-def test_single_precision_stays_single(rng=np.random.default_rng(0)):
+def test_single_precision_stays_single(rng):
     case = random_array_program(3, 6, np.float32)
     native = compiled(case.function, *case.args, rtol=1e-4, atol=1e-6)
     assert "float64" not in native.source
@@ -105,7 +106,7 @@ def test_single_precision_stays_single(rng=np.random.default_rng(0)):
     assert "float64" not in native.source
 
 
-def test_programs_by_hand(rng=np.random.default_rng(0)):
+def test_programs_by_hand(rng):
     compiled(jacobi_forward(), 3, rng.random((7, 7)), rng.random((7, 7)))
     native = compiled(jacobi_adjoint(), 3, rng.random((7, 7)), rng.random((7, 7)))
     for size in (2, 3, 4, 5):
@@ -117,7 +118,7 @@ def test_programs_by_hand(rng=np.random.default_rng(0)):
     compiled(lorenz(), np.float64(10), np.float64(28), np.float64(8 / 3), 20)
 
 
-def test_products(rng=np.random.default_rng(0)):
+def test_products(rng):
     y = Var(array(np.float64, M, N), "y")
     w = Var(array(np.float64, 3, M, N), "w")
 
@@ -166,7 +167,7 @@ def test_compensated_arithmetic_is_not_reassociated():
     assert (total, error) == (1.0, 1e-17)
 
 
-def test_index_arrays(rng=np.random.default_rng(0)):
+def test_index_arrays(rng):
     k = Var(array(np.int64, 5), "k")
 
     def body(x, v, k):
@@ -180,7 +181,7 @@ def test_index_arrays(rng=np.random.default_rng(0)):
         native(rng.random((4, 3)), rng.random(4), np.array([0, 3, 4, 1, 1]))
 
 
-def test_stacks(rng=np.random.default_rng(0)):
+def test_stacks(rng):
     def body(v):
         (tape,) = emit(stack_new, (), {"dtype": FLOAT64, "element_rank": 1})
         (scalars,) = emit(stack_new, (), {"dtype": FLOAT64, "element_rank": 0})
@@ -204,7 +205,7 @@ def test_stacks(rng=np.random.default_rng(0)):
 # ---- arguments and results ----
 
 
-def test_any_layout_is_accepted_and_never_written(rng=np.random.default_rng(0)):
+def test_any_layout_is_accepted_and_never_written(rng):
     def body(x):
         return (update(x, 2.0, at=at(0, 1)),)
 
@@ -220,7 +221,7 @@ def test_any_layout_is_accepted_and_never_written(rng=np.random.default_rng(0)):
         np.testing.assert_array_equal(np.array(view), before)
 
 
-def test_wrong_dtypes_ranks_and_shapes_are_refused(rng=np.random.default_rng(0)):
+def test_wrong_dtypes_ranks_and_shapes_are_refused(rng):
     w = Var(array(np.float64, N), "w")
     native = compile_native(function([V, w, python_int("k")], lambda v, w, k: (v + w,)))
     v = rng.random(4)
@@ -234,13 +235,13 @@ def test_wrong_dtypes_ranks_and_shapes_are_refused(rng=np.random.default_rng(0))
         native(v, v[:3].copy(), 1)
 
 
-def test_a_returned_parameter_is_the_argument_itself(rng=np.random.default_rng(0)):
+def test_a_returned_parameter_is_the_argument_itself(rng):
     x = rng.random((3, 4))
     native = compile_native(function([X], lambda x: (x, x + 1.0)))
     assert native(x)[0] is x
 
 
-def test_donated_argument_is_updated_in_place(rng=np.random.default_rng(0)):
+def test_donated_argument_is_updated_in_place(rng):
     f = function([X], lambda x: (update(x, 2.0, at=at(0, 1)),))
     native = compile_native(f, donated=[0], identities={0: 0})
     assert ".copy()" not in native.source
@@ -255,7 +256,7 @@ def test_donated_argument_is_updated_in_place(rng=np.random.default_rng(0)):
 # ---- errors ----
 
 
-def test_errors_point_at_the_users_line(rng=np.random.default_rng(0)):
+def test_errors_point_at_the_users_line(rng):
     span = Span(file="model.py", line=7, column=5, end_line=7, end_column=9)
     k = python_int("k")
 
@@ -302,7 +303,7 @@ def test_equal_programs_share_one_file():
     assert sorted(cache_directory().glob("*.py")) == before
 
 
-def test_two_threads_may_compile_at_once(rng=np.random.default_rng(0)):
+def test_two_threads_may_compile_at_once(rng):
     x, results, errors = rng.random((3, 4)), [], []
 
     def work(scale):
@@ -336,7 +337,7 @@ def test_loops_are_vectorised():
     assert "%ymm" in text or "%zmm" in text or "%xmm" in text
 
 
-def test_no_warnings(rng=np.random.default_rng(0)):
+def test_no_warnings(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         compiled(function([X], lambda x: (contract(x, x, "ij", "ik", "jk"),)), rng.random((12, 9)))

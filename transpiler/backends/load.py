@@ -1,7 +1,9 @@
-"""Native code from IR: lower, print loops, compile (or find in the disk cache), and wrap into a callable on flat NumPy arguments.
+"""Native code from IR: lower, print loops, compile (or find in the disk cache), and wrap into a callable on flat
+NumPy arguments.
 
-In: an array-level `Function`. Out: `NativeFunction`: flat arguments in, flat results out. Establishes: arguments are never written unless
-they are donated, whatever their layout; an error inside is raised as the exception NumPy or Python would raise, at the user's line.
+In: an array-level `Function`. Out: `NativeFunction`: flat arguments in, flat results out. Establishes: arguments are
+never written unless they are donated, whatever their layout; an error inside is raised as the exception NumPy or
+Python would raise, at the user's line.
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ def numba_type(type: ArrayType) -> Any:
 
 
 class NativeFunction:
-    """A compiled program. Call it with one NumPy array or scalar per flat parameter; it returns the tuple of flat results.
+    """A compiled program. Call it with one NumPy array or scalar per flat parameter; it returns the tuple of flat
+    results.
 
-    `source` is the loop text that was compiled. Arrays that are not C-contiguous, or read-only, are copied; donated ones are
-    written back. Raises what the program raises, at the user's line."""
+    `source` is the loop text that was compiled. Arrays that are not C-contiguous, or read-only, are copied; donated
+    ones are written back. Raises what the program raises, at the user's line."""
 
     def __init__(self, module: LoopModule, entry: Callable[..., Any]) -> None:
         self.module = module
@@ -118,8 +121,9 @@ def compile_native(
 ) -> NativeFunction:
     """Compile an array-level function.
 
-    `donated` are positions of parameters that the program may overwrite; `identities` maps positions of results to positions of
-    donated parameters whose final value they are. Thread-safe; equal programs share machine code through the disk cache."""
+    `donated` are positions of parameters that the program may overwrite; `identities` maps positions of results to
+    positions of donated parameters whose final value they are. Thread-safe; equal programs share machine code through
+    the disk cache."""
     lowered = lower(function)
     name = _identifier(name or function.name)
     if name != lowered.name:
@@ -131,7 +135,8 @@ def compile_native(
 def _identifier(name: str) -> str:
     """A function's name as a name of the generated module: `<lambda>` becomes `lambda_`."""
     text = re.sub(r"\W", "_", name.replace("<lambda>", "lambda_"))
-    return f"{text}_" if keyword.iskeyword(text) or text in RESERVED or text in _KERNELS or not text.strip("_") else text
+    taken = keyword.iskeyword(text) or text in RESERVED or text in _KERNELS or not text.strip("_")
+    return f"{text}_" if taken else text
 
 
 def load_native(module: LoopModule) -> NativeFunction:

@@ -1,7 +1,8 @@
 """Operations on whole arrays in loop text: allocation, copies, products of matrices, sorting of rows.
 
-In: a writer of loop text and an equation with one array result. Out: lines. Where a kernel fills an array, that array is allocated first,
-under a name that none of the operands has (an operand that dies in the equation may lend its name to the result).
+In: a writer of loop text and an equation with one array result. Out: lines. Where a kernel fills an array, that array
+is allocated first, under a name that none of the operands has (an operand that dies in the equation may lend its name
+to the result).
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Loop-level IR as a Python module that Numba compiles: explicit loops over C-contiguous arrays, no array expression anywhere.
+"""Loop-level IR as a Python module that Numba compiles: explicit loops over C-contiguous arrays, no array expression
+anywhere.
 
-In: a lowered `Function`, which of its parameters are donated, and result positions that are a parameter. Out: `LoopModule`: text, and what
-the loader needs to call it. The function takes the parameters and a status record, and returns the results that are not a parameter.
+In: a lowered `Function`, which of its parameters are donated, and result positions that are a parameter. Out:
+`LoopModule`: text, and what the loader needs to call it. The function takes the parameters and a status record, and
+returns the results that are not a parameter.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Failure:
-    """What a status record with this number means: the error class and message of a `check`, or the kernel's own message
-    (`message` empty) at this place of the user's program. `names` fills `{name}` of entry checks."""
+    """What a status record with this number means: the error class and message of a `check`, or the kernel's own
+    message (`message` empty) at this place of the user's program. `names` fills `{name}` of entry checks."""
 
     span: Span | None
     message: str = ""
@@ -47,8 +49,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class LoopModule:
-    """`text` defines `name(*params, status)`. `returned[k]` says where flat result k comes from: ("result", position) or
-    ("parameter", position)."""
+    """`text` defines `name(*params, status)`. `returned[k]` says where flat result k comes from: ("result", position)
+    or ("parameter", position)."""
 
     name: str
     text: str
@@ -237,7 +239,9 @@ class _Writer:
         """An operation on whole arrays."""
         kernel = KERNELS.get(eqn.operation)
         if kernel is None:
-            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet")
+            raise NoRule(
+                eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet"
+            )
         kernel(Call(self, eqn, self.names.of(eqn.results[0])))
 
     def line(self, text: str) -> None:
@@ -398,7 +402,7 @@ class _Writer:
             self.out.add(f"{target} = {name}[u({top})]")
             return
         k, flat = self.fresh("k"), self.fresh("flat")
-        self.out.add(f"{target} = np.empty({shape_text(self, shape)}, {dtype_name(value.type.dtype)})")  # type: ignore[union-attr]
+        self.out.add(f"{target} = np.empty({shape_text(self, shape)}, {dtype_name(value.type.dtype)})")
         self.out.add(f"{flat} = {target}.reshape(-1)")
         self.out.add(f"{top} -= {flat}.size")
         self.out.add(f"for {k} in range({flat}.size):")

@@ -1,7 +1,8 @@
 """Scalar expressions of loop text: operands, dims, subscripts, and the template of one element.
 
-In: values of loop-level IR with their names. Out: text that Numba compiles without promotion surprises: literals carry their dtype,
-subscripts that are not plain counters are cast to unsigned, so that no wrap-around of negative indices is compiled.
+In: values of loop-level IR with their names. Out: text that Numba compiles without promotion surprises: literals
+carry their dtype, subscripts that are not plain counters are cast to unsigned, so that no wrap-around of negative
+indices is compiled.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ class Expressions:
             types = tuple(x.type for x in eqn.operands)
             scalar = scalar(eqn.params, types, eqn.results[0].type, lambda d: f"({self.dim(d)})")
         if not scalar:
-            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet")
+            raise NoRule(
+                eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet"
+            )
         return str(scalar)
 
     def fill(self, template: str, operands: list[str]) -> str:

@@ -1,8 +1,9 @@
 """The disk cache of native code: generated modules, and beside each the machine code that Numba keeps for it.
 
-In: the text of a loop module and the signature it is compiled for. Out: the imported function, from a file whose name is a hash of all
-that the machine code depends on: text, types, processor, versions, and the kernels it calls. A second process finds the file
-and its machine code and compiles nothing. The directory is GRADSCRIBE_CACHE_DIR, or the platform's place for caches.
+In: the text of a loop module and the signature it is compiled for. Out: the imported function, from a file whose name
+is a hash of all that the machine code depends on: text, types, processor, versions, and the kernels it calls. A
+second process finds the file and its machine code and compiles nothing. The directory is GRADSCRIBE_CACHE_DIR, or the
+platform's place for caches.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def cache_directory() -> Path:
 def _surroundings() -> str:
     """What machine code depends on besides its own text."""
     cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
-    settings = f"{os.environ.get('NUMBA_CPU_NAME', '')} {os.environ.get('NUMBA_CPU_FEATURES', '')} {os.environ.get('NUMBA_OPT', '')}"
+    settings = " ".join(os.environ.get(f"NUMBA_{name}", "") for name in ("CPU_NAME", "CPU_FEATURES", "OPT"))
     digest = hashlib.sha256()
     for file in sorted(Path(kernels.__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
@@ -92,4 +93,4 @@ def compiled(text: str, name: str, signature: Any) -> Callable[..., Any]:
     options = {**kernels.OPTIONS, "cache": True}
     dispatcher = numba.njit([signature], **options)(getattr(module, name))
     dispatcher.disable_compile()
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher

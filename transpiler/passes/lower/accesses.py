@@ -1,7 +1,7 @@
 """Where the versions of one array are touched inside a region.
 
-In: a region of loop-level IR and an array value it sees. Out: the subscripts of every read and write of that value and of the versions
-made from it, or None when something else is done with it (a whole-array use).
+In: a region of loop-level IR and an array value it sees. Out: the subscripts of every read and write of that value
+and of the versions made from it, or None when something else is done with it (a whole-array use).
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Accesses:
                 self.regular = False
 
     def aligned_axes(self, counter: Var) -> dict[int, int] | None:
-        """Axes at which every access has the position counter + c, with that constant c; None if some use is irregular."""
+        """Axes at which every access has the position counter + c, with that constant c; None if some use is
+        irregular."""
         if not self.regular:
             return None
         axes: dict[int, int] | None = None

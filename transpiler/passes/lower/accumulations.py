@@ -1,11 +1,11 @@
 """Runs of additions to one array at shifted boxes, as one gather.
 
-In: consecutive `update_add`s of one value, `x[s1:s1+n] += v1; x[s2:s2+n] += v2; ...`, all boxes of one size. Out: one nest over the
-intersection of the boxes, where every element gets all of its terms, and one guarded nest over the boundary strips. Each element
-receives its terms in the original order, so the sums are the same to the last bit.
+In: consecutive `update_add`s of one value, `x[s1:s1+n] += v1; x[s2:s2+n] += v2; ...`, all boxes of one size. Out: one
+nest over the intersection of the boxes, where every element gets all of its terms, and one guarded nest over the
+boundary strips. Each element receives its terms in the original order, so the sums are the same to the last bit.
 
-Source: the box arithmetic of gather-form adjoints of stencils (Hückelheim, Kukreja, Narayanan, Luporini, Gorman, Hovland:
-"Automatic differentiation for adjoint stencil loops", ICPP 2019).
+Source: the box arithmetic of gather-form adjoints of stencils (Hückelheim, Kukreja, Narayanan, Luporini, Gorman,
+Hovland: "Automatic differentiation for adjoint stencil loops", ICPP 2019).
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class _Gather:
         return out
 
     def _strips(self, target: Var) -> Var:
-        """The hull of the boxes without the interior: along each axis a low and a high strip, inside the interior of the
-        axes before it and across the whole hull of the axes after it."""
+        """The hull of the boxes without the interior: along each axis a low and a high strip, inside the interior of
+        the axes before it and across the whole hull of the axes after it."""
         count = 2 * sum(s != 0 for s in self.spread)
 
         def strip(which: Subscripts, carried: tuple[Operand, ...]) -> Sequence[Operand]:
@@ -169,14 +169,17 @@ class _Gather:
                 for test in (_compare(greater_equal, p - s, Dim.of(0)), _compare(less, p - s, n)):
                     inside = test if inside is None else emit(logical_and, (inside, test))[0]
             assert inside is not None
-            at = at_positions(self.place(position))
-            before = target
-            (target,) = cond(
-                inside,
-                lambda k=k, before=before: emit(update_add, (before, self.element(k, position)), {"at": at}),  # type: ignore[misc]
-                lambda before=before: (before,),  # type: ignore[misc]
-            )
+            target = self._added_if(inside, k, target, position)
         return target
+
+    def _added_if(self, inside: Operand, k: int, target: Operand, position: Sequence[Dim]) -> Operand:
+        """`target` with term `k` added at `position`, if that is inside the term's box."""
+
+        def added() -> Sequence[Operand]:
+            return emit(update_add, (target, self.element(k, position)), {"at": at_positions(self.place(position))})
+
+        (result,) = cond(inside, added, lambda: (target,))
+        return result
 
 
 def _constant(dim: Dim) -> int:

@@ -52,18 +52,23 @@ def _find(region: Region, dropped: dict[Var, tuple[int, ...]]) -> None:
     for eqn in region.eqns:
         if not is_nest(eqn) or any(e.operation is if_ for e in inner_eqns(eqn.regions[0])):
             continue
-        for k, x in enumerate(eqn.operands):
-            if x in fresh and reads[x] == 1 and result_carries(eqn)[k] not in reads:  # type: ignore[index]
-                assert isinstance(x, Var)
+        for k, operand in enumerate(eqn.operands):
+            if (
+                isinstance(operand, Var)
+                and operand in fresh
+                and reads[operand] == 1
+                and result_carries(eqn)[k] not in reads
+            ):
                 accesses = Accesses(eqn.regions[0], loop_carries(eqn)[k])
                 axes = _fixed_axes(eqn, k, accesses)
-                if axes and len(axes) < len(x.type.dims()):
-                    family = {*accesses.family, x, result_carries(eqn)[k]}
+                if axes and len(axes) < len(operand.type.dims()):
+                    family = {*accesses.family, operand, result_carries(eqn)[k]}
                     dropped.update(dict.fromkeys(family, tuple(sorted(axes))))
 
 
 def _fixed_axes(eqn: Eqn, carry: int, accesses: Accesses) -> list[int]:
-    """Axes at a constant distance from the counter of the nest, then of the one loop inside that touches the array, ..."""
+    """Axes at a constant distance from the counter of the nest, then of the one loop inside that touches the array,
+    ..."""
     axes: list[int] = []
     while True:
         found = accesses.aligned_axes(eqn.regions[0].params[0])

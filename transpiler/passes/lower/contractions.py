@@ -1,7 +1,8 @@
 """Contractions as BLAS sees them: matrices, possibly stacked, each used as it is or transposed.
 
-In: operands and letters of a `dot_general`. Out: a `matmul` between reshapes, or the sum of products (which becomes a loop nest) where
-a nest is as good: products with a vector, outer products, elementwise products, small constant sizes, dtypes BLAS has not.
+In: operands and letters of a `dot_general`. Out: a `matmul` between reshapes, or the sum of products (which becomes a
+loop nest) where a nest is as good: products with a vector, outer products, elementwise products, small constant
+sizes, dtypes BLAS has not.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _multiply(x: Any, y: Any, *, trans_x: bool, trans_y: bool) -> tuple[Any]:
     return (np.ascontiguousarray(x @ y),)
 
 
-# Product of two matrices, or of stacks of them (one axis in front; an operand without it is shared), into a fresh array.
+# Product of two matrices, or of stacks of them (one axis in front; an operand without it is shared).
 matmul = LoopOperation(name="matmul", infer_types=_product_type, run=_multiply)
 
 

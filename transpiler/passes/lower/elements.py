@@ -1,4 +1,5 @@
-"""Array values during lowering: stored in an array of the lowered program, or pulled element by element into their consumers.
+"""Array values during lowering: stored in an array of the lowered program, or pulled element by element into their
+consumers.
 
 In: subscripts (polynomials over lowered atoms). Out: a scalar operand, emitted into the open block.
 """
@@ -100,7 +101,8 @@ def merged_bases(values: Sequence[Value]) -> tuple[Var, ...]:
 
 
 def broadcast_element(value: Value, subscripts: Subscripts) -> Operand:
-    """The element of `value` that broadcasts to `subscripts` of a larger shape (aligned from the right; size 1 is stretched)."""
+    """The element of `value` that broadcasts to `subscripts` of a larger shape (aligned from the right; size 1 is
+    stretched)."""
     if isinstance(value, Uniform):
         return value.scalar
     shape = value.type.shape

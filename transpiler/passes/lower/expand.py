@@ -1,6 +1,8 @@
-"""Library operations without a kernel, written out in terms of simpler primitives; products of matrices brought to BLAS's forms.
+"""Library operations without a kernel, written out in terms of simpler primitives; products of matrices brought to
+BLAS's forms.
 
-In and out: a `Function` at array level. Establishes: what is left of library operations has a kernel, or lowers to a loop by itself.
+In and out: a `Function` at array level. Establishes: what is left of library operations has a kernel, or lowers to a
+loop by itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Loads of what was just stored: use the stored scalar instead.
 
-In and out: a loop-level `Function`. `index(update(x, v, at=p), at=p)` is v; a write to a place that is provably another one is looked
-through. With dead-code removal this turns an array that lives within one iteration into a scalar.
+In and out: a loop-level `Function`. `index(update(x, v, at=p), at=p)` is v; a write to a place that is provably
+another one is looked through. With dead-code removal this turns an array that lives within one iteration into a
+scalar.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _stored_value(x: Var, at: Index, loaded: Var) -> Operand | None:
         written = x.definition.params["at"]
         if x.definition.operation is update and written == at:
             value = x.definition.operands[1]
-            return value if value.type.dtype == loaded.dtype and not value.type.dims() else None  # type: ignore[union-attr]
+            return value if value.type.dtype == loaded.dtype and not value.type.dims() else None
         if not _elsewhere(written, at):
             return None
         base = x.definition.operands[0]

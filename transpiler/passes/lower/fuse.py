@@ -1,9 +1,11 @@
-"""Merge sibling nests over the same range: few, fat loops, whose intermediate arrays never leave the cache (or exist at all).
+"""Merge sibling nests over the same range: few, fat loops, whose intermediate arrays never leave the cache (or exist
+at all).
 
-In and out: a loop-level `Function`. Two loops made by lowering are merged when every element one of them hands to the other is handed
-over in the same iteration: all accesses to the array have one axis at counter + c, with the same c in both. Loops of the user are
-left as they are, and their bodies are treated in place.
-Source: loop fusion with array contraction (Gao, Olsen, Sarkar, Thekkath: "Collective loop fusion for array contraction", 1992).
+In and out: a loop-level `Function`. Two loops made by lowering are merged when every element one of them hands to the
+other is handed over in the same iteration: all accesses to the array have one axis at counter + c, with the same c in
+both. Loops of the user are left as they are, and their bodies are treated in place.
+Source: loop fusion with array contraction (Gao, Olsen, Sarkar, Thekkath: "Collective loop fusion for array
+contraction", 1992).
 """
 
 from __future__ import annotations
@@ -105,8 +107,8 @@ def _consumed(eqn: Eqn) -> set[Operand]:
 
 @dataclass
 class _Plan:
-    """How two loops share carries: `chained` maps a carry of the second to the carry of the first it continues; `instead` maps an
-    array that the first loop reads to the carry of the second that overwrites it."""
+    """How two loops share carries: `chained` maps a carry of the second to the carry of the first it continues;
+    `instead` maps an array that the first loop reads to the carry of the second that overwrites it."""
 
     chained: dict[int, int] = field(default_factory=dict)
     instead: dict[Var, int] = field(default_factory=dict)

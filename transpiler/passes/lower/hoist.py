@@ -66,7 +66,8 @@ def _hoisted(eqn: Eqn) -> tuple[list[Eqn], Eqn]:
 
 
 def _last_version(body: Region, workspace: Var) -> Var | None:
-    """The version whose memory the next iteration may take; None if the workspace leaves the body, or its versions fork."""
+    """The version whose memory the next iteration may take; None if the workspace leaves the body, or its versions
+    fork."""
     accesses = Accesses(body, workspace)
     if not accesses.regular or any(x in accesses.family for x in body.results):
         return None

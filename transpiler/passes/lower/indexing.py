@@ -1,12 +1,13 @@
 """Subscripts of reads and writes: slices as polynomials, index arrays as loads.
 
-In: an `at` index over lowered dims, and the arrays behind its `Take`s. Out: element readers, and nests that write. Establishes:
-index arrays are checked once, as a whole, before the nest that uses them; inside it positions are only wrapped.
+In: an `at` index over lowered dims, and the arrays behind its `Take`s. Out: element readers, and nests that write.
+Establishes: index arrays are checked once, as a whole, before the nest that uses them; inside it positions are only
+wrapped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -21,7 +22,7 @@ from gradscribe.transpiler.primitives.primitive import broadcast_shapes
 from gradscribe.transpiler.primitives.structure import index_through
 
 
-def slice_position(at: Index) -> object:
+def slice_position(at: Index) -> Callable[[Subscripts], Subscripts]:
     """Subscripts of the array from subscripts of the slice."""
     return lambda subscripts: index_through(subscripts, at)
 
@@ -80,7 +81,8 @@ def index_value(
 def lower_take_write(
     operation: object, target: Var, value: Value, at: Index, takes: Sequence[Operand], unchecked: Sequence[bool]
 ) -> Var:
-    """`update` or `update_add` through index arrays: in the order of the index, so that the last write to a place wins."""
+    """`update` or `update_add` through index arrays: in the order of the index, so that the last write to a place
+    wins."""
     assert isinstance(target.type, ArrayType)
     resolved = TakeIndex(target.type, at, takes)
     resolved.check(unchecked)

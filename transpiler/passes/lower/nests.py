@@ -1,8 +1,8 @@
 """Loop nests over boxes: the only loops that lowering makes.
 
-In: extents, initial carries, and a function that emits one iteration. Out: the carries after the nest. Establishes: every loop runs
-from 0, axes of size 1 have no loop, and loops carry the parameter `independent`: their iterations may run in any order, up to
-the order of accumulation.
+In: extents, initial carries, and a function that emits one iteration. Out: the carries after the nest. Establishes:
+every loop runs from 0, axes of size 1 have no loop, and loops carry the parameter `independent`: their iterations may
+run in any order, up to the order of accumulation.
 """
 
 from __future__ import annotations

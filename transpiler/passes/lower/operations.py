@@ -1,7 +1,7 @@
 """Operations that exist at loop level only: what lowering makes of reductions and of index arrays.
 
-They are never differentiated or batched, so they are not in the primitive table; the evaluator runs them like any other.
-`scalar` is the text of one element over x, y, z, in terms of `gradscribe.kernels`.
+They are never differentiated or batched, so they are not in the primitive table; the evaluator runs them like any
+other. `scalar` is the text of one element over x, y, z, in terms of `gradscribe.kernels`.
 """
 
 from __future__ import annotations

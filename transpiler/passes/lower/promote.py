@@ -1,9 +1,9 @@
 """Array elements at a place that a loop does not change, kept in scalars while the loop runs.
 
-In and out: a loop-level `Function`. In `for k: a[i, j] -= a[i, k] * b[k]` the element a[i, j] becomes an accumulator that
-is loaded before the loop and stored after it, if every other access to the array is proved to be elsewhere and the
-place is proved to exist. Accumulators that only accumulate are marked as such (`accumulate`), so that the sum may be split
-into partial sums and the loop vectorised.
+In and out: a loop-level `Function`. In `for k: a[i, j] -= a[i, k] * b[k]` the element a[i, j] becomes an accumulator
+that is loaded before the loop and stored after it, if every other access to the array is proved to be elsewhere and
+the place is proved to exist. Accumulators that only accumulate are marked as such (`accumulate`), so that the sum may
+be split into partial sums and the loop vectorised.
 Source: scalar replacement (Callahan, Carr, Kennedy: "Improving register allocation for subscripted variables", 1990).
 """
 
@@ -101,7 +101,7 @@ def _with_scalar(eqn: Eqn, k: int, at: Index, before: list[Eqn], after: list[Eqn
     """The loop with the element `at` of carry `k` in a scalar."""
     body, param = eqn.regions[-1], loop_carries(eqn)[k]
     family = Accesses(body, param).family
-    type = ArrayType(param.type.dtype)  # type: ignore[union-attr]
+    type = ArrayType(param.type.dtype)
     written = any(e.operation in WRITES and _touches(e, family) and e.params["at"] == at for e in body.eqns)
     first = Var(type, "")
     before.append(Eqn(index, (eqn.operands[k],), (first,), {"at": at}, (), eqn.span))
@@ -177,8 +177,8 @@ def _accumulating(eqn: Eqn) -> Eqn:
     for e in body.eqns:
         for x in eqn_reads(e):
             reads[x] = reads.get(x, 0) + 1
-    for x in body.results:
-        reads[x] = reads.get(x, 0) + 1
+    for returned in body.results:
+        reads[returned] = reads.get(returned, 0) + 1
     eqns = list(body.eqns)
     for param, result in zip(loop_carries(eqn), body_carries(eqn), strict=True):
         if has_memory(param) or not isinstance(result, Var) or not isinstance(param.type, ArrayType):
@@ -186,7 +186,11 @@ def _accumulating(eqn: Eqn) -> Eqn:
         step = result.definition
         if param.type.dtype.kind != "f" or step not in eqns or reads.get(param) != 1 or reads[result] != 1:
             continue
-        if step.operation not in (add, subtract) or param not in step.operands or step.result.type != param.type.strong():
+        if (
+            step.operation not in (add, subtract)
+            or param not in step.operands
+            or step.result.type != param.type.strong()
+        ):
             continue
         other = step.operands[1] if step.operands[0] is param else step.operands[0]
         place = eqns.index(step)

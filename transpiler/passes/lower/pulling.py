@@ -1,7 +1,7 @@
 """Which array values are pulled into their consumers, and which are stored.
 
-In: a region at array level. Out: for each value, how often and from where its elements would be read. A value is pulled when that
-costs no more than storing it: read once, or so cheap that a load costs as much.
+In: a region at array level. Out: for each value, how often and from where its elements would be read. A value is
+pulled when that costs no more than storing it: read once, or so cheap that a load costs as much.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MANY = 1000
 CHEAP = 2  # operations per element that cost about as much as a load and a store
 DEAR = 4  # what a gather recomputes for every term at most: a division
 _SIMPLE = {
-    "add", "subtract", "multiply", "negative", "select", "convert", "less", "less_equal", "greater", "greater_equal", "equal",
-    "not_equal", "absolute", "maximum", "minimum", "square", "logical_and", "logical_or", "logical_not", "conjugate", "real", "imag",
+    "add", "subtract", "multiply", "negative", "select", "convert", "less", "less_equal", "greater", "greater_equal",
+    "equal", "not_equal", "absolute", "maximum", "minimum", "square", "logical_and", "logical_or", "logical_not",
 }  # fmt: skip
 _DIVISIONS = {"divide", "sqrt", "reciprocal", "floor", "ceil", "sign"}
 

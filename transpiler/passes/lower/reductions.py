@@ -1,7 +1,8 @@
 """Reductions as accumulator loops.
 
-In: a reduction and the element reader of its operand. Out: the lowered result. When the last axis is reduced, a scalar accumulates in
-the inner loops; otherwise the loops follow the memory order of the operand and accumulate into the result array row by row.
+In: a reduction and the element reader of its operand. Out: the lowered result. When the last axis is reduced, a
+scalar accumulates in the inner loops; otherwise the loops follow the memory order of the operand and accumulate into
+the result array row by row.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from gradscribe.transpiler.passes.lower.elements import Subscripts, Value, at_po
 from gradscribe.transpiler.passes.lower.nests import fill, nest
 from gradscribe.transpiler.passes.lower.operations import accumulate, initial_value
 from gradscribe.transpiler.passes.lower.scalars import with_dtype
-from gradscribe.transpiler.primitives.primitive import Reduction
 from gradscribe.transpiler.passes.lower.sorting import require_elements
 from gradscribe.transpiler.primitives.allocation import empty
+from gradscribe.transpiler.primitives.primitive import Reduction
 from gradscribe.transpiler.primitives.reductions import reduce_max, reduce_min
 from gradscribe.transpiler.primitives.structure import index, update
 

@@ -1,14 +1,14 @@
 """From array level to loop level, equation by equation.
 
-In: a verified `Function` at array level. Out: an equal one whose equations are scalar arithmetic, `index`/`update` at single
-positions, allocations, loops and branches, and library operations on whole arrays. Array expressions are pulled into the nests
-that consume them (`pulling`); a value is stored before an array that it reads is overwritten, so that no base is ever copied
-for the sake of a slice of it.
+In: a verified `Function` at array level. Out: an equal one whose equations are scalar arithmetic, `index`/`update` at
+single positions, allocations, loops and branches, and library operations on whole arrays. Array expressions are
+pulled into the nests that consume them (`pulling`); a value is stored before an array that it reads is overwritten,
+so that no base is ever copied for the sake of a slice of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, open_block
@@ -18,7 +18,15 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operan
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, inner_eqns
 from gradscribe.transpiler.passes.lower.accumulations import AdditionRun, addition_run, lower_additions
-from gradscribe.transpiler.passes.lower.elements import Pulled, Stored, Uniform, Value, broadcast_element, merged_bases
+from gradscribe.transpiler.passes.lower.elements import (
+    Pulled,
+    Stored,
+    Subscripts,
+    Uniform,
+    Value,
+    broadcast_element,
+    merged_bases,
+)
 from gradscribe.transpiler.passes.lower.indexing import index_value, lower_take_write, slice_position
 from gradscribe.transpiler.passes.lower.nests import store, write
 from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index, wrapped
@@ -33,12 +41,12 @@ from gradscribe.transpiler.passes.lower.pulling import (
 )
 from gradscribe.transpiler.passes.lower.reductions import lower_reduction
 from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
+from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
 from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
 from gradscribe.transpiler.primitives.regions import if_, loop
-from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
 from gradscribe.transpiler.primitives.sorting import argmax, argmin, argsort, searchsorted, sort
 from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
 
@@ -68,7 +76,8 @@ class _Lowering:
         return new
 
     def _results(self, function: Function) -> list[Operand]:
-        """Results as values of their own: two results, or a result and a parameter, share an array only if the program says so."""
+        """Results as values of their own: two results, or a result and a parameter, share an array only if the
+        program says so."""
         results = self.equations(function.region)
         owners: dict[Var, Operand] = {self.stored(p): p for p in function.params if is_array(p)}
         out: list[Operand] = []
@@ -126,7 +135,8 @@ class _Lowering:
         assert isinstance(scalar.type, ArrayType)
         return Uniform(scalar.type, scalar)
 
-    def stored(self, x: Var) -> Var:
+    def stored(self, x: Operand) -> Var:
+        assert isinstance(x, Var)
         value = self.values[x]
         if not isinstance(value, Stored):
             value = Stored(store(value, x.hint))
@@ -143,7 +153,8 @@ class _Lowering:
             self.stored(result)
 
     def settle_readers(self, base: Var, position: int, inclusive: bool = False) -> None:
-        """Store every pulled value that reads `base` and is read after equation `position`: `base` is about to be overwritten."""
+        """Store every pulled value that reads `base` and is read after equation `position`: `base` is about to be
+        overwritten."""
         for x, value in list(self.values.items()):
             if isinstance(value, Pulled) and base in value.bases:
                 last = max(self.uses.get(x).positions, default=-1)
@@ -176,14 +187,14 @@ class _Lowering:
         elif operation in (sort, argsort):
             self.define(eqn, lower_sort(eqn, self.value(eqn.operands[0])))
         elif operation is searchsorted and is_array(eqn.operands[1]):
-            self.define(eqn, search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn)))
+            self.define(
+                eqn, search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn))
+            )
         elif operation is searchsorted:
             value = search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn))
             self._bind(eqn, value.element(()))
         elif operation is copy and isinstance(eqn.results[0].type, ArrayType):
-            self.values[eqn.result] = self.values[eqn.operands[0]]  # values do not alias: a copy is the value itself
-            if not isinstance(self.values[eqn.result], Stored):
-                self.define(eqn, self.values[eqn.result])
+            self.define(eqn, self.value(eqn.operands[0]))  # values do not alias: a copy is the value itself
         elif isinstance(operation, Reindex) and (is_reindex(eqn) or operation is index):
             self._reindex(eqn)
         else:
@@ -274,6 +285,7 @@ class _Lowering:
         if isinstance(source, Uniform):
             self._define_or_bind(eqn, Uniform(type, source.scalar))
             return
+        through: Callable[[Subscripts], Subscripts]
         if eqn.operation is reshape:
             axes = unit_axes(eqn)
             assert axes is not None
@@ -302,13 +314,13 @@ class _Lowering:
     # ---- writes ----
     def _update(self, eqn: Eqn, position: int) -> None:
         x, v = eqn.operands[:2]
-        target, value = self.stored(x), self.value(v)  # type: ignore[arg-type]
+        target, value = self.stored(x), self.value(v)
         self.settle_readers(target, position)
         at = self.env.params(eqn.params)["at"]
         if any(isinstance(c, Take) for c in at):
             takes = [self.operand(t) for t in eqn.operands[2:]]
             if target in value.bases:
-                value = Stored(self.stored(v))  # type: ignore[arg-type]
+                value = Stored(self.stored(v))
             self._bind(
                 eqn, lower_take_write(eqn.operation, target, value, at, takes, self._unchecked(eqn.operands[2:]))
             )
@@ -316,13 +328,13 @@ class _Lowering:
         if not any(isinstance(c, Slice) for c in at):
             element = with_dtype(value.element((Dim.of(0),) * len(value.type.shape)), target.type.dtype)
             facts = {"at": at}
-            self._bind(eqn, emit(eqn.operation, (target, element), facts, hint=x.hint)[0])
+            self._bind(eqn, emit(eqn.operation, (target, element), facts, hint=target.hint)[0])
             return
         extents = [c.length for c in at if isinstance(c, Slice)]
         position_of = slice_position(at)
         through_carry = target in value.bases and self._reads_only_what_it_writes(target, value, extents, position_of)
         if target in value.bases and not through_carry:
-            value = Stored(self.stored(v))  # type: ignore[arg-type]
+            value = Stored(self.stored(v))
         self._bind(eqn, write(target, value, extents, position_of, eqn.operation, through_carry=through_carry))
 
     def _reads_only_what_it_writes(self, target: Var, value: Value, extents: Sequence[Dim], position_of: Any) -> bool:
@@ -334,13 +346,13 @@ class _Lowering:
         return all(e.operation is index and e.params["at"] == written for e in block.eqns if target in e.operands)
 
     def _additions(self, run: AdditionRun, position: int) -> None:
-        target = self.stored(run.eqns[0].operands[0])  # type: ignore[arg-type]
+        target = self.stored(run.eqns[0].operands[0])
         self.settle_readers(target, position)
         terms = []
         for eqn in run.eqns:
             v, value = eqn.operands[1], self.value(eqn.operands[1])
             if target in value.bases or (isinstance(value, Pulled) and len(run.eqns) > 1 and value.cost > DEAR):
-                value = Stored(self.stored(v))  # type: ignore[arg-type]
+                value = Stored(self.stored(v))
             terms.append((value, self.env.params(eqn.params)["at"]))
         result = lower_additions(target, terms)
         last = run.eqns[-1].result

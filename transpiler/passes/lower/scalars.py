@@ -1,8 +1,8 @@
 """Scalar equations of loop bodies: one elementwise operation on elements, with the dtypes made explicit.
 
-In: an elementwise operation and lowered scalar operands. Out: its scalar result. Establishes: operands have the dtype the operation
-computes in (no Python scalar is left to promotion rules, which differ between NumPy and the native compiler), and small
-constant integer powers are products.
+In: an elementwise operation and lowered scalar operands. Out: its scalar result. Establishes: operands have the dtype
+the operation computes in (no Python scalar is left to promotion rules, which differ between NumPy and the native
+compiler), and small constant integer powers are products.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, ArrayType
 from gradscribe.transpiler.primitives.arithmetic import multiply, select
-from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.conversion import convert
 from gradscribe.transpiler.primitives.powers import integer_power, power
+from gradscribe.transpiler.primitives.primitive import Elementwise
 
 _PYTHON = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}
 _LARGEST_UNROLLED_POWER = 8
@@ -37,7 +37,7 @@ def computing_dtype(operands: list[Operand], result: np.dtype) -> np.dtype:
     """The dtype in which an operation on `operands` giving `result` is computed (NumPy 2 promotion)."""
     types = [x.type for x in operands]
     assert all(isinstance(t, ArrayType) for t in types)
-    common = np.result_type(*(_PYTHON[t.dtype.kind] if t.weak else t.dtype for t in types))  # type: ignore[union-attr]
+    common = np.result_type(*(_PYTHON[t.dtype.kind] if t.weak else t.dtype for t in types))
     if result != BOOL and common.kind in "biu" and result.kind not in "biu":
         return result
     return common
@@ -62,7 +62,8 @@ def compute(
 def _small_power(
     operation: Elementwise, operands: list[Operand], dtype: np.dtype, params: Mapping[str, Any]
 ) -> Operand | None:
-    """x ** k for a small integer constant k >= 1, as products (square and multiply). NumPy squares by multiplying too."""
+    """x ** k for a small integer constant k >= 1, as products (square and multiply). NumPy squares by multiplying
+    too."""
     if operation is integer_power:
         exponent: Any = params["exponent"]
     elif operation is power and isinstance(operands[1], Literal) and not isinstance(operands[1].value, complex):

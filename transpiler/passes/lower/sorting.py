@@ -1,13 +1,13 @@
 """Positions of extrema, sorting and searching.
 
-In: a library operation along one axis and the element reader of its operand. Out: lowered equations: a loop that carries value and
-position for extrema; whole-row operations for sorting, on a workspace whose last axis is the one sorted along; a scalar operation
-on a whole table for searching.
+In: a library operation along one axis and the element reader of its operand. Out: lowered equations: a loop that
+carries value and position for extrema; whole-row operations for sorting, on a workspace whose last axis is the one
+sorted along; a scalar operation on a whole table for searching.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.logic import logical_and, logical_not
 from gradscribe.transpiler.primitives.sorting import argmax, sort
 from gradscribe.transpiler.primitives.structure import update
+
+Through = Callable[[Subscripts], Subscripts]
 
 # Every row (last axis) sorted ascending, NaN last, into a fresh array.
 sort_rows = LoopOperation(name="sort_rows", infer_types=lambda x: (x,), run=lambda x: (np.sort(x, axis=-1),))
@@ -60,7 +62,9 @@ def lower_extremum_position(eqn: Eqn, source: Value, type: ArrayType) -> Operand
     not_better = less_equal if eqn.operation is argmax else greater_equal
 
     def position(outer: Subscripts) -> Operand:
-        at = lambda k: (*outer[:axis], k, *outer[axis:])
+
+        def at(k: Dim) -> Subscripts:
+            return (*outer[:axis], k, *outer[axis:])
 
         def iteration(inner: Subscripts, carried: tuple[Operand, ...]) -> Sequence[Operand]:
             best, place = carried
@@ -89,14 +93,14 @@ def lower_sort(eqn: Eqn, source: Value) -> Value:
     operation = sort_rows if eqn.operation is sort else argsort_rows
     last = len(shape) - 1
     rows = (*shape[:axis], *shape[axis + 1 :], shape[axis])
-    back = lambda s: (*s[:axis], s[last], *s[axis:last])
+    back: Through = lambda s: (*s[:axis], s[last], *s[axis:last])
     moved = Pulled(ArrayType(source.type.dtype, rows), lambda s: source.element(back(s)), source.bases, source.cost)
     ready = source.var if axis == last and isinstance(source, Stored) else store(moved, "rows")
     (out,) = emit(operation, (ready,), hint=eqn.results[0].hint)
     result = Stored(out)
     if axis == last:
         return result
-    forth = lambda s: (*s[:axis], *s[axis + 1 :], s[axis])
+    forth: Through = lambda s: (*s[:axis], *s[axis + 1 :], s[axis])
     return Pulled(ArrayType(result.type.dtype, shape), lambda s: result.element(forth(s)), (out,), 0)
 
 
@@ -108,5 +112,3 @@ def search_value(eqn: Eqn, table: Var, values: Value, type: ArrayType) -> Value:
         return emit(search, (table, x), {"side": eqn.params["side"]})[0]
 
     return Pulled(type, load, tuple(dict.fromkeys((table, *values.bases))), values.cost + 50)
-
-
