@@ -1,11 +1,11 @@
 """Transformations applied inside functions that are transformed themselves."""
 
 import numpy as np
-import oracles
 import pytest
-from api import functions
 
 import gradscribe as gs
+import oracles
+from api import functions
 
 X = np.array([0.3, 0.7, 1.1])
 
@@ -74,6 +74,8 @@ def test_pullback_returned_from_jit():
     expected, reference = gs.vjp(functions.smooth, X)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_allclose(pull(X)[0], reference(X)[0], rtol=1e-15)
+    with pytest.raises(ValueError, match="must have shape"):
+        pull(np.ones(2))
 
 
 def test_pullback_from_outside_is_refused_inside():

@@ -21,6 +21,7 @@ from gradscribe.transpiler.api.composing import (
     compact,
     counted_leaves,
     distinct,
+    hints_of,
     no_keywords,
     parameters_by_leaf,
     result_leaves,
@@ -32,10 +33,12 @@ from gradscribe.transpiler.api.leaves import flatten, is_data, type_of
 from gradscribe.transpiler.api.results import finishers, own, scalar_kind
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
 from gradscribe.transpiler.errors import DTypeError, UnsupportedSyntax
-from gradscribe.transpiler.ir.builder import current_span
-from gradscribe.transpiler.ir.nodes import Function
+from gradscribe.transpiler.ir.builder import append_eqn, build_body, current_span
+from gradscribe.transpiler.ir.equalities import equalities
+from gradscribe.transpiler.ir.nodes import Function, Operand, Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.vjp import vjp as differentiate
 
 
@@ -58,17 +61,15 @@ class Backward:
 class Pullback:
     """cotangent of the result -> cotangents of the arguments, a tuple with one entry per argument.
 
-    A tree node: its children are the residuals, its static data the backward program. It only reads the residuals:
-    every call gives the same answer for the same cotangent."""
+    A tree node: its children are the residuals, then the sizes of the floating results; its static data is the backward
+    program. It only reads the residuals: every call gives the same answer for the same cotangent."""
 
     __gradscribe_transformed__ = True
 
-    def __init__(
-        self, backward: Backward, shapes: tuple[tuple[int, ...], ...] | None, residuals: Sequence[Any]
-    ) -> None:
+    def __init__(self, backward: Backward, residuals: Sequence[Any], sizes: Sequence[Any]) -> None:
         self.backward = backward
-        self.shapes = shapes
         self.residuals = tuple(residuals)
+        self.sizes = tuple(sizes)
 
     def __call__(self, cotangent: Any) -> Any:
         backward, function = self.backward, self.backward.function
@@ -89,62 +90,71 @@ class Pullback:
             leaves.append(value)
         return tree.unflatten(definition, leaves)
 
+    @property
+    def cotangent_params(self) -> tuple[Var, ...]:
+        return self.backward.function.params[len(self.residuals) :]
+
+    def shapes(self) -> list[tuple[Any, ...]]:
+        """The shapes of the floating results."""
+        sizes = iter(self.sizes)
+        return [tuple(next(sizes) for _ in p.type.dims()) for p in self.cotangent_params]
+
     def _cotangents(self, cotangent: Any) -> list[Any]:
         parts = self.backward.result.flatten_up_to(cotangent, "cotangent")
         paths = self.backward.result.paths("cotangent")
-        want = iter(self.backward.function.params[len(self.residuals) :])
-        shapes = iter(self.shapes or ())
+        want = iter(zip(self.cotangent_params, self.shapes(), strict=True))
         found = []
         for part, path, active in zip(parts, paths, self.backward.active, strict=True):
-            shape = next(shapes, None)
-            if not active:
-                if part is not None:
-                    raise DTypeError(
-                        None, f"`{path}` belongs to a result that has no cotangent (an integer): pass None"
-                    )
-                continue
-            type = next(want).type
-            assert isinstance(type, ArrayType)
-            found.append(_checked(part, type, shape, path))
+            if active:
+                param, shape = next(want)
+                assert isinstance(param.type, ArrayType)
+                found.append(_checked(part, param.type, shape, path))
+            elif part is not None:
+                raise DTypeError(None, f"`{path}` belongs to a result that has no cotangent (an integer): pass None")
         return found
 
     def staged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Staged:
-        """The call inside a staged program, where the residuals are values of that program."""
+        """The call inside a staged program, where residuals and sizes are values of that program."""
         no_keywords(kwargs, "a pullback")
         (cotangent,) = args
-        if self.shapes is not None:
+        known = [size for shape in self.shapes() for size in shape]
+        dims = [dim for p in self.cotangent_params for dim in p.type.dims()]
+        outside = any(isinstance(value, (np.ndarray, np.generic)) for value in self.residuals)
+        if outside or any(
+            isinstance(size, int) and dim.constant is None for size, dim in zip(known, dims, strict=True)
+        ):
             raise UnsupportedSyntax(
                 current_span(),
                 "a pullback made outside cannot be called in a staged function",
                 "Call gs.vjp inside, or the pullback outside.",
             )
-        function = self.backward.function
-        params = function.params[len(self.residuals) :]
-        types = iter([p.type for p in params])
+        types = iter([p.type for p in self.cotangent_params])
         wanted = [next(types) if active else None for active in self.backward.active]
         given = tangent_leaves(wanted, self.backward.result, cotangent, "cotangent")
         paths = self.backward.result.paths("cotangent")
         missing = [p for p, t, g in zip(paths, wanted, given, strict=True) if (t is None) != (g is None)]
         if missing:
-            raise DTypeError(
-                current_span(), f"`{missing[0]}`: a cotangent is needed for every floating result, and no other"
-            )
+            what = "a cotangent is needed for every floating result, and no other"
+            raise DTypeError(current_span(), f"`{missing[0]}`: {what}")
+        for type, value, path in zip(wanted, given, paths, strict=True):
+            if value is not None and type is not None:
+                _require_shape(value, type, path)
         numbers, _ = counted_leaves(given, 0)
         places = [CaptureLeaf(f"residual {k}", None, value) for k, value in enumerate(self.residuals)]
         leaves = [ArgumentLeaf(path, n) for path, n in zip(paths, numbers, strict=True) if n is not None]
-        return Staged(function, (*places, *leaves), self.backward.gradients)
+        return Staged(self.backward.function, (*places, *leaves), self.backward.gradients)
 
     def __repr__(self) -> str:
         return f"<pullback of {self.backward.name}, {len(self.residuals)} residuals>"
 
 
-def _checked(value: Any, type: ArrayType, shape: tuple[int, ...] | None, path: str) -> Any:
+def _checked(value: Any, type: ArrayType, shape: tuple[int, ...], path: str) -> Any:
     found = type_of(value) if is_data(value) else None
     if found is None:
         raise DTypeError(None, f"`{path}` must be {type}, got {value!r}")
     if found.dtype != type.dtype and not (found.weak and found.dtype.kind in "if" and type.dtype.kind in "fc"):
         raise DTypeError(None, f"`{path}` must have dtype {type.dtype}, got {found.dtype}")
-    if shape is not None and np.shape(value) != shape:
+    if np.shape(value) != shape:
         raise ValueError(f"`{path}` must have shape {shape}, got {np.shape(value)}")
     return value
 
@@ -159,8 +169,8 @@ def _conformed(value: Any, type: Any) -> Any:
 
 tree.register_node(
     Pullback,
-    lambda pullback: (pullback.residuals, (pullback.backward, pullback.shapes)),
-    lambda static, children: Pullback(static[0], static[1], children),
+    lambda pullback: ((*pullback.residuals, *pullback.sizes), (pullback.backward, len(pullback.residuals))),
+    lambda static, children: Pullback(static[0], children[: static[1]], children[static[1] :]),
 )
 
 
@@ -192,6 +202,27 @@ def _active_parameters(inner: Staged, by_argument: Sequence[Any]) -> list[int]:
     ]
 
 
+def _with_sizes(forward: Function, seeded: Sequence[int]) -> Function:
+    """The forward program that also returns the sizes of the seeded results, axis by axis."""
+
+    def body(*_: Var) -> list[Operand]:
+        for eqn in forward.region.eqns:
+            append_eqn(eqn)
+        return [*forward.results, *(dim_value(dim=d) for k in seeded for d in forward.results[k].shape)]
+
+    hints = hints_of(forward)
+    region = build_body(forward.params, body)
+    extra = len(region.results) - len(hints)
+    return Function(forward.name, region, forward.guards, (*hints, *[""] * extra), forward.span)
+
+
+def _require_shape(value: Any, type: Any, path: str) -> None:
+    found = type_of(value)
+    assert found is not None
+    for a, b in zip(found.shape, type.shape, strict=True):
+        equalities().require(a, b, f"the shape of {path}")
+
+
 def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
     no_keywords(kwargs, "vjp")
     by_argument = argument_leaves(args)
@@ -204,11 +235,13 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     seeded = [o.position for o, flag in zip(outs, active, strict=True) if flag]
     parts = differentiate(inner.function, wrt, seeded)
     residuals = [ResultLeaf(parts.result_count + k) for k in range(parts.saved_count)]
+    forward = _with_sizes(parts.forward, seeded)
+    sizes = [ResultLeaf(k) for k in range(len(parts.forward.results), len(forward.results))]
     backward = Backward(parts.backward, inner.function.name, definition, active, _gradients(by_argument, 0))
-    pullback = Pullback(backward, None, residuals)
+    pullback = Pullback(backward, residuals, sizes)
     out = tree.unflatten(definition, outs)
     result = (out, pullback, aux) if transformed.options["has_aux"] else (out, pullback)
-    return compact(replace(inner, function=parts.forward, result=result))
+    return compact(replace(inner, function=forward, result=result))
 
 
 VJP = define(Kind("vjp", _stage))
@@ -225,10 +258,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     Example: `y, pull = gs.vjp(f, x); (x_bar,) = pull(np.ones_like(y))`
     """
     derivative, args, _ = _apply_vjp(fun, *primals, has_aux=has_aux)
-    result = derivative(*args)
-    leaves = flatten(result[0])[0]
-    result[1].shapes = tuple(np.shape(leaf) for leaf in leaves)
-    return result
+    return derivative(*args)
 
 
 def _apply_vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple[Transformed, tuple[Any, ...], Any]:
