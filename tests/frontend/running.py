@@ -1,4 +1,5 @@
-"""Running a `Staged` program with the IR evaluator, as a caller would see it: results rebuilt, caller's arrays and containers changed."""
+"""Running a `Staged` program with the IR evaluator, as a caller would see it: results rebuilt, caller's arrays and
+containers changed."""
 
 from __future__ import annotations
 
@@ -59,8 +60,11 @@ def same(a: Any, b: Any, exact_type: bool = True) -> bool:
     return True
 
 
-def check_against_python(function: Callable[..., Any], *args: Any, others: tuple[tuple[Any, ...], ...] = (), exact_type: bool = True) -> Staged:
-    """Stage for `args`; compare the value and every argument afterwards with plain Python, for `args` and for `others`."""
+def check_against_python(
+    function: Callable[..., Any], *args: Any, others: tuple[tuple[Any, ...], ...] = (), exact_type: bool = True
+) -> Staged:
+    """Stage for `args`; compare the value and every argument afterwards with plain Python, for `args` and for
+    `others`."""
     staged = stage(function, copy.deepcopy(args), {})
     for case in (args, *others):
         theirs, ours = copy.deepcopy(case), copy.deepcopy(case)

@@ -1,6 +1,7 @@
 """Every program of the corpus is staged and evaluated: value, arguments afterwards and dtypes are Python's."""
 
 import pytest
+
 from frontend.running import check_against_python
 from programs.catalogue import PROGRAMS
 

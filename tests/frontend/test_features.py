@@ -1,4 +1,5 @@
-"""Programs that each exercise a feature of the accepted language, compared with plain Python: value, dtype, and arguments afterwards."""
+"""Programs that each exercise a feature of the accepted language, compared with plain Python: value, dtype, and
+arguments afterwards."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+
 from frontend.running import check_against_python
 
 X = np.array([0.3, -0.7, 1.2, 0.05, -1.1])
@@ -396,7 +398,7 @@ def swapped_buffers(x, y):
 def alias_then_write(x, y):
     z = x
     z[0] = 5.0
-    w = y if y[0] > 0 else y
+    w = y if y[0] > 0 else y  # noqa: RUF034
     w[1] = 7.0
     return x[0], y[1]
 
@@ -563,7 +565,7 @@ def lists_and_comprehensions(x):
     items.append(x + 1)
     last = items.pop()
     pairs = {f"k{i}": v for i, v in enumerate(items) if i != 1}
-    head, *tail = items
+    _, *tail = items
     return sum(items) + last, pairs, tail[1][0], [a + b for a, b in zip(items, tail)]
 
 

@@ -1,8 +1,10 @@
-"""Random NumPy programs, biased to what compilers get wrong: aliasing and then writing, branches, exits, views, exchanged buffers.
+"""Random NumPy programs, biased to what compilers get wrong: aliasing and then writing, branches, exits, views,
+exchanged buffers.
 
-In: a seed and a flavour. Out: the text of a module with a function `f(a, b, s, n, flag)`: a, b are float64[4], s a float, n an int in
-0..3, flag a float in [0, 1). Equal seeds give equal texts. Every program is smooth in a, b, s between its branches (flavour "smooth" uses
-smooth operations only and few branches, so that derivatives can be compared with finite differences), and returns a float.
+In: a seed and a flavour. Out: the text of a module with a function `f(a, b, s, n, flag)`: a, b are float64[4], s a
+float, n an int in 0..3, flag a float in [0, 1). Equal seeds give equal texts. Every program is smooth in a, b, s
+between its branches (flavour "smooth" uses smooth operations only and few branches, so that derivatives can be
+compared with finite differences), and returns a float.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 
 ARRAYS = ("a", "b", "c", "d")
 
-HEAD = '''import numpy as np
+HEAD = """import numpy as np
 
 
 def set_one(u, v):
@@ -41,7 +43,7 @@ def accumulate(u, v):
     return u + v
 
 
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,26 @@ class Writer:
 
     def scalar(self, loops: tuple[str, ...]) -> str:
         r = self.random
-        return r.choice(["s", "0.5", "1.25", self.element(loops), f"{self.element(loops)} * 0.5", f"np.sin({self.element(loops)})"])
+        return r.choice(
+            [
+                "s",
+                "0.5",
+                "1.25",
+                self.element(loops),
+                f"{self.element(loops)} * 0.5",
+                f"np.sin({self.element(loops)})",
+            ]
+        )
 
     def condition(self, loops: tuple[str, ...]) -> str:
         r = self.random
-        tests = ["s > 0.3", "flag > 0.5", f"{self.element(loops)} > {self.element(loops)}", f"{self.array()}[2] > 0", "k > 1"]
+        tests = [
+            "s > 0.3",
+            "flag > 0.5",
+            f"{self.element(loops)} > {self.element(loops)}",
+            f"{self.array()}[2] > 0",
+            "k > 1",
+        ]
         tests += [f"{i} > 1" for i in loops] + [f"{i} == n - 1" for i in loops]
         if r.random() < 0.15:
             return f"{r.choice(tests)} {r.choice(['and', 'or'])} {r.choice(tests)}"
@@ -133,7 +150,7 @@ class Writer:
             [f"w = {x}[1:]", f"w[k % 3] {r.choice(['=', '+='])} {self.scalar(loops)}"],
             [f"{x} = {y} if {self.condition(loops)} else {z}"],
             [f"{x} = {r.choice(['set_one', 'pick', 'accumulate'])}({y}, {z})"],
-            [f"pair = [{x}, {y}]", f"pair[{r.randint(0, 1)}][{r.randint(0, 3)}] += 0.5", f"{z} = pair[{r.randint(0, 1)}]"],
+            [f"pair = [{x}, {y}]", f"pair[{r.randint(0, 1)}][{r.randint(0, 3)}] += 0.5", f"{z} = pair[1]"],
             [f"{x} = {y}[::-1]"],
             [f"w = {x}", f"{x} = {x} + 0.0", "w[0] += 0.125"],
         ])  # fmt: skip
@@ -141,14 +158,14 @@ class Writer:
     def layout(self, loops: tuple[str, ...]) -> list[str]:
         r, x, y = self.random, self.array(), self.array()
         return r.choice([
-            [f"m = {x}.reshape(2, 2)", f"m[{r.randint(0, 1)}] *= 1.5", f"s += m[k % 2, 1] * 0.25"],
+            [f"m = {x}.reshape(2, 2)", f"m[{r.randint(0, 1)}] *= 1.5", "s += m[k % 2, 1] * 0.25"],
             [f"m = {x}.reshape(2, 2).T", f"m[{r.randint(0, 1)}, 0] = {self.scalar(loops)}"],
             [f"m = {x}.reshape(2, 2).T", "t = m.reshape(-1)", f"t[{r.randint(0, 3)}] = s", "s += m[0, 1] * 0.5"],
             [f"m = {x}.reshape(2, 2).T * 1.25", "t = m.ravel()", "t[1] = s", "s += m[1, 0] * 0.5"],
             [f"{x} = ({y}.reshape(2, 2).T * 0.5).reshape(-1)"],
             [f"{x} = {y}.reshape(2, 2)[:, ::-1].reshape(4)"],
             [f"m = {x}[None, :] * {y}[:, None]", "m[k % 4, 1:3] += 0.5", "s += np.sum(m) * 0.0625"],
-            [f"m = np.zeros((2, 4))", f"m[0] = {x}", f"m[1, 1:] = {y}[:3]", f"for row in m:", f"    row[0] += 0.5", f"s += m[0, 0] * 0.25"],
+            ["m = np.zeros((2, 4))", f"m[0] = {x}", f"m[1, 1:] = {y}[:3]", "for row in m:", "    row[0] += s"],
             [f"m = {x}.reshape(2, 2)", f"{y} = m.T.flatten()", "m[0, 0] += 0.25"],
         ])  # fmt: skip
 
@@ -171,7 +188,9 @@ class Writer:
                 self.block(depth - 1, loops, indent + 1)
         elif kind < 0.9:
             i = f"i{len(loops)}"
-            rest = r.choice(["range(n)", "range(3)", "range(n - 1)", "range(k + 1)", "range(3, -1, -1)", "range(0, 4, 2)"])
+            rest = r.choice(
+                ["range(n)", "range(3)", "range(n - 1)", "range(k + 1)", "range(3, -1, -1)", "range(0, 4, 2)"]
+            )
             self.put(indent, [f"for {i} in {rest}:"])
             self.block(depth - 1, (*loops, i), indent + 1)
             if r.random() < 0.2:

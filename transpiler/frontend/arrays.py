@@ -1,7 +1,9 @@
-"""Functions and methods of arrays that are about memory: views, copies, writes in place; the rest goes to the NumPy table.
+"""Functions and methods of arrays that are about memory: views, copies, writes in place; the rest goes to the NumPy
+table.
 
-In: an array function or method and its arguments. Out: a handle, a value, or nothing. Establishes: what NumPy returns as a view is a view
-here (read off the rule's own equations: permute, reshape, index, broadcast); what NumPy may return as a view is a value that may overlap.
+In: an array function or method and its arguments. Out: a handle, a value, or nothing. Establishes: what NumPy returns
+as a view is a view here (read off the rule's own equations: permute, reshape, index, broadcast); what NumPy may
+return as a view is a value that may overlap.
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 # Functions whose result is a view of (or is) their first argument.
 VIEW_NAMES = (
-    "reshape", "ravel", "transpose", "permute_dims", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis", "expand_dims",
-    "squeeze", "broadcast_to", "split", "array_split", "hsplit", "vsplit", "dsplit", "flip", "flipud", "fliplr", "rot90",
-    "atleast_1d", "atleast_2d", "atleast_3d", "asarray", "asanyarray", "ascontiguousarray",
+    "reshape", "ravel", "transpose", "permute_dims", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis",
+    "expand_dims", "squeeze", "broadcast_to", "split", "array_split", "hsplit", "vsplit", "dsplit", "flip", "flipud",
+    "fliplr", "rot90", "atleast_1d", "atleast_2d", "atleast_3d", "asarray", "asanyarray", "ascontiguousarray",
 )  # fmt: skip
 VIEWS = {getattr(np, name): None for name in VIEW_NAMES if hasattr(np, name)}
 VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze")
@@ -45,7 +47,8 @@ MAY_SHARE: dict[Any, bool] = {
     np.nan_to_num: True, np.require: True,
 }  # fmt: skip
 _REDUCE: dict[Any, Any] = {
-    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all, np.logical_or: np.any,
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min, np.logical_and: np.all,
+    np.logical_or: np.any,
 }  # fmt: skip
 _ACCUMULATE: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
@@ -180,7 +183,7 @@ class Arrays(Calls):
 
     # ---- views ----
     def _viewed(self, rule: Callable[..., Any], x: Array, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The rule's result as views of x, where its equations only move elements; else as values that may overlap x."""
+        """The rule's result as views of x where its equations only move elements; else as values that may overlap x."""
         shape = tuple(self.solver.normalize(d) for d in x.shape)
 
         def chains(*rest: Any, **options: Any) -> Any:
@@ -229,7 +232,7 @@ class Arrays(Calls):
         if name == "outer" and len(args) == 2 and all(isinstance(a, Array) for a in args):
             left = self.views.reshaped(args[0], (*args[0].shape, *(Dim.of(1),) * args[1].rank))
             return self.call(ufunc, [left, args[1]], kwargs)
-        self.refuse(f"`{ufunc.__name__}.{name}` is not supported")
+        return self.refuse(f"`{ufunc.__name__}.{name}` is not supported")
 
     def call_copyto(self, target: Any, source: Any) -> None:
         self.set_array_item(target, Ellipsis, source)

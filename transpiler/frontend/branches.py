@@ -1,7 +1,7 @@
 """An `if` on data: both sides are interpreted in regions of their own and their effects joined.
 
-In: a boolean operand and the two sides as thunks. Out: an `if` equation and the joined state. A side that raises becomes a check
-before the other side, which then stands in line.
+In: a boolean operand and the two sides as thunks. Out: an `if` equation and the joined state. A side that raises
+becomes a check before the other side, which then stands in line.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.frontend.joins import Join
 from gradscribe.transpiler.frontend.store import Entry, World
 from gradscribe.transpiler.frontend.tracing import Tracing
@@ -32,6 +33,7 @@ class Raised:
     error: type[Exception]
     message: str
     exception: Any = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
-"""Calls: user functions are interpreted in place, NumPy functions go to the table, Python runs itself on static values.
+"""Calls: user functions are interpreted in place, NumPy functions go to the table, Python runs itself on static
+values.
 
-In: a callable value and argument values. Out: its result. Establishes: every call of a user function is a frame; errors that pass
-through it say where it was called.
+In: a callable value and argument values. Out: its result. Establishes: every call of a user function is a frame;
+errors that pass through it say where it was called.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import difflib
 import functools
 import inspect
 import types
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -44,8 +45,19 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Literal
 
-_LIBRARIES = ("numpy", "math", "scipy", "builtins", "functools", "operator", "itertools", "collections", "dataclasses", "cmath",
-              "gradscribe")
+_LIBRARIES = (
+    "numpy",
+    "math",
+    "scipy",
+    "builtins",
+    "functools",
+    "operator",
+    "itertools",
+    "collections",
+    "dataclasses",
+    "cmath",
+    "gradscribe",
+)
 
 
 def library_function(function: Any) -> bool:
@@ -71,7 +83,9 @@ class Calls(PythonFunctions):
         if isinstance(function, functools.partial):
             bound = [self.lift(a, "argument of a partial", None) for a in function.args]
             named = {k: self.lift(v, k, None) for k, v in function.keywords.items()}
-            return self.call(self.lift(function.func, "function of a partial", None), [*bound, *args], {**named, **kwargs})
+            return self.call(
+                self.lift(function.func, "function of a partial", None), [*bound, *args], {**named, **kwargs}
+            )
         if isinstance(function, Object):
             return self.call(self.get_attribute(function, "__call__"), args, kwargs)
         if hasattr(function, "__gradscribe_transformed__"):
@@ -96,11 +110,13 @@ class Calls(PythonFunctions):
             return self._apply(function, rule, args, kwargs)
         if static and callable(function):
             self._refuse_random(function)
-            return self._lifted_result(self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()}))
+            return self._lifted_result(
+                self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()})
+            )
         if not callable(function):
             self.fail(PythonError, f"TypeError: {describe(function)} is not callable")
         self._refuse_random(function)
-        self._unknown(function)
+        return self._unknown(function)
 
     def _scalar_call(self, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Static numbers only: Python computes the number."""
@@ -132,16 +148,26 @@ class Calls(PythonFunctions):
     def _refuse_random(self, function: Any) -> None:
         module = getattr(function, "__module__", None) or ""
         owner = getattr(function, "__self__", None)
-        if module.startswith("numpy.random") or type(owner).__module__.startswith("numpy.random") or module == "random":
-            self.refuse("random numbers with hidden state are not accepted in a staged function", "use gradscribe.random")
+        if (
+            module.startswith("numpy.random")
+            or type(owner).__module__.startswith("numpy.random")
+            or module == "random"
+        ):
+            self.refuse(
+                "random numbers with hidden state are not accepted in a staged function", "use gradscribe.random"
+            )
 
-    def _unknown(self, function: Any) -> None:
+    def _unknown(self, function: Any) -> NoReturn:
         name = getattr(function, "__name__", str(function))
         known = [f.__name__ for f in NUMPY_RULES if hasattr(f, "__name__")]
         near = difflib.get_close_matches(name, known, 3, 0.6)
         module = getattr(function, "__module__", None) or ""
         shown = f"{module}.{name}" if module and module != "builtins" else name
-        hint = f"nearest supported: {', '.join(dict.fromkeys(near))}" if near else "see docs for the functions that are supported"
+        hint = (
+            f"nearest supported: {', '.join(dict.fromkeys(near))}"
+            if near
+            else "see docs for the functions that are supported"
+        )
         if isinstance(function, np.ufunc):
             shown = f"numpy.{name}"
         self.refuse(f"`{shown}` is not supported", hint)
@@ -152,7 +178,10 @@ class Calls(PythonFunctions):
         slots = self._bind(closure, args, kwargs)
         if len(self.frames) >= self.depth_limit:
             atoms = [leaf for value in slots.values() for leaf in _leaves(value)]
-            raise NeedStatic(f"`{closure.name}` calls itself more than {self.depth_limit} times deep", atoms, current_span())
+            why = f"`{closure.name}` calls itself more than {self.depth_limit} times deep"
+            raise NeedStatic(
+                why, atoms, current_span(), "is the recursion ended by data, or not at all? Write a loop"
+            )
         frame = Frame(closure, slots, current_span())
         call_span = current_span()
         self.frames.append(frame)
@@ -178,7 +207,9 @@ class Calls(PythonFunctions):
         if isinstance(value, Maybe):
             if isinstance(code, int) and code:
                 return value.value
-            self.refuse("this function returns a value on some paths and None on others", "return a value on every path")
+            self.refuse(
+                "this function returns a value on some paths and None on others", "return a value on every path"
+            )
         if isinstance(value, Poison):
             self.refuse_poison("the returned value", value)
         return value
@@ -187,9 +218,8 @@ class Calls(PythonFunctions):
         """A call that always raises."""
         if not self.births:
             exception = raised.exception if raised.exception is not None else raised.error(raised.message)
-            span = current_span()
-            if span is not None:
-                exception.add_note(f"raised while staging the call at {span.location}")
+            if raised.span is not None:
+                exception.add_note(f"raised at {raised.span.location}, while gradscribe read the function")
             raise UserException(exception)
         check_fails(self, Literal(False), raised)
         return Poison("comes from a call that always raises")
@@ -239,7 +269,9 @@ class Calls(PythonFunctions):
             return self.python(cls, *args, **kwargs)
         made = Object(cls, {})
         init: Any = getattr(cls, "__init__", None)
-        generated = dataclasses.is_dataclass(cls) and "__init__" in vars(cls) and init.__code__.co_filename == "<string>"
+        generated = (
+            dataclasses.is_dataclass(cls) and "__init__" in vars(cls) and init.__code__.co_filename == "<string>"
+        )
         if generated:
             self._fill_dataclass(made, cls, args, kwargs)
         elif isinstance(init, types.FunctionType):
@@ -316,7 +348,9 @@ class Calls(PythonFunctions):
             if isinstance(found, staticmethod):
                 return self.lift(found.__func__, name, None)
         value = self.python(getattr, owner, name)
-        return self.lift(value, f"{getattr(owner, '__name__', type(owner).__name__)}.{name}", lambda: getattr(owner, name))
+        return self.lift(
+            value, f"{getattr(owner, '__name__', type(owner).__name__)}.{name}", lambda: getattr(owner, name)
+        )
 
     def _object_attribute(self, owner: Object, name: str) -> Any:
         found = inspect.getattr_static(owner.cls, name, None)

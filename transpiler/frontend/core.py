@@ -132,7 +132,9 @@ class Core(Tracing):
     def items(self, value: Any) -> list[Any]:
         raise NotImplementedError
 
-    def apply_rule(self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], order: Any = "operands") -> Any:
+    def apply_rule(
+        self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], order: Any = "operands"
+    ) -> Any:
         raise NotImplementedError
 
     def as_array(self, value: Any) -> Any:

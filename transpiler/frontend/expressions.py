@@ -93,7 +93,7 @@ class Expressions(Iteration):
             return self.lift(scope[name], name, lambda: scope[name])
         if hasattr(builtins, name):
             return getattr(builtins, name)
-        self.fail(PythonError, f"NameError: name '{name}' is not defined (or not assigned on this path)")
+        return self.fail(PythonError, f"NameError: name '{name}' is not defined (or not assigned on this path)")
 
     def evaluate_NamedExpr(self, node: Any, frame: Frame) -> Any:
         value = self.evaluate(node.value, frame)
@@ -183,12 +183,16 @@ class Expressions(Iteration):
 
     def evaluate_ListComp(self, node: Any, frame: Frame) -> Any:
         out = List({})
-        self._comprehension(node, frame, lambda inner: self.store.set(out, len(out.slots), self.evaluate(node.elt, inner)))
+        self._comprehension(
+            node, frame, lambda inner: self.store.set(out, len(out.slots), self.evaluate(node.elt, inner))
+        )
         return out
 
     def evaluate_GeneratorExp(self, node: Any, frame: Frame) -> Any:
         made = self.evaluate_ListComp(node, frame)
-        return Sequence(len(made.slots), lambda k: self.slot(made, self.static_int(k, "a position must be static")), True)
+        return Sequence(
+            len(made.slots), lambda k: self.slot(made, self.static_int(k, "a position must be static")), True
+        )
 
     def evaluate_SetComp(self, node: Any, frame: Frame) -> Any:
         made = self.evaluate_ListComp(node, frame)
@@ -242,7 +246,9 @@ class Expressions(Iteration):
         return self.get_item(owner, self.evaluate(node.slice, frame))
 
     def evaluate_Slice(self, node: Any, frame: Frame) -> Any:
-        return Slice(*(None if part is None else self.evaluate(part, frame) for part in (node.lower, node.upper, node.step)))
+        return Slice(
+            *(None if part is None else self.evaluate(part, frame) for part in (node.lower, node.upper, node.step))
+        )
 
     def get_item(self, owner: Any, index: Any) -> Any:
         if isinstance(owner, Array):
@@ -275,7 +281,11 @@ class Expressions(Iteration):
         if not -count <= k < count:
             self.fail(PythonError, f"IndexError: position {k} is out of range for {describe(owner)}")
         k %= count
-        return self._checked(self.slot(owner, k), f"[{k}]", owner, k) if isinstance(owner, List) else self._whole(owner[k])
+        return (
+            self._checked(self.slot(owner, k), f"[{k}]", owner, k)
+            if isinstance(owner, List)
+            else self._whole(owner[k])
+        )
 
     def _whole(self, value: Any) -> Any:
         if isinstance(value, Poison):
@@ -284,7 +294,9 @@ class Expressions(Iteration):
 
     def _checked(self, value: Any, name: str, owner: Any, key: Any) -> Any:
         if isinstance(value, Maybe):
-            emit(PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError})
+            emit(
+                PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError}
+            )
             value = value.value
         if isinstance(value, Poison):
             self.refuse_poison(f"`{name}`", value)
@@ -372,7 +384,9 @@ class Expressions(Iteration):
         test = self.truth(self.evaluate(node.test, frame))
         if isinstance(test, bool):
             return self.evaluate(node.body if test else node.orelse, frame)
-        result = branch(self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame))
+        result = branch(
+            self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame)
+        )
         return self._whole(result)
 
 

@@ -1,7 +1,7 @@
 """The fence: one table of what the accepted language leaves out, with the reason and the remedy.
 
-In: a function that is about to be interpreted. Out: nothing, or every construct of it that is refused, raised together. What depends
-on values (a data-dependent list length, say) is refused by the interpreter where it happens.
+In: a function that is about to be interpreted. Out: nothing, or every construct of it that is refused, raised
+together. What depends on values (a data-dependent list length, say) is refused by the interpreter where it happens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _ASYNC: Refusal = ("asynchronous code is not accepted", "call the staged functio
 
 # Constructs that are refused wherever they stand: reason and remedy. Everything else is accepted or decided by values.
 REFUSED: dict[type, Refusal] = {
-    gast.Try: ("`try` is not accepted: what raises inside staged code is not known while staging", "test the condition with `if`"),
+    gast.Try: (
+        "`try` is not accepted: what raises inside staged code is not known while staging",
+        "test the condition with `if`",
+    ),
     gast.Global: ("writing globals is not accepted", "return the value, or keep it in an object that is passed in"),
     gast.ClassDef: ("classes are not defined inside a staged function", "define the class outside"),
     gast.Yield: _YIELD,

@@ -1,8 +1,8 @@
 """Python subscripts on arrays: reading and writing elements, slices, index arrays and masks.
 
-In: an array handle and a Python index. Out: a view (positions and slices) or a value (index arrays). Establishes: positions handed to
-the IR lie inside the axis, because bounds prove it, the example says so (a guard), or `wrap_index` checks it at run time; slice
-lengths are exact.
+In: an array handle and a Python index. Out: a view (positions and slices) or a value (index arrays). Establishes:
+positions handed to the IR lie inside the axis, because bounds prove it, the example says so (a guard), or
+`wrap_index` checks it at run time; slice lengths are exact.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from gradscribe.transpiler.primitives.structure import index as index_primitive
 
 @dataclass(frozen=True)
 class Subscript:
-    """One component per axis of the array; `new_axes` are positions of `None` in the result; `takes` the index arrays."""
+    """One component per axis of the array; `new_axes` are positions of `None` in the result; `takes` the index
+    arrays."""
 
     at: ir_index.Index
     takes: tuple[Operand, ...]
@@ -100,7 +101,10 @@ class Indexing(Core):
             return int(item)
         if isinstance(item, Operand) and number_type(item).dtype.kind in "iu":
             return item
-        self.fail(IndexRangeError, f"only integers, slices, ellipsis, None and integer arrays are indices, not {describe(item)}")
+        return self.fail(
+            IndexRangeError,
+            f"only integers, slices, ellipsis, None and integer arrays are indices, not {describe(item)}",
+        )
 
     def _mask_subscript(self, x: Array, items: list[Any], masks: list[Array]) -> Subscript:
         if len(items) != 1 or masks[0].rank > x.rank:
@@ -147,7 +151,9 @@ class Indexing(Core):
             if not self.births:
                 where = f"index {here}" if p.constant is not None else f"index {p} (here {here})"
                 self.fail(IndexRangeError, f"{where} is out of bounds for axis with size {extent}")
-        checked = emit(PRIMITIVES["wrap_index"], (self.operand(value if isinstance(value, Operand) else p),), {"size": size})[0]
+        checked = emit(
+            PRIMITIVES["wrap_index"], (self.operand(value if isinstance(value, Operand) else p),), {"size": size}
+        )[0]
         checked.lower, checked.upper = Dim.of(0), size - 1
         return Dim.of(self.solver.bound(checked))
 
@@ -232,7 +238,9 @@ class Indexing(Core):
         data = self.assigned(value, x.type)
         if s.mask is not None:
             if data.rank:
-                self.refuse("writing an array through a mask is not accepted", "write x[:] = np.where(mask, values, x)")
+                self.refuse(
+                    "writing an array through a mask is not accepted", "write x[:] = np.where(mask, values, x)"
+                )
             self.views.write(x, emit(PRIMITIVES["select"], (s.mask, data, self.operand(x)))[0])
             return
         self._put(x, s, data)
@@ -351,12 +359,16 @@ class Indexing(Core):
         if given.dtype == type.dtype:
             return result
         if not np.can_cast(given.dtype, type.dtype, "same_kind"):
-            self.refuse(f"the result of this in-place operation is {given.dtype}, which does not fit an array of {type.dtype}")
+            self.refuse(
+                f"the result of this in-place operation is {given.dtype}, which does not fit an array of {type.dtype}"
+            )
         return emit(PRIMITIVES["convert"], (result,), {"dtype": type.dtype})[0]
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (int, float, complex, np.generic, Dim)) or (isinstance(value, Operand) and value.rank == 0)
+    return isinstance(value, (int, float, complex, np.generic, Dim)) or (
+        isinstance(value, Operand) and value.rank == 0
+    )
 
 
 __all__ = ["Indexing", "Subscript", "simplest"]

@@ -1,7 +1,8 @@
-"""What Python iterates over, as sequences with random access: ranges, arrays by rows, containers, enumerate, zip, reversed, map.
+"""What Python iterates over, as sequences with random access: ranges, arrays by rows, containers, enumerate, zip,
+reversed, map.
 
-In: a value. Out: a `Sequence`: a length and the item at a position. Establishes: `zip` of arrays whose lengths may differ is decided by
-the example and guarded.
+In: a value. Out: a `Sequence`: a length and the item at a position. Establishes: `zip` of arrays whose lengths may
+differ is decided by the example and guarded.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Iteration(Operators):
         if isinstance(value, Sequence):
             return value
         if isinstance(value, Array):
-            return Sequence(simplest(self.solver.normalize(value.shape[0])), lambda k: self.get_array_item(value, k), False)
+            return Sequence(
+                simplest(self.solver.normalize(value.shape[0])), lambda k: self.get_array_item(value, k), False
+            )
         if isinstance(value, List):
             return self._static([self.slot(value, k) for k in value.slots])
         if isinstance(value, Dict):
@@ -51,7 +54,9 @@ class Iteration(Operators):
         return self._static(self.python(list, value))
 
     def _static(self, items: list[Any]) -> Sequence:
-        return Sequence(len(items), lambda k: items[self.static_int(k, "the position in a Python sequence must be static")], True)
+        return Sequence(
+            len(items), lambda k: items[self.static_int(k, "the position in a Python sequence must be static")], True
+        )
 
     def items(self, value: Any) -> list[Any]:
         """All items, where their number is static."""
@@ -63,7 +68,11 @@ class Iteration(Operators):
 
     def range_of(self, args: list[Any]) -> Sequence:
         for a in args:
-            integer = is_integer(a) or isinstance(a, (bool, np.integer)) or (isinstance(a, Operand) and a.dtype.kind in "iub")
+            integer = (
+                is_integer(a)
+                or isinstance(a, (bool, np.integer))
+                or (isinstance(a, Operand) and a.dtype.kind in "iub")
+            )
             if not integer or isinstance(a, Array):
                 self.fail(PythonError, f"TypeError: {describe(a)} cannot be interpreted as an integer")
         ends = [self.as_dim(a) for a in args]
@@ -75,7 +84,9 @@ class Iteration(Operators):
         size = abs(step)
         count = self.solver.normalize((span + (size - 1)) // size if size > 1 else span)
         length = simplest(count if self.solver.proved(count) else count.positive())
-        return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step))
+        return Sequence(
+            length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step)
+        )
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]
@@ -97,7 +108,9 @@ class Iteration(Operators):
                 shorter = Dim.of(length) - difference.positive()
                 length = simplest(shorter)
             elif self.solver.value(difference) == 0:
-                message = f"staged for {self.solver.named(Dim.of(length))} == {self.solver.named(Dim.of(part.length))}"
+                message = (
+                    f"staged for {self.solver.named(Dim.of(length))} == {self.solver.named(Dim.of(part.length))}"
+                )
                 self.solver.assume_zero(difference, message, requirement=False)
             elif self.solver.nonnegative(difference):
                 length = part.length
@@ -106,7 +119,9 @@ class Iteration(Operators):
 
     def enumerated(self, value: Any, start: Any = 0) -> Sequence:
         inner = self.sequence(value)
-        return Sequence(inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static)
+        return Sequence(
+            inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static
+        )
 
     def backwards(self, value: Any) -> Sequence:
         inner = self.sequence(value)

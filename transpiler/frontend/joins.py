@@ -1,8 +1,9 @@
 """Where two worlds meet: the branches of an `if`, or the entry and the back edge of a loop.
 
-In: per slot, its value in either world. Out: a plan, the operands that either world hands over, and the joined values. Establishes:
-boxes and containers are paired (equal pairs share one joined cell, so exchanged buffers are exact); two cells may overlap after the
-join iff in some world they are one cell or may overlap there; what cannot be joined is `Poison`, refused only when read.
+In: per slot, its value in either world. Out: a plan, the operands that either world hands over, and the joined
+values. Establishes: boxes and containers are paired (equal pairs share one joined cell, so exchanged buffers are
+exact); two cells may overlap after the join iff in some world they are one cell or may overlap there; what cannot be
+joined is `Poison`, refused only when read.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ from gradscribe.transpiler.ir.types import BOOL, INT64, ArrayType
 
 @dataclass(frozen=True)
 class Leaf:
-    """One value that either world hands over. A dim of `shape` that the worlds do not share is the number of the leaf that
-    carries it."""
+    """One value that either world hands over. A dim of `shape` that the worlds do not share is the number of the leaf
+    that carries it."""
 
     type: ArrayType
     values: tuple[Any, ...]
@@ -168,7 +169,9 @@ class Join:
             kinds = " or ".join(dict.fromkeys(describe(a) for a in present))
             return self._poison(Poison(f"is {kinds} depending on data", "give it one dtype and rank before"))
         for known in self.merged:
-            if known.leaf >= 0 and all(self._same_or_missing(a, b) for a, b in zip(known.handles, values, strict=True)):
+            if known.leaf >= 0 and all(
+                self._same_or_missing(a, b) for a, b in zip(known.handles, values, strict=True)
+            ):
                 known.paths.append(path)
                 return Plan("cell", known)
         leaf = self.array_leaf(tuple(values), present, _name(path))
@@ -249,14 +252,16 @@ class Join:
             shape = tuple(d if isinstance(d, Dim) else Dim.of(out[d]) for d in leaf.shape)
             var = Var(ArrayType(leaf.type.dtype, shape, leaf.type.weak and not shape), leaf.hint)
             out.append(var)
-        for k, leaf in enumerate(self.leaves):
+        for leaf in self.leaves:
             for d in leaf.shape:
                 if isinstance(d, int):
                     out[d].lower = Dim.of(0)
         return out
 
     # ---- building ----
-    def make_cells(self, vars: Sequence[Operand], reuse: Callable[[Merged], Cell | None] = lambda merged: None) -> None:
+    def make_cells(
+        self, vars: Sequence[Operand], reuse: Callable[[Merged], Cell | None] = lambda merged: None
+    ) -> None:
         """Make (or refresh) the joined cells; their slots are written through the journal."""
         store = self.tracing.store
         for merged in self.merged:
@@ -325,7 +330,11 @@ def _looked_at(value: Any, tracing: Tracing) -> Any:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    name = path[-1] if path and isinstance(path[-1], str) else next((p for p in reversed(path) if isinstance(p, str)), "")
+    name = (
+        path[-1]
+        if path and isinstance(path[-1], str)
+        else next((p for p in reversed(path) if isinstance(p, str)), "")
+    )
     return name.strip("<>") if isinstance(name, str) and name.strip("<>").isidentifier() else ""
 
 

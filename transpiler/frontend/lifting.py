@@ -1,8 +1,8 @@
 """Values from outside: the arguments of the call, and what functions capture.
 
-In: Python values. Out: values of the interpreter, and the parameters they stand for. Establishes: an array is one box however it is
-reached; captured arrays and floats are hidden parameters; other captures are static, with a check that they still are what they were;
-what is lifted counts as old as the arguments, whichever region is open.
+In: Python values. Out: values of the interpreter, and the parameters they stand for. Establishes: an array is one box
+however it is reached; captured arrays and floats are hidden parameters; other captures are static, with a check that
+they still are what they were; what is lifted counts as old as the arguments, whichever region is open.
 """
 
 from __future__ import annotations
@@ -35,11 +35,24 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim, Symbol, next_serial
 from gradscribe.transpiler.ir.nodes import Var
-from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf, StaticLeaf
+from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
 
 _RESERVED = 4096
-_STATIC_CLASSES = (str, bytes, type(None), bool, int, range, slice, type, types.ModuleType, np.dtype, np.ufunc, type(Ellipsis))
+_STATIC_CLASSES = (
+    str,
+    bytes,
+    type(None),
+    bool,
+    int,
+    range,
+    slice,
+    type,
+    types.ModuleType,
+    np.dtype,
+    np.ufunc,
+    type(Ellipsis),
+)
 StaticPlace = tuple[int, int | None]  # argument leaf, axis (None: its value)
 Accessor = Callable[[Any, Any], Any]
 
@@ -206,7 +219,8 @@ class Lifting(Arrays):
 
     # ---- captures ----
     def lift(self, value: Any, path: str, read: Callable[[], Any] | None) -> Any:
-        """A Python value met while interpreting. `read` fetches it again at each call; without it the value is static."""
+        """A Python value met while interpreting. `read` fetches it again at each call; without it the value is
+        static."""
         if isinstance(value, np.ndarray):
             if not value.ndim:
                 return value[()]
@@ -317,7 +331,9 @@ def _is_plain_object(value: Any) -> bool:
     module = cls.__module__.split(".")[0]
     if module in ("builtins", "numpy", "functools", "types", "_functools", "itertools", "operator", "scipy"):
         return False
-    return not callable(getattr(cls, "__array__", None)) and not isinstance(value, (types.FunctionType, type, BaseException))
+    return not callable(getattr(cls, "__array__", None)) and not isinstance(
+        value, (types.FunctionType, type, BaseException)
+    )
 
 
 def _item_reader(read: Callable[[], Any] | None, k: int) -> Callable[[], Any] | None:

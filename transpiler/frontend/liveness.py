@@ -1,7 +1,8 @@
 """Which names may still be read, and how statements leave their block: questions about syntax alone.
 
-In: a function's node. Out: `Liveness`, per loop and per `if`, the names live where control flow joins. Assumes nothing about values:
-every name that an inner function or comprehension reads counts as live everywhere. Source: backward data-flow over structured code.
+In: a function's node. Out: `Liveness`, per loop and per `if`, the names live where control flow joins. Assumes
+nothing about values: every name that an inner function or comprehension reads counts as live everywhere. Source:
+backward data-flow over structured code.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def _bound(target: Any) -> Names:
 
 
 class Liveness:
-    """`head[id(loop)]`: live at the loop's head or after it. `after[id(if)]`: live where its branches meet, when the rest
-    of the block stays outside; `end[id(if)]`: when the rest of the block has moved into the branches."""
+    """`head[id(loop)]`: live at the loop's head or after it. `after[id(if)]`: live where its branches meet, when the
+    rest of the block stays outside; `end[id(if)]`: when the rest of the block has moved into the branches."""
 
     def __init__(self, function: Any) -> None:
         self.head: dict[int, Names] = {}

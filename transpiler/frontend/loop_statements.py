@@ -1,12 +1,14 @@
-"""Loops as statements: rolled where possible, their first iteration in front where kinds of values change in it, unrolled where the body
-needs Python values; and what comes after a loop.
+"""Loops as statements: rolled where possible, their first iteration in front where kinds of values change in it,
+unrolled where the body needs Python values; and what comes after a loop.
 
-In: a `for` or `while` node and a frame. Out: a completion code. A loop whose trip count is data and that must be unrolled raises
-`NeedStatic` with the unknowns of the trip count, so that they become static and the program is staged again.
+In: a `for` or `while` node and a frame. Out: a completion code. A loop whose trip count is data and that must be
+unrolled raises `NeedStatic` with the unknowns of the trip count, so that they become static and the program is staged
+again.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +58,9 @@ class Loops(Expressions):
         return (lambda cell, key: True) if names is None else self._live(frame, names)
 
     def _plain_code(self, code: Any) -> Any:
-        return simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
+        return (
+            simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
+        )
 
     def _loop_body(self, s: Any, frame: Frame) -> Any:
         """The body; `continue` is no code of the loop."""
@@ -140,6 +144,11 @@ class Loops(Expressions):
         rest = Sequence(simplest(length - 1), lambda k: items.item(simplest(Dim.of(k) + 1)), False, shifted)
         return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, peeled=True))
 
+    def _unless_left(self, code: Any, others: Callable[[], Any]) -> Any:
+        """The other iterations, where data decides whether this one left the loop."""
+        stays = self.operand(self.binary("Eq", code, 0))
+        return self._plain_code(branch(self, stays, others, lambda: code))
+
     def _first_then(self, s: Any, frame: Frame, first: Callable[[], Any] | None, others: Callable[[], Any]) -> Any:
         """One iteration, and the others unless it leaves the loop."""
         if first is not None:
@@ -149,8 +158,7 @@ class Loops(Expressions):
             return code
         if isinstance(code, int):
             return others()
-        stays = self.operand(self.binary("Eq", code, 0))
-        return self._plain_code(branch(self, stays, others, lambda: code))
+        return self._unless_left(code, others)
 
     def _rolled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
         live = self._kill_dead(s, frame)
@@ -177,7 +185,9 @@ class Loops(Expressions):
             atoms = [*Dim.of(length).leaves(), *(reason.atoms if reason else ())]
             span = current_span() if reason is None or reason.span is None else reason.span
             raise NeedStatic(f"the loop must be unrolled{why}, but its trip count is data", atoms, span)
-        return self._unroll(length, lambda k: (self.assign(s.target, items.item(k), frame), self._loop_body(s, frame))[1])
+        return self._unroll(
+            length, lambda k: (self.assign(s.target, items.item(k), frame), self._loop_body(s, frame))[1]
+        )
 
     def _unroll(self, length: int, iteration: Callable[[int], Any]) -> Any:
         """Iterations in line; after one that may leave, the others stand in a branch."""
@@ -194,8 +204,7 @@ class Loops(Expressions):
                     continue
                 if k == length:
                     return code
-                stays, following = self.operand(self.binary("Eq", code, 0)), k
-                return self._plain_code(branch(self, stays, lambda: run(following), lambda: code))
+                return self._unless_left(code, functools.partial(run, k))
             return 0
 
         return run(0)
@@ -242,7 +251,9 @@ class Loops(Expressions):
                 self.narrowing = narrowing
 
         try:
-            return LoopTrace(self, Conditional(condition), live, self._memory(s)).run(lambda _: self._loop_body(s, frame))
+            return LoopTrace(self, Conditional(condition), live, self._memory(s)).run(
+                lambda _: self._loop_body(s, frame)
+            )
         except ConditionWrites:
             return self._while_with_busy_condition(s, frame, live)
 
@@ -277,7 +288,9 @@ class Loops(Expressions):
 def _index_hint(s: Any) -> str:
     """The name of the position in `for k, x in enumerate(...)`."""
     target = s.target
-    enumerates = isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
+    enumerates = (
+        isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
+    )
     if enumerates and isinstance(target, gast.Tuple) and isinstance(target.elts[0], gast.Name):
         return str(target.elts[0].id)
     return "k"

@@ -1,9 +1,10 @@
 """Loops: the state they carry is found by interpreting the body to a fixpoint.
 
-In: the range or condition, and the body as a thunk that answers how it was left. Out: one `loop` equation and the state after it.
-The head of a pass is a join of the entry and of the back edge of the pass before; when the back edge asks for the very head that the
-pass assumed, the pass is the loop. Assumes names that are dead at the head hold `Poison`. Establishes: carried boxes keep their
-identity over passes, by where they are found; a loop remembers what it carried, so that nested loops are not interpreted 2^depth times.
+In: the range or condition, and the body as a thunk that answers how it was left. Out: one `loop` equation and the
+state after it. The head of a pass is a join of the entry and of the back edge of the pass before; when the back edge
+asks for the very head that the pass assumed, the pass is the loop. Assumes names that are dead at the head hold
+`Poison`. Establishes: carried boxes keep their identity over passes, by where they are found; a loop remembers what
+it carried, so that nested loops are not interpreted 2^depth times.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
-from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, List, NeedStatic, Phantom, is_number
+from gradscribe.transpiler.frontend.values import (
+    MISSING,
+    STALE,
+    VALUE,
+    Box,
+    Cell,
+    List,
+    NeedStatic,
+    Phantom,
+    is_number,
+)
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
 from gradscribe.transpiler.ir.dims import Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Region, Var
@@ -175,7 +186,9 @@ class LoopTrace:
                 head = outcome
                 continue
             return self._emit(*outcome)
-        raise GradscribeError(self.where, "the state of this loop does not settle", "keep one type per variable in the loop")
+        raise GradscribeError(
+            self.where, "the state of this loop does not settle", "keep one type per variable in the loop"
+        )
 
     def _pass(self, head: Head, body: Callable[[Any], Any]) -> Any:
         """None: the loop never runs. A `Head`: try again with that. Else (head, regions, exits)."""

@@ -1,7 +1,7 @@
 """Operators and comparisons: Python on static values, polynomials on ints, rules of the NumPy table on data.
 
-Assumes rules take operands and return operands. Establishes: Python's errors for Python numbers (a zero divisor) become checks; sizes
-that a rule finds equal only at run time are checked there and the rule applied again.
+Assumes rules take operands and return operands. Establishes: Python's errors for Python numbers (a zero divisor)
+become checks; sizes that a rule finds equal only at run time are checked there and the rule applied again.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 PYTHON: dict[str, Callable[..., Any]] = {
-    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "FloorDiv": operator.floordiv,
-    "Mod": operator.mod, "Pow": operator.pow, "MatMult": operator.matmul, "BitAnd": operator.and_, "BitOr": operator.or_,
-    "BitXor": operator.xor, "LShift": operator.lshift, "RShift": operator.rshift,
-    "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge, "Eq": operator.eq, "NotEq": operator.ne,
-    "USub": operator.neg, "UAdd": operator.pos, "Invert": operator.invert,
+    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow, "MatMult": operator.matmul,
+    "BitAnd": operator.and_, "BitOr": operator.or_, "BitXor": operator.xor, "LShift": operator.lshift,
+    "RShift": operator.rshift, "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge,
+    "Eq": operator.eq, "NotEq": operator.ne, "USub": operator.neg, "UAdd": operator.pos, "Invert": operator.invert,
 }  # fmt: skip
 _DUNDER = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "truediv", "FloorDiv": "floordiv", "Mod": "mod", "Pow": "pow",
-    "MatMult": "matmul", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
-    "Eq": "eq", "NotEq": "ne",
+    "MatMult": "matmul", "BitAnd": "and", "BitOr": "or", "BitXor": "xor", "Lt": "lt", "LtE": "le", "Gt": "gt",
+    "GtE": "ge", "Eq": "eq", "NotEq": "ne",
 }  # fmt: skip
 _MIRROR = {"Lt": "gt", "LtE": "ge", "Gt": "lt", "GtE": "le", "Eq": "eq", "NotEq": "ne"}
 COMPARISONS = frozenset(_MIRROR)
@@ -61,7 +61,9 @@ class Operators(Indexing):
     """Unary and binary operators, truth, application of rules."""
 
     # ---- rules ----
-    def apply_rule(self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], order: Any = "operands") -> Any:
+    def apply_rule(
+        self, rule: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], order: Any = "operands"
+    ) -> Any:
         """Call a rule on operands; its arrays get fresh boxes of the given layout ("elementwise": NumPy's order K)."""
         if order in ("operands", "elementwise"):
             order = self.views.common_order(_arrays(args) + _arrays(list(kwargs.values())), order == "elementwise")
@@ -71,6 +73,11 @@ class Operators(Indexing):
                 return self.boxed(rule(*operands, **{k: self.rule_argument(v) for k, v in kwargs.items()}), order)
             except DataEquality as found:
                 self._check_equal_sizes(found)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise  # not about the arguments of the rule itself
+                text = str(error).split("()")[-1].strip()
+                self.fail(PythonError, f"TypeError: this call {text}, or not as gradscribe knows the function")
             except NeedsStatic as error:
                 if isinstance(error.value, (Dim, Var)):
                     self.need_static(error.value, error.message)
@@ -191,7 +198,9 @@ class Operators(Indexing):
                 return None
             value = self.solver.value(d)
             if value == 0:
-                self.solver.assume_zero(self.solver.normalize(d), f"staged for {self.solver.named(d)} == 0", requirement=False)
+                self.solver.assume_zero(
+                    self.solver.normalize(d), f"staged for {self.solver.named(d)} == 0", requirement=False
+                )
             else:
                 self.solver.nonnegative(d - 1 if value > 0 else -d - 1)
             return (value == 0) == (op == "Eq")
@@ -246,7 +255,7 @@ class Operators(Indexing):
                     return self.call(self.get_attribute(owner, method), [other], {})
         if op in ("Eq", "NotEq"):
             return (a is b) == (op == "Eq")
-        self.refuse(f"`{name}` of {describe(a)} and {describe(b)} is not accepted")
+        return self.refuse(f"`{name}` of {describe(a)} and {describe(b)} is not accepted")
 
     # ---- unary, truth ----
     def unary(self, op: str, value: Any) -> Any:
@@ -260,7 +269,9 @@ class Operators(Indexing):
             if op == "UAdd":
                 return value
         if isinstance(value, Object):
-            return self.call(self.get_attribute(value, {"USub": "__neg__", "UAdd": "__pos__", "Invert": "__invert__"}[op]), [], {})
+            return self.call(
+                self.get_attribute(value, {"USub": "__neg__", "UAdd": "__pos__", "Invert": "__invert__"}[op]), [], {}
+            )
         if op == "UAdd":
             return self.boxed(self.operand(value)) if isinstance(value, Array) else value
         return self.apply_rule(UNARY[op], [self._number(value)], {}, "elementwise")
@@ -281,7 +292,11 @@ class Operators(Indexing):
         if isinstance(value, Array):
             if all(self.solver.equal(d, 1) for d in value.shape):
                 return self.truth(emit(PRIMITIVES["reshape"], (self.operand(value),), {"shape": ()})[0])
-            self.fail(PythonError, "the truth value of an array with more than one element is ambiguous", "use .any() or .all()")
+            self.fail(
+                PythonError,
+                "ValueError: the truth value of an array with more than one element is ambiguous",
+                "use .any() or .all()",
+            )
         if isinstance(value, (List, Dict)):
             return bool(value.slots)
         if isinstance(value, Object):

@@ -1,7 +1,7 @@
 """One type for a number that has two: where branches or loop iterations meet.
 
-In: the values of a number in the worlds that meet. Out: the joined type, or `Poison`. Establishes: a Python float (weak) becomes a
-narrower NumPy float only if that does not change its value.
+In: the values of a number in the worlds that meet. Out: the joined type, or `Poison`. Establishes: a Python float
+(weak) becomes a narrower NumPy float only if that does not change its value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Python's own functions on values of the interpreter: range, len, zip, isinstance, and the methods of lists, dicts and tuples."""
+"""Python's own functions on values of the interpreter: range, len, zip, isinstance, and the methods of lists, dicts
+and tuples."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class PythonFunctions(Statements):
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         """The interpreter's version of a Python builtin."""
-        name = _OWN.get(function) if isinstance(function, type) or (callable(function) and _hashable(function)) else None
+        name = (
+            _OWN.get(function) if isinstance(function, type) or (callable(function) and _hashable(function)) else None
+        )
         return None if name is None else getattr(self, name)
 
     def call_range(self, *args: Any) -> Any:
@@ -71,7 +74,9 @@ class PythonFunctions(Statements):
         return self.backwards(value)
 
     def call_map(self, function: Any, *sequences: Any) -> Any:
-        return List.of(self.call(function, list(items), {}) for items in zip(*map(self.items, sequences), strict=False))
+        return List.of(
+            self.call(function, list(items), {}) for items in zip(*map(self.items, sequences), strict=False)
+        )
 
     def call_filter(self, function: Any, sequence: Any) -> Any:
         kept = []
@@ -340,10 +345,10 @@ def _hashable(value: Any) -> bool:
 
 _OWN: dict[Any, str] = {
     range: "call_range", len: "call_len", zip: "call_zip", enumerate: "call_enumerate", reversed: "call_reversed",
-    map: "call_map", filter: "call_filter", list: "call_list", tuple: "call_tuple", dict: "call_dict", sorted: "call_sorted",
-    sum: "call_sum", max: "call_max", min: "call_min", any: "call_any", all: "call_all", isinstance: "call_isinstance",
-    type: "call_type", hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
-    print: "call_print", next: "call_next", functools.reduce: "call_reduce", itertools.product: "call_product",
-    itertools.chain: "call_chain", functools.partial: "call_partial", copy.deepcopy: "call_deepcopy",
+    map: "call_map", filter: "call_filter", list: "call_list", tuple: "call_tuple", dict: "call_dict",
+    sorted: "call_sorted", sum: "call_sum", max: "call_max", min: "call_min", any: "call_any", all: "call_all",
+    isinstance: "call_isinstance", type: "call_type", hasattr: "call_hasattr", getattr: "call_getattr",
+    setattr: "call_setattr", callable: "call_callable", print: "call_print", next: "call_next",
+    functools.reduce: "call_reduce", itertools.product: "call_product", itertools.chain: "call_chain",
+    functools.partial: "call_partial", copy.deepcopy: "call_deepcopy",
 }  # fmt: skip
-

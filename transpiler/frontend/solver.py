@@ -1,10 +1,10 @@
 """Equalities and signs of dims, as the program being staged needs them.
 
-In: dims that must be equal, or whose sign decides. Out: substitutions of entry symbols, guards checked at entry, run-time checks.
-Assumes an example: a concrete value for every entry symbol and integer argument. Establishes: `normalize` maps equal dims to one
-polynomial; what was settled from the example is a guard. Equalities between sizes of arguments are solved by substitution, so they
-show in the parameters' types; the rest become guards. A size that depends on data raises `DataEquality`, for the interpreter to check
-at run time and to retry.
+In: dims that must be equal, or whose sign decides. Out: substitutions of entry symbols, guards checked at entry,
+run-time checks. Assumes an example: a concrete value for every entry symbol and integer argument. Establishes:
+`normalize` maps equal dims to one polynomial; what was settled from the example is a guard. Equalities between sizes
+of arguments are solved by substitution, so they show in the parameters' types; the rest become guards. A size that
+depends on data raises `DataEquality`, for the interpreter to check at run time and to retry.
 """
 
 from __future__ import annotations
@@ -85,13 +85,16 @@ class Solver(Equalities):
         if not invented and self.value(difference) != 0:
             here = f"here {self.value(self.normalize(a))} and {self.value(self.normalize(b))}"
             raise ShapeError(current_span(), f"sizes {a} and {b} differ in `{what}` ({here})")
-        self.assume_zero(difference, f"sizes {self.named(a)} and {self.named(b)} must be equal (`{what}`)", requirement=True)
+        self.assume_zero(
+            difference, f"sizes {self.named(a)} and {self.named(b)} must be equal (`{what}`)", requirement=True
+        )
 
     def _never_zero(self, difference: Dim) -> bool:
         return is_nonnegative(difference - 1) or is_nonnegative(-difference - 1)
 
     def assume_zero(self, difference: Dim, message: str, requirement: bool) -> None:
-        """Make a dim known at entry zero: solve for a symbol or argument that occurs linearly; else make all of it static."""
+        """Make a dim known at entry zero: solve for a symbol or argument that occurs linearly; else make all of it
+        static."""
         atoms = [a for a in difference.atoms() if isinstance(a, Symbol)]
         for atom in sorted(atoms, key=lambda a: a.sort_key(), reverse=True):
             if self._solve(difference, atom):

@@ -1,7 +1,8 @@
 """From a Python function to its syntax tree and back to places in the file.
 
-In: a function object. Out: its gast node, found in the parse of the whole file (or notebook cell, through `linecache`): definitions
-by their first line, lambdas by the positions of their code. Establishes: every node knows its `Span`, with columns in characters.
+In: a function object. Out: its gast node, found in the parse of the whole file (or notebook cell, through
+`linecache`): definitions by their first line, lambdas by the positions of their code. Establishes: every node knows
+its `Span`, with columns in characters.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def source_file(name: str, globals: dict[str, Any] | None = None) -> SourceFile:
     lines = linecache.getlines(name, globals)
     if not lines:
         raise UnsupportedSyntax(
-            None, f"the source of {name} cannot be found", "define the function in a file, a module or a notebook cell"
+            None,
+            f"the source of {name} cannot be found",
+            "define the function in a file, a module or a notebook cell",
         )
     key = tuple(lines)
     if name not in _files or _files[name][0] != key:
@@ -109,8 +112,12 @@ def node_of(function: types.FunctionType) -> tuple[Any, SourceFile]:
         return nodes[0], file
     span = Span(file=file.name, line=code.co_firstlineno, column=1, end_line=code.co_firstlineno, end_column=2)
     if not nodes:
-        raise GradscribeError(span, f"the text of `{code.co_qualname}` is not where its code says: was the file edited?")
-    raise UnsupportedSyntax(span, f"several functions here may be `{code.co_qualname}`", "write one function to a line")
+        raise GradscribeError(
+            span, f"the text of `{code.co_qualname}` is not where its code says: was the file edited?"
+        )
+    raise UnsupportedSyntax(
+        span, f"several functions here may be `{code.co_qualname}`", "write one function to a line"
+    )
 
 
 def _first_line_fits(node: Any, code: types.CodeType) -> bool:
@@ -119,8 +126,8 @@ def _first_line_fits(node: Any, code: types.CodeType) -> bool:
 
 
 def _positions_fit(node: Any, code: types.CodeType) -> bool:
-    """Every code position lies inside the node, and the parameters have the right names. Two lambdas with equal bodies still
-    differ in their columns."""
+    """Every code position lies inside the node, and the parameters have the right names. Two lambdas with equal
+    bodies still differ in their columns."""
     names = tuple(a.id for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
     count = code.co_argcount + code.co_kwonlyargcount
     if names != code.co_varnames[:count]:

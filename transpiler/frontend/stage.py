@@ -1,8 +1,9 @@
 """The frontend's entry: a Python callable and example arguments become a `Staged` program.
 
-In: a callable and its arguments (concrete, or `ArrayType` leaves). Out: `Staged`: a verified flat function with its guards, where its
-parameters come from, and how its results become the return value and the caller-visible changes. Where the program needs a static value
-that is an argument or a size of one, it is staged again with that argument or size static.
+In: a callable and its arguments (concrete, or `ArrayType` leaves). Out: `Staged`: a verified flat function with its
+guards, where its parameters come from, and how its results become the return value and the caller-visible changes.
+Where the program needs a static value that is an argument or a size of one, it is staged again with that argument or
+size static.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.builder import at_span, open_block
-from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import solving_with
 from gradscribe.transpiler.ir.nodes import Function, Guard, Region, Var
 from gradscribe.transpiler.ir.staged import Staged
@@ -33,15 +33,17 @@ from gradscribe.transpiler.ir.walk import clone_eqn
 _RETRACES = 24
 
 
-def stage(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, transform_call: TransformCall | None = None) -> Staged:
+def stage(
+    fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, transform_call: TransformCall | None = None
+) -> Staged:
     """Stage `fn` for arguments like these.
 
-    Args:
-        fn: a Python function, lambda, bound method, `functools.partial` or object with `__call__`.
-        args, kwargs: the arguments; array and number leaves are NumPy arrays, scalars, Python numbers, or `ArrayType`s.
-        transform_call: how to treat a call of a transformed function inside; called with (object, stage_inner, args, kwargs).
+    Args: fn: a Python function, lambda, bound method, `functools.partial` or object with `__call__`. args, kwargs:
+    the arguments; array and number leaves are NumPy arrays, scalars, Python numbers, or `ArrayType`s. transform_call:
+    how to treat a call of a transformed function inside; called with (object, stage_inner, args, kwargs).
 
-    Raises `GradscribeError` where the program is refused; whatever exception the program itself raises for such arguments.
+    Raises `GradscribeError` where the program is refused; whatever exception the program itself raises for such
+    arguments.
 
     Example: `stage(lambda x: np.sin(x) * 2, (np.ones(3),), {}).function`
     """
@@ -53,7 +55,7 @@ def stage(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, transform_c
         except NeedStatic as need:
             found = {staging.places[a] for a in staging.solver.origins(list(need.atoms)) if a in staging.places}
             if found <= static:
-                raise UnsupportedSyntax(need.span, need.why, "it depends on data here, or on a size that only data decides") from None
+                raise UnsupportedSyntax(need.span, need.why, need.hint) from None
             static = static | found
         except UserException as user:
             raise user.exception from None
@@ -64,10 +66,14 @@ def stage(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, transform_c
             message = f"sizes {unequal.a} and {unequal.b} depend on data and must be equal (`{unequal.what}`)"
             raise UnsupportedSyntax(span, message) from None
         except RecursionError as error:
-            raise UnsupportedSyntax(_place_of(fn), "this function nests too deep", "is there a recursion without end?") from error
+            raise UnsupportedSyntax(
+                _place_of(fn), "this function nests too deep", "is there a recursion without end?"
+            ) from error
         except Exception as error:
             raise internal_error(getattr(error, "user_span", None) or _place_of(fn), "staging this", error) from error
-    raise UnsupportedSyntax(_place_of(fn), "more and more arguments have to be static", "pass lists of arrays as one array")
+    raise UnsupportedSyntax(
+        _place_of(fn), "more and more arguments have to be static", "pass lists of arrays as one array"
+    )
 
 
 def _place_of(fn: Any) -> Span | None:
@@ -123,14 +129,18 @@ class Staging(Inner):
             for j, q in arrays[i + 1 :]:
                 if (k in written or j in written) and _overlap(p.example, q.example):
                     raise AliasError(
-                        place, f"{p.leaf.path} and {q.leaf.path} share memory, and one of them is written", "pass a copy of one"
+                        place,
+                        f"{p.leaf.path} and {q.leaf.path} share memory, and one of them is written",
+                        "pass a copy of one",
                     )
 
     def _settled(self, name: str, region: Region, place: Span | None) -> Function:
         """The function with everything found out about its dims written into it."""
         env = Settlement(self.solver)
         fresh: dict[Var, Var] = {}
-        for param in sorted(region.params, key=lambda p: len(p.type.dims())):  # scalars first: shapes may mention them
+        for param in sorted(
+            region.params, key=lambda p: len(p.type.dims())
+        ):  # scalars first: shapes may mention them
             fresh[param] = env.fresh(param)
         eqns = tuple(clone_eqn(e, env) for e in region.eqns)
         results = tuple(env.operand(r) for r in region.results)
@@ -178,12 +188,15 @@ def _parameter_names(fn: Any, count: int) -> list[str]:
         parameters = []
     names: list[str] = []
     for k in range(count):
-        if k < len(parameters) and parameters[k].kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
+        if k < len(parameters) and parameters[k].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        ):
             names.append(parameters[k].name)
             continue
         variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "arg")
-        first = sum(p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters)
+        first = sum(
+            p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters
+        )
         names.append(f"{variadic}[{k - first}]")
     return names
-
-

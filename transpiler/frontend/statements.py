@@ -1,8 +1,8 @@
 """Statements: one method per node; blocks answer with a completion code.
 
-In: statements and a frame. Out: 0 (fell through), BREAK, CONTINUE, RETURN_CODE, an integer `Dim` where data decides, or `Raised`.
-Establishes: a branch on data that always leaves takes the rest of the block into the other branch; the value of `return` rides in the
-slot RETURN of the frame.
+In: statements and a frame. Out: 0 (fell through), BREAK, CONTINUE, RETURN_CODE, an integer `Dim` where data decides,
+or `Raised`. Establishes: a branch on data that always leaves takes the rest of the block into the other branch; the
+value of `return` rides in the slot RETURN of the frame.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from gradscribe.transpiler.frontend.values import (
     Text,
     describe,
 )
+from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand, Var
 
@@ -49,13 +50,16 @@ class Statements(Loops):
                 continue
             if not rest:
                 return code
-            left = self.operand(self.binary("NotEq", code, 0))
-            leaves = exits(s)
-            only = next(iter(leaves)) if len(leaves) == 1 else None
-            return branch(
-                self, left, lambda: self._left(frame, code, only), lambda: self.run_block(rest, frame), self._end_live(s, frame)
-            )
+            return self._rest_unless_left(s, code, rest, frame)
         return 0
+
+    def _rest_unless_left(self, s: Any, code: Any, rest: list[Any], frame: Frame) -> Any:
+        """The rest of a block, where data decides whether the statement before it left the block."""
+        left = self.operand(self.binary("NotEq", code, 0))
+        leaves = exits(s)
+        only = next(iter(leaves)) if len(leaves) == 1 else None
+        stays = lambda: self.run_block(rest, frame)
+        return branch(self, left, lambda: self._left(frame, code, only), stays, self._end_live(s, frame))
 
     def _run(self, s: Any, rest: list[Any], frame: Frame) -> tuple[Any, bool]:
         method = getattr(self, f"run_{type(s).__name__}", None)
@@ -101,7 +105,9 @@ class Statements(Loops):
             self.refuse("a relative import inside a function is not accepted", "import at the top of the module")
         module = self.python(importlib.import_module, s.module)
         for alias in s.names:
-            value = self.lift(self.python(getattr, module, alias.name), alias.name, lambda name=alias.name: getattr(module, name))
+            value = self.lift(
+                self.python(getattr, module, alias.name), alias.name, lambda name=alias.name: getattr(module, name)
+            )
             self.store.set(frame, alias.asname or alias.name, value)
 
     def run_FunctionDef(self, s: Any, frame: Frame) -> None:
@@ -124,7 +130,7 @@ class Statements(Loops):
             self.store.write(owner, key, MISSING)
 
     def run_With(self, s: Any, frame: Frame) -> Any:
-        """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence admits nothing else)."""
+        """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in)."""
         return self.run_block(s.body, frame)
 
     # ---- assert, raise ----
@@ -133,7 +139,7 @@ class Statements(Loops):
         if truth is True:
             return 0
         message = "" if s.msg is None else self._message(self.evaluate(s.msg, frame), s.msg, frame)
-        raised = Raised(AssertionError, message or frame.closure.file.text(s.test))
+        raised = Raised(AssertionError, message or frame.closure.file.text(s.test), None, current_span())
         if truth is False:
             return raised
         check_fails(self, truth, raised)
@@ -155,7 +161,7 @@ class Statements(Loops):
         message = ", ".join(self._message(a, s, frame) for a in args)
         plain = not any(isinstance(a, (Text, Operand, Dim, Array, List, Dict, Object)) for a in args)
         exception = self.python(kind, *args) if plain else kind(message)
-        return Raised(kind, message or kind.__name__, exception)
+        return Raised(kind, message or kind.__name__, exception, current_span())
 
     # ---- if ----
     def run_If(self, s: Any, frame: Frame) -> Any:
@@ -173,7 +179,11 @@ class Statements(Loops):
             then, otherwise = (then, otherwise + rest) if leaves_then else (then + rest, otherwise)
         names = liveness.end[id(s)] if moved else liveness.after[id(s)]
         code = branch(
-            self, test, lambda: self.run_block(then, frame), lambda: self.run_block(otherwise, frame), self._live(frame, names)
+            self,
+            test,
+            lambda: self.run_block(then, frame),
+            lambda: self.run_block(otherwise, frame),
+            self._live(frame, names),
         )
         return self._plain_code(code), moved
 
@@ -229,7 +239,10 @@ class Statements(Loops):
             k = starred[0]
             after = len(target.elts) - k - 1
             if len(items) < k + after:
-                self.fail(PythonError, f"ValueError: not enough values to unpack (expected at least {k + after}, got {len(items)})")
+                self.fail(
+                    PythonError,
+                    f"ValueError: not enough values to unpack (expected at least {k + after}, got {len(items)})",
+                )
             middle = List.of(items[k : len(items) - after])
             parts = [*items[:k], middle, *items[len(items) - after :]]
             targets = [t.value if isinstance(t, gast.Starred) else t for t in target.elts]

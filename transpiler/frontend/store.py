@@ -1,8 +1,8 @@
 """The state of the interpreted program: every cell ever made, changed only through a journal.
 
-In: writes to cells. Out: what changed since a mark, undoing and redoing it. Establishes: a region is entered and left in time
-proportional to what it changes, and nothing it changed is missed, whether or not a name still reaches it. `World` shows the
-cells as they were (or will be) at another point, without going there.
+In: writes to cells. Out: what changed since a mark, undoing and redoing it. Establishes: a region is entered and left
+in time proportional to what it changes, and nothing it changed is missed, whether or not a name still reaches it.
+`World` shows the cells as they were (or will be) at another point, without going there.
 """
 
 from __future__ import annotations

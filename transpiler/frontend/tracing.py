@@ -1,4 +1,5 @@
-"""What every room of the frontend shares while one program is staged: store, solver, views, and the way from values to operands.
+"""What every room of the frontend shares while one program is staged: store, solver, views, and the way from values
+to operands.
 
 Establishes: `operand` and `boxed` are the only crossings between interpreter values and IR.
 """

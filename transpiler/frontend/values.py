@@ -1,8 +1,9 @@
 """What the interpreter computes with.
 
-A value is a static Python object, a `Dim` (a Python int that is not constant), an `Operand` of rank 0 (a data scalar), an `Array`
-(a box and a view of it), a container (`List`, `Dict`, `Object`), a `Maybe` (assigned on some paths) or a `Poison` (refused when
-read). Tuples are Python tuples of values. Establishes: everything that can change is a `Cell`, and changes go through `Store`.
+A value is a static Python object, a `Dim` (a Python int that is not constant), an `Operand` of rank 0 (a data
+scalar), an `Array` (a box and a view of it), a container (`List`, `Dict`, `Object`), a `Maybe` (assigned on some
+paths) or a `Poison` (refused when read). Tuples are Python tuples of values. Establishes: everything that can change
+is a `Cell`, and changes go through `Store`.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ MISSING = _Missing()
 class NeedStatic(Exception):
     """A Python value is needed where the program has data; `atoms` are the unknowns it is made of."""
 
-    def __init__(self, why: str, atoms: Iterable[Atom] = (), span: Span | None = None) -> None:
+    def __init__(self, why: str, atoms: Iterable[Atom] = (), span: Span | None = None, hint: str = "") -> None:
         super().__init__(why)
         self.why = why
+        self.hint = hint or "it depends on data here, or on a size that only data decides"
         self.atoms = tuple(atoms)
         self.span = span
 
@@ -46,8 +48,7 @@ class NeedPeel(NeedStatic):
     """A value that the loop `loop` joins from two kinds: its first iteration must stand before the loop."""
 
     def __init__(self, why: str, hint: str, loop: int, span: Span | None) -> None:
-        super().__init__(why, (), span)
-        self.hint = hint
+        super().__init__(why, (), span, hint or "give it one kind and type before and in the loop")
         self.loop = loop
 
 
@@ -83,8 +84,9 @@ Order = tuple[int, ...] | None  # () stands for C order
 
 
 class Box(Cell):
-    """One buffer; slot VALUE holds its current SSA value, always of type `type`. `order` lists its axes from the outermost
-    in memory to the innermost, where it is known to lie without gaps; None where the layout is not known."""
+    """One buffer; slot VALUE holds its current SSA value, always of type `type`. `order` lists its axes from the
+    outermost in memory to the innermost, where it is known to lie without gaps; None where the layout is not
+    known."""
 
     __slots__ = ("order", "type", "writable")
 
@@ -249,7 +251,8 @@ class External:
 
 @dataclass(frozen=True, eq=False)
 class Closure:
-    """A Python function whose text is known: a node, the frame it was defined in (or globals and cells), its defaults."""
+    """A Python function whose text is known: a node, the frame it was defined in (or globals and cells), its
+    defaults."""
 
     node: Any
     file: SourceFile

@@ -1,7 +1,8 @@
 """Arrays as boxes seen through chains of steps: making views, reading through them, writing through them.
 
-In: handles and values. Out: handles, or equations. Establishes: consecutive indexing is one step of affine subscripts on the base (so
-`A[i][j]` and `row = A[i]; row[j]` read `A[i, j]`), indexing a transposed array indexes the array, and equal views compare equal.
+In: handles and values. Out: handles, or equations. Establishes: consecutive indexing is one step of affine subscripts
+on the base (so `A[i][j]` and `row = A[i]; row[j]` read `A[i, j]`), indexing a transposed array indexes the array, and
+equal views compare equal.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Views:
         return Array(box, (), box.type)
 
     def fresh(self, value: Operand, order: Order = ()) -> Array:
-        """A new buffer holding `value`. An array of rank 1 is contiguous however it was made; an order of another rank than
-        the result's says nothing about it."""
+        """A new buffer holding `value`. An array of rank 1 is contiguous however it was made; an order of another
+        rank than the result's says nothing about it."""
         assert isinstance(value.type, ArrayType)
         rank = value.type.rank
         order = () if rank <= 1 else order if order is None or len(order) in (0, rank) else None
@@ -82,7 +83,10 @@ class Views:
         """The same elements of the same box, provably."""
         if a.box is not b.box or len(a.chain) != len(b.chain):
             return False
-        return all(s == t or _settled(s, self.solver) == _settled(t, self.solver) for s, t in zip(a.chain, b.chain, strict=True))
+        return all(
+            s == t or _settled(s, self.solver) == _settled(t, self.solver)
+            for s, t in zip(a.chain, b.chain, strict=True)
+        )
 
     # ---- layout ----
     def order(self, x: Array) -> Order:
@@ -228,7 +232,13 @@ class Views:
         return emit(broadcast_to, (value,), {"shape": shape})[0]
 
     def _put(
-        self, base: Operand, chain: tuple[Step, ...], at: Index | None, takes: Sequence[Operand], value: Operand, accumulate: bool
+        self,
+        base: Operand,
+        chain: tuple[Step, ...],
+        at: Index | None,
+        takes: Sequence[Operand],
+        value: Operand,
+        accumulate: bool,
     ) -> Operand:
         """`base` with `value` written through `chain` and then `at`."""
         if not chain:
@@ -335,7 +345,10 @@ def _keeps_contiguity(at: Index, shape: tuple[Dim, ...], solver: Solver) -> bool
         first = at[k]
         if not isinstance(first, Slice) or first.step != 1:
             return False
-    whole = [is_whole(_settled_component(c, solver), solver.normalize(d)) for c, d in zip(at[k + 1 :], shape[k + 1 :], strict=True)]
+    whole = [
+        is_whole(_settled_component(c, solver), solver.normalize(d))
+        for c, d in zip(at[k + 1 :], shape[k + 1 :], strict=True)
+    ]
     return all(whole)
 
 

@@ -1,0 +1,130 @@
+"""Programs that are refused, with arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+X = np.array([0.3, -0.2, 0.5])
+CASES: list[tuple[object, tuple[object, ...]]] = []
+
+
+def case(*args):
+    def add(function):
+        CASES.append((function, args))
+        return function
+
+    return add
+
+
+@case(X)
+def several_constructs(x):
+    try:
+        y = x[0]
+    except IndexError:
+        y = 0.0
+    global X
+    with open("log") as file:
+        file.write("x")
+    return y
+
+
+@case(X, np.ones(7))
+def shapes_that_differ(x, y):
+    return x + y
+
+
+@case(X, X.copy(), 1.0)
+def written_alias(a, b, s):
+    x = a if s > 0 else b
+    x[0] = 1.0
+    return a.sum()
+
+
+@case(X, X.copy(), 3)
+def swapped_callers_buffers(a, b, steps):
+    for _ in range(steps):
+        b[1:] = a[:-1]
+        a, b = b, a
+    return a.sum()
+
+
+@case(X)
+def unknown_function(x):
+    return np.nanmedian(x)
+
+
+@case(X)
+def hidden_random_state(x):
+    return x * np.random.rand(3)
+
+
+@case(X)
+def mask_read(x):
+    return x[x > 0]
+
+
+@case(X)
+def index_out_of_range(x):
+    return x[7]
+
+
+def _product(u):
+    return u @ np.ones((2, 2))
+
+
+@case(X)
+def error_in_a_called_function(x):
+    return _product(x)
+
+
+@case(X, 1.0)
+def none_or_array(x, s):
+    m = None
+    if s > 0:
+        m = x
+    return m
+
+
+@case(X)
+def endless_recursion(x):
+    return endless_recursion(x)
+
+
+@case(X)
+def generator(x):
+    yield x
+
+
+@case(X)
+def truth_of_an_array(x):
+    if x > 0:
+        return 1
+    return 2
+
+
+@case(X, np.array([1, 0]))
+def list_indexed_by_data(x, k):
+    items = [x, x * 2]
+    return items[k[0]]
+
+
+@case(X.astype(np.int64))
+def in_place_cast(x):
+    x += 0.5
+    return x
+
+
+@case(X)
+def returned_function(x):
+    def g():
+        return x
+
+    return g
+
+
+@case(X.astype(np.float32), 0.1, 2)
+def weak_start_of_a_float32_sum(x, start, n):
+    s = start
+    while s < 10.0:
+        s = s + x[n]
+    return s
