@@ -297,7 +297,7 @@ PROGRAMS = {
     make.__name__: make
     for make in (
         cholesky, jacobi, newton, nested_branches, old_versions_updated_twice, views_outlive_writes, rotated_carries,
-        cholesky, jacobi, newton, nested_branches, old_versions_updated_twice, views_outlive_writes,
-        rotated_carries, zero_trips, stacked_values, first_above, gathers_and_checks, shapes, single_precision,
-        loss_vjp, scaled_in_place,
+        zero_trips, stacked_values, first_above, gathers_and_checks, shapes, single_precision, loss_vjp,
+        scaled_in_place,
+    )
 }  # fmt: skip
