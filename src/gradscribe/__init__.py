@@ -47,6 +47,7 @@ _LAZY: dict[str, str] = {
     "jvp": f"{_API}.forward",
     "linearize": f"{_API}.forward",
     "source": f"{_API}.inspection",
+    "stop_gradient": "gradscribe.transpiler.library.derivative_rules",
     "value_and_grad": f"{_API}.gradients",
     "vjp": f"{_API}.reverse",
     "vmap": f"{_API}.batching",

@@ -242,6 +242,23 @@ def test_constant_and_unused():
     np.testing.assert_array_equal(b, np.zeros_like(Y))
 
 
+def test_stop_gradient():
+    assert gs.grad(lambda x: x * gs.stop_gradient(x))(3.0) == 3.0
+    assert gs.jvp(lambda x: gs.stop_gradient(x) + x, (3.0,), (1.0,)) == (6.0, 1.0)
+    np.testing.assert_array_equal(gs.grad(lambda x: np.sum(gs.stop_gradient(x)))(X), np.zeros_like(X))
+    assert gs.stop_gradient(3.0) == 3.0
+
+    def writes_the_copy(x):
+        y = gs.stop_gradient(x)
+        y[0] = 0.0
+        return np.sum(x * y)
+
+    x = np.arange(1.0, 4.0)
+    np.testing.assert_array_equal(gs.grad(writes_the_copy)(x), [0.0, 2.0, 3.0])
+    gradient = gs.grad(lambda p: p["a"] * gs.tree.map(gs.stop_gradient, p)["b"])({"a": 2.0, "b": 3.0})
+    assert gradient == {"a": 3.0, "b": 0.0}
+
+
 def test_keyword_arguments():
     def f(x, *, scale):
         return scale * np.sum(x)

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradscribe.transpiler.library.contraction_rules import CONTRACTION_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
+from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
 from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, SCIPY_RULES, clip, round_to
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
@@ -37,6 +38,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **SCIPY_RULES,
     **MATH_RULES,
     **BUILTINS,
+    **DERIVATIVE_RULES,
 }
 
 _AS_METHODS = (

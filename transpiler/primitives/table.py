@@ -8,6 +8,7 @@ from __future__ import annotations
 from gradscribe.transpiler.primitives import (
     allocation,
     arithmetic,
+    barriers,
     checks,
     contraction,
     conversion,
@@ -44,6 +45,7 @@ FAMILIES = (
     regions,
     stacks,
     checks,
+    barriers,
 )
 
 __all__ = ["FAMILIES", "PRIMITIVES"]

@@ -1,0 +1,29 @@
+"""`stop_gradient`, a function of ours that programs call like one of NumPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.nodes import Var
+from gradscribe.transpiler.primitives import barriers
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value of `x`; to derivatives it is a constant.
+
+    Args:
+        x: a number or an array (for trees: `gs.tree.map(gs.stop_gradient, params)`). Outside transformed functions it
+            comes back as it is.
+
+    Example: `gs.grad(lambda x: x * gs.stop_gradient(x))(3.0)` is 3.0.
+    """
+    return x
+
+
+def _stopped(x: Any) -> Any:
+    return emit(barriers.stop_gradient, (x,))[0] if isinstance(x, Var) and x.type.is_float else x
+
+
+DERIVATIVE_RULES: dict[Any, Callable[..., Any]] = {stop_gradient: _stopped}
