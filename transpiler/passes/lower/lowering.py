@@ -10,7 +10,6 @@ from gradscribe.transpiler.passes.lower.expand import expand_library
 from gradscribe.transpiler.passes.lower.forward import forward_stores
 from gradscribe.transpiler.passes.lower.fuse import fuse_siblings
 from gradscribe.transpiler.passes.lower.hoist import hoist_workspaces
-from gradscribe.transpiler.passes.lower.promote import promote_elements
 from gradscribe.transpiler.passes.lower.regions import lower_equations
 from gradscribe.transpiler.passes.tune import tune_loops
 
@@ -28,5 +27,4 @@ def lower(function: Function) -> Function:
         function = drop_dead_code(forward_stores(fuse_siblings(function)))
         if count_eqns(function.region) == before:
             break
-    function = drop_dead_code(forward_stores(promote_elements(function)))
     return tune_loops(hoist_workspaces(contract_workspaces(function)))
