@@ -152,8 +152,8 @@ def _join_marks(tracing: Tracing, join: Join, sides: list[Side], birth: int) -> 
         store.may_overlap(a, b, join.where)
     for w, side in enumerate(sides):
         for merged in join.merged:
-            cell = merged.cell_in(w)
-            stale = None if cell is None else side.world.stale(cell)
+            base = merged.cell_in(w)
+            stale = None if base is None else side.world.stale(base)
             if stale is not None:
                 store.mark(merged.cell, STALE, stale)
 

@@ -21,6 +21,7 @@ from gradscribe.transpiler.frontend.branches import Raised, check_fails
 from gradscribe.transpiler.frontend.fence import check_accepted
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.python_functions import PythonFunctions
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.values import (
     MISSING,
@@ -140,7 +141,7 @@ class Calls(PythonFunctions):
 
     def _lifted_result(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return self.lift(value, "constant", lambda: value) if value.ndim else value[()]
+            return self.lift(value, "constant", Reading(value, "itself")) if value.ndim else value[()]
         if isinstance(value, (list, dict)):
             return self.lift(value, "constant", None)
         return value
@@ -338,7 +339,7 @@ class Calls(PythonFunctions):
             value = self.python(getattr, owner, name)
             if owner.__name__.split(".")[0] in _LIBRARIES:
                 return value
-            return self.lift(value, f"{owner.__name__}.{name}", lambda: getattr(owner, name))
+            return self.lift(value, f"{owner.__name__}.{name}", Reading(owner, "attribute", name))
         if isinstance(owner, Poison):
             self.refuse_poison("this value", owner)
         if isinstance(owner, type):
@@ -349,7 +350,7 @@ class Calls(PythonFunctions):
                 return self.lift(found.__func__, name, None)
         value = self.python(getattr, owner, name)
         return self.lift(
-            value, f"{getattr(owner, '__name__', type(owner).__name__)}.{name}", lambda: getattr(owner, name)
+            value, f"{getattr(owner, '__name__', type(owner).__name__)}.{name}", Reading(owner, "attribute", name)
         )
 
     def _object_attribute(self, owner: Object, name: str) -> Any:
@@ -375,7 +376,7 @@ class Calls(PythonFunctions):
             return self.lift(found.__func__, name, None)
         if isinstance(found, classmethod):
             return BoundMethod(self.lift(found.__func__, name, None), cls)
-        return self.lift(self.python(getattr, cls, name), f"{cls.__name__}.{name}", lambda: getattr(cls, name))
+        return self.lift(self.python(getattr, cls, name), f"{cls.__name__}.{name}", Reading(cls, "attribute", name))
 
     def call_transformed(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError

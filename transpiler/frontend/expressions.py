@@ -13,6 +13,7 @@ import gast
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.iteration import Iteration
 from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     Array,
@@ -87,10 +88,10 @@ class Expressions(Iteration):
                 value = cell.cell_contents
             except ValueError:
                 self.fail(PythonError, f"NameError: free variable '{name}' is not associated with a value")
-            return self.lift(value, name, lambda: cell.cell_contents)
+            return self.lift(value, name, Reading(cell, "cell"))
         if name in closure.globals:
             scope = closure.globals
-            return self.lift(scope[name], name, lambda: scope[name])
+            return self.lift(scope[name], name, Reading(scope, "item", name))
         if hasattr(builtins, name):
             return getattr(builtins, name)
         return self.fail(PythonError, f"NameError: name '{name}' is not defined (or not assigned on this path)")
@@ -149,7 +150,8 @@ class Expressions(Iteration):
             if is_data(value) or (part.format_spec is not None and part.format_spec.values[:1] and is_data(value)):
                 return Text(frame.closure.file.text(node))
             spec = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
-            conversion = {115: str, 114: repr, 97: ascii}.get(part.conversion, lambda v: v)
+            conversions: dict[int, Any] = {115: str, 114: repr, 97: ascii}
+            conversion = conversions.get(part.conversion, lambda v: v)
             if isinstance(spec, Text):
                 return spec
             parts.append(self.python(format, conversion(value), spec))

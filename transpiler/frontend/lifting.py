@@ -20,6 +20,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import (
     Array,
@@ -90,7 +91,8 @@ class Lifting(Arrays):
         self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments
         self.lifted: dict[int, tuple[Any, Any]] = {}  # id -> (the object, kept alive; its value)
         self.arrays: dict[int, tuple[Any, Array]] = {}
-        self.captured_scalars: dict[str, tuple[Any, Var]] = {}
+        self.array_readings: dict[int, Callable[[], Any] | None] = {}
+        self.captured_scalars: dict[Callable[[], Any], Var] = {}
         self.looked_at: dict[int, tuple[External, Any]] = {}
         self.serials = [next_serial() for _ in range(_RESERVED)]
         self.lift_external = self._look_at
@@ -140,10 +142,8 @@ class Lifting(Arrays):
             return self._abstract_leaf(value, leaf)
         if isinstance(value, StaticLeaf):
             return self.lift(value.value, path, None)
-        if isinstance(value, np.ndarray) and value.ndim:
-            return self._array_leaf(value, leaf, number)
         if isinstance(value, np.ndarray):
-            value = value[()]
+            return self._array_leaf(value, leaf, number)
         if isinstance(value, (bool, str, bytes, type(None))):
             return value
         if isinstance(value, (int, float, complex, np.generic)):
@@ -224,7 +224,7 @@ class Lifting(Arrays):
         if isinstance(value, np.ndarray):
             if not value.ndim:
                 return value[()]
-            return self._array_leaf(value, CaptureLeaf(path, read or (lambda: value)), None)
+            return self._captured_array(value, CaptureLeaf(path, read or Reading(value, "itself")))
         if isinstance(value, (float, complex, np.floating, np.complexfloating)):
             return value if read is None else self._captured_scalar(value, path, read)
         if isinstance(value, (*_STATIC_CLASSES, np.generic)):
@@ -232,7 +232,8 @@ class Lifting(Arrays):
                 self._check_static(value, read)
             return value
         if isinstance(value, tuple):
-            parts = [self.lift(v, f"{path}[{k}]", _item_reader(read, k)) for k, v in enumerate(value)]
+            reads = [None if read is None else Reading(read, "part", k) for k in range(len(value))]
+            parts = [self.lift(v, f"{path}[{k}]", reads[k]) for k, v in enumerate(value)]
             return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
         if hasattr(value, "__gradscribe_transformed__") or isinstance(value, functools.partial):
             return value
@@ -241,20 +242,26 @@ class Lifting(Arrays):
             known = self.lifted[id(value)] = (value, self._lift_object(value, path))
         return known[1]
 
+    def _captured_array(self, value: np.ndarray, leaf: CaptureLeaf) -> Array:
+        """One box for an array however it is reached; that the places still hold one array is checked at each call."""
+        first = self.array_readings.setdefault(id(value), leaf.read)
+        if id(value) in self.arrays and first is not None and leaf.read is not None and first != leaf.read:
+            again = leaf.read
+            self.static_checks.append(lambda: again() is first())
+        return self._array_leaf(value, leaf, None)
+
     def _check_static(self, value: Any, read: Callable[[], Any]) -> None:
         if isinstance(value, (str, bytes, bool, int, type(None), np.generic)):
             self.static_checks.append(lambda: tree.exactly_equal(read(), value))
 
     def _captured_scalar(self, value: Any, path: str, read: Callable[[], Any]) -> Var:
-        for known, var in self.captured_scalars.values():
-            if known is value:
-                return var
-        if path in self.captured_scalars:
-            path = f"{path}_{len(self.captured_scalars)}"
-        var: Var = self._old(Var(type_of_scalar(value), path))
-        self.captured_scalars[path] = (value, var)
-        self.parameters.append(Parameter(var, CaptureLeaf(path, read), None, value))
-        return var
+        """One parameter for each place that a number is captured from: equal numbers may change apart."""
+        known = self.captured_scalars.get(read)
+        if known is None:
+            known = self._old(Var(type_of_scalar(value), path))
+            self.captured_scalars[read] = known
+            self.parameters.append(Parameter(known, CaptureLeaf(path, read), None, value))
+        return known
 
     def _lift_object(self, value: Any, path: str) -> Any:
         if isinstance(value, types.MethodType) and not library_function(value.__func__):
@@ -264,14 +271,14 @@ class Lifting(Arrays):
             return value if library_function(value) else self._closure(value)
         access: Accessor = lambda args, kwargs: value
         if isinstance(value, list):
-            slots = {k: External(v, f"{path}[{k}]", lambda k=k: value[k]) for k, v in enumerate(value)}  # type: ignore[misc]
+            slots = {k: External(v, f"{path}[{k}]", Reading(value, "item", k)) for k, v in enumerate(value)}
             return self._captured_container(List(slots), access, path)
         if isinstance(value, dict):
-            slots = {k: External(v, f"{path}[{k!r}]", lambda k=k: value[k]) for k, v in value.items()}  # type: ignore[misc]
+            slots = {k: External(v, f"{path}[{k!r}]", Reading(value, "item", k)) for k, v in value.items()}
             return self._captured_container(Dict(slots, cls=type(value)), access, path)
         if _is_plain_object(value):
             slots = {
-                k: External(v, f"{path}.{k}", lambda k=k: getattr(value, k))  # type: ignore[misc]
+                k: External(v, f"{path}.{k}", Reading(value, "attribute", k))
                 for k, v in _attributes(value).items()
             }
             return self._captured_container(Object(type(value), slots), access, path)
@@ -334,10 +341,6 @@ def _is_plain_object(value: Any) -> bool:
     return not callable(getattr(cls, "__array__", None)) and not isinstance(
         value, (types.FunctionType, type, BaseException)
     )
-
-
-def _item_reader(read: Callable[[], Any] | None, k: int) -> Callable[[], Any] | None:
-    return None if read is None else lambda: read()[k]
 
 
 def _child_access(access: Accessor, kind: Any, k: int) -> Accessor:

@@ -185,9 +185,12 @@ class Loops(Expressions):
             atoms = [*Dim.of(length).leaves(), *(reason.atoms if reason else ())]
             span = current_span() if reason is None or reason.span is None else reason.span
             raise NeedStatic(f"the loop must be unrolled{why}, but its trip count is data", atoms, span)
-        return self._unroll(
-            length, lambda k: (self.assign(s.target, items.item(k), frame), self._loop_body(s, frame))[1]
-        )
+
+        def iteration(k: int) -> Any:
+            self.assign(s.target, items.item(k), frame)
+            return self._loop_body(s, frame)
+
+        return self._unroll(length, iteration)
 
     def _unroll(self, length: int, iteration: Callable[[int], Any]) -> Any:
         """Iterations in line; after one that may leave, the others stand in a branch."""

@@ -70,6 +70,7 @@ class Head:
     boxes: dict[Box, int] = field(default_factory=dict)
     overlaps: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # between groups and older cells
     stale: dict[Any, Any] = field(default_factory=dict)
+    back: Head | None = None  # overlaps and staleness of the back edge alone: what holds after a loop that surely runs
 
     def signature(self) -> tuple[Any, ...]:
         keys = tuple((cell.serial, key) for cell, key in self.slots)
@@ -125,11 +126,13 @@ class LoopTrace:
             new.slots[cell, key] = new.join.plan([entry.slot(cell, key), back], (cell.serial, key))
         for box in boxes:
             new.boxes[box] = new.join.box_leaf(box)
-        self._aliases(new)
+        new.back = Head(new.join)
+        self._aliases(new, (0, 1))
+        self._aliases(new.back, (1,))
         return new
 
-    def _aliases(self, head: Head) -> None:
-        """Overlaps and staleness at the head: what holds in the entry world or in that of the back edge."""
+    def _aliases(self, head: Head, worlds: tuple[int, ...]) -> None:
+        """Overlaps and staleness: what holds in one of the worlds, that of the entry (0) or of the back edge (1)."""
         old = lambda cell: cell.serial < self.birth
         for (cell, key), reason in self.store.changed_marks(self.start).items():
             if not old(cell):
@@ -138,7 +141,8 @@ class LoopTrace:
                 head.stale.setdefault(cell, reason)
             elif old(key):
                 head.overlaps.setdefault((cell, key), reason)
-        for w, world in enumerate(head.join.worlds):
+        for w in worlds:
+            world = head.join.worlds[w]
             for a in head.join.merged:
                 base = a.cell_in(w)
                 if base is None:
@@ -156,6 +160,10 @@ class LoopTrace:
 
     def establish(self, head: Head, vars: list[Any]) -> None:
         """Put the state of the head in place, with these values for its leaves."""
+        self._put_state(head, vars)
+        self._establish_aliases(head)
+
+    def _put_state(self, head: Head, vars: list[Any]) -> None:
         head.join.make_cells(vars, reuse=lambda merged: self.cells.get(merged.group()))
         for merged in head.join.merged:
             self.cells[merged.group()] = merged.cell
@@ -163,6 +171,8 @@ class LoopTrace:
             self.store.set(box, VALUE, vars[leaf])
         for (cell, key), plan in head.slots.items():
             self.store.set(cell, key, head.join.build(plan, vars))
+
+    def _establish_aliases(self, head: Head) -> None:
         cell_of = lambda item: item if isinstance(item, Cell) else self.cells[item]
         for (a, b), reason in head.overlaps.items():
             self.store.may_overlap(cell_of(a), cell_of(b), reason)
@@ -246,7 +256,9 @@ class LoopTrace:
         }
         assert len(regions) == (1 if counted else 2)
         append_eqn(Eqn(loop, tuple(inits), (*code, *results), params, tuple(regions), self.where))
-        self.establish(head, results)
+        self._put_state(head, results)
+        counted_in = isinstance(self.kind, Counted) and self.tracing.solver.proved(self.kind.hi - self.kind.lo - 1)
+        self._establish_aliases(head.back if counted_in and head.back is not None else head)
         self.memory.remember(self.tracing, head)
         return Dim.of(code[0]) if exits else 0
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.indexing import Indexing
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.table import BINARY, UNARY, NeedsStatic, array_from
 from gradscribe.transpiler.frontend.values import (
@@ -116,7 +117,7 @@ class Operators(Indexing):
     def as_array(self, value: Any) -> Any:
         """Nested Python sequences of numbers as an array."""
         if isinstance(value, np.ndarray):
-            return self.lift(value, "constant", lambda: value)
+            return self.lift(value, "constant", Reading(value, "itself"))
         return self.apply_rule(array_from, [value], {}, order=())
 
     # ---- binary ----

@@ -17,6 +17,7 @@ from gradscribe.transpiler.frontend.branches import Raised, branch, check_fails
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
 from gradscribe.transpiler.frontend.loop_statements import Loops
 from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     RETURN,
@@ -106,7 +107,7 @@ class Statements(Loops):
         module = self.python(importlib.import_module, s.module)
         for alias in s.names:
             value = self.lift(
-                self.python(getattr, module, alias.name), alias.name, lambda name=alias.name: getattr(module, name)
+                self.python(getattr, module, alias.name), alias.name, Reading(module, "attribute", alias.name)
             )
             self.store.set(frame, alias.asname or alias.name, value)
 

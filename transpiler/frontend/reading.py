@@ -1,0 +1,40 @@
+"""How a captured value is fetched again at each call: an attribute, an item, or a cell of something that lives on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Reading:
+    """Calling it fetches the value. Two readings of one place are equal, whatever the value is now.
+
+    Example: `Reading(module, "attribute", "rate")()` is `module.rate`.
+    """
+
+    __slots__ = ("key", "kind", "owner")
+
+    def __init__(self, owner: Any, kind: str, key: Any = None) -> None:
+        self.owner = owner  # kept alive, so that its id stays its own
+        self.kind = kind
+        self.key = key
+
+    def __call__(self) -> Any:
+        if self.kind == "attribute":
+            return getattr(self.owner, self.key)
+        if self.kind == "item":
+            return self.owner[self.key]
+        if self.kind == "part":  # of what another reading fetches
+            return self.owner()[self.key]
+        if self.kind == "cell":
+            return self.owner.cell_contents
+        return self.owner
+
+    def _place(self) -> tuple[Any, ...]:
+        owner = self.owner._place() if isinstance(self.owner, Reading) else id(self.owner)
+        return self.kind, owner, type(self.key), self.key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reading) and self._place() == other._place()
+
+    def __hash__(self) -> int:
+        return hash(self._place())
