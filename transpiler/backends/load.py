@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from gradscribe import kernels
+import gradscribe.kernels as kernels
 from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
 from gradscribe.transpiler.backends.native_cache import compiled
 from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, ShapeError

@@ -23,8 +23,7 @@ import llvmlite
 import llvmlite.binding
 import numba
 
-import gradscribe
-from gradscribe import kernels
+import gradscribe.kernels as kernels
 
 _FORMAT = "1"  # of generated modules and of this cache
 
@@ -53,9 +52,8 @@ def _surroundings() -> str:
     digest = hashlib.sha256()
     for file in sorted(Path(kernels.__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
-    version = getattr(gradscribe, "__version__", "")
     python = f"{sys.version_info[:3]}"
-    parts = (_FORMAT, python, version, numba.__version__, llvmlite.__version__, kernels.MATH_BACKEND, cpu, settings)
+    parts = (_FORMAT, python, numba.__version__, llvmlite.__version__, kernels.MATH_BACKEND, cpu, settings)
     return "\n".join((*parts, digest.hexdigest()))
 
 
