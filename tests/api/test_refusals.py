@@ -112,6 +112,16 @@ def test_shapes_that_stop_fitting_in_a_later_call_are_refused_too(programs, gold
     golden.check("refused_shapes_later.txt", f"{caught.value}\n")
 
 
+def test_a_file_edited_after_its_import_is_refused(programs, tmp_path, golden):
+    np.testing.assert_array_equal(gs.grad(programs.total)(X), np.ones(3))
+    path = tmp_path / "programs_refused.py"
+    path.write_text(PROGRAMS.replace("return np.sum(x)\n", "return np.sum(x * x)\n", 1))
+    linecache.checkcache()
+    with pytest.raises(gs.GradscribeError) as caught:
+        gs.grad(programs.total, argnums=(0,))(X)
+    golden.check("refused_edited.txt", f"{caught.value}\n")
+
+
 def test_python_catches_them_as_its_own(programs):
     with pytest.raises(TypeError):
         gs.grad(programs.total)(np.arange(3))

@@ -20,6 +20,7 @@ import numpy as np
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.dispatch import Dispatcher
 from gradscribe.transpiler.api.executables import Backend
+from gradscribe.transpiler.api.freshness import check_fresh
 from gradscribe.transpiler.api.leaves import flatten, static_token
 from gradscribe.transpiler.api.specialisation import Specialisation, Written
 from gradscribe.transpiler.errors import GradscribeError, Span
@@ -241,6 +242,8 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 
     def plain(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Staged:
         staged = stage(function, tuple(args), dict(kwargs), transform_call=stage_inside)
+        for source in staged.sources:
+            check_fresh(source, definition_span(source))
         written.update(dict.fromkeys(m.parameter for m in staged.mutations))
         containers.extend(staged.container_mutations)
         for var, parameter in zip(staged.function.params, staged.parameters, strict=True):
