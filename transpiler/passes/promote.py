@@ -1,8 +1,8 @@
 """Keep array elements in scalars while a loop runs.
 
-In and out: a loop-level `Function` (a clone). The element of a promotion is loaded before its loop, carried by the loops
-and branches inside in which it is written, and stored after it; every access to it reads or sets the scalar. The order of
-floating-point operations stays.
+In and out: a loop-level `Function` (a clone). The element of a promotion is loaded before its loop, carried by the
+loops and branches inside in which it is written, and stored after it; every access to it reads or sets the scalar. The
+order of floating-point operations stays.
 
 Versions are values: an access to an old version of the array sees the scalar that belonged to that version.
 """
@@ -178,10 +178,10 @@ class _Promoting:
         types += [ArrayType(types[k].dtype) for k, _ in merged]
         hints = [*(r.hint for r in eqn.results), *(eqn.results[k].hint for k, _ in merged)]
         predicate = [self.env.operand(x) for x in eqn.operands]
-        results = emit(if_, predicate, self.env.params(eqn.params), regions, hints=hints, types=types)
-        for old, new in zip(eqn.results, results):
+        joined = emit(if_, predicate, self.env.params(eqn.params), regions, hints=hints, types=types)
+        for old, new in zip(eqn.results, joined):
             self.env[old] = new
-        for (k, promotion), scalar in zip(merged, results[len(eqn.results) :], strict=True):
+        for (k, promotion), scalar in zip(merged, joined[len(eqn.results) :], strict=True):
             after[k][promotion] = scalar
         for old, own in zip(eqn.results, after, strict=True):
             if own:
@@ -195,5 +195,3 @@ def _as_element(value: Operand, like: Operand) -> Operand:
     if isinstance(value, Literal):
         return Literal(like.dtype.type(value.value))
     return emit(convert, (value,), {"dtype": like.dtype})[0]
-
-

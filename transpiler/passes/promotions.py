@@ -1,10 +1,10 @@
 """Array elements that a loop can keep in a scalar: which, and why that is allowed.
 
-In: a loop-level `Function`. Out: `Promotion`s. The element of a promotion has the same position in every iteration of its
-loop, exists whenever the loop is reached (a loop that runs zero times loads and stores it too), and no other access of the
-loop touches it. An element that the loop only reads is loaded once in front of the loop.
-Source: scalar replacement (Callahan, Carr, Kennedy: "Improving register allocation for subscripted variables", PLDI 1990),
-with the dependence test of `affine`.
+In: a loop-level `Function`. Out: `Promotion`s. The element of a promotion has the same position in every iteration of
+its loop, exists whenever the loop is reached (a loop that runs zero times loads and stores it too), and no other access
+of the loop touches it. An element that the loop only reads is loaded once in front of the loop.
+Source: scalar replacement (Callahan, Carr, Kennedy: "Improving register allocation for subscripted variables", PLDI
+1990), with the dependence test of `affine`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gradscribe.transpiler.primitives.structure import index
 
 @dataclass(frozen=True, eq=False)
 class Promotion:
-    """The element `at` of an array during `loop`: of its carry number `carry`, or of the value `captured` from outside."""
+    """The element `at` of an array during `loop`: of its carry number `carry`, or of `captured` from outside."""
 
     loop: Eqn
     at: Index
@@ -118,5 +118,3 @@ class _Search:
 
 def _is_numeric_array(x: Var) -> bool:
     return isinstance(x.type, ArrayType) and x.type.rank > 0 and x.type.dtype.kind in "fciu"
-
-

@@ -1,8 +1,8 @@
 """Sums over a loop as accumulators whose order of addition is free, so that the compiler can keep partial sums.
 
-In and out: a loop-level `Function` (a clone). Assumes: nothing. Establishes: where the iterations of a loop have nothing
-else to do with each other, `acc = acc + x` for a floating-point carry that nothing looks at on the way is `accumulate`.
-This is the one place where results may differ from the program's own order of operations.
+In and out: a loop-level `Function` (a clone). Establishes: where the iterations of a loop have nothing else to do with
+each other, `acc = acc + x` for a floating-point carry that nothing looks at on the way is `accumulate`. This is the one
+place where results may differ from the program's own order of operations.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _collect(start: Var, end: Operand, terms: dict[Eqn, int]) -> None:
             return
         if eqn.operation is loop:
             returned = eqn.results[len(eqn.results) - len(eqn.operands) :]
-            version = eqn.operands[returned.index(version)]  # type: ignore[arg-type]
+            version = eqn.operands[returned.index(version)]
             continue
         if eqn.operation not in (add, subtract):
             return
@@ -75,7 +75,7 @@ def _leads_to(x: Operand, start: Var) -> bool:
         return False
     if eqn.operation is loop:
         returned = eqn.results[len(eqn.results) - len(eqn.operands) :]
-        return x in returned and _leads_to(eqn.operands[returned.index(x)], start)  # type: ignore[arg-type]
+        return x in returned and _leads_to(eqn.operands[returned.index(x)], start)
     return eqn.operation in (add, subtract) and any(_leads_to(y, start) for y in eqn.operands)
 
 

@@ -92,8 +92,8 @@ class Dependences:
         return self._through_carry(loop_carries(eqn)[k], body_carries(eqn)[k], eqn.regions[-1])
 
     def accesses(self, eqn: Eqn, k: int) -> list[Access] | None:
-        """Everything in the body of the loop `eqn` that touches the array of its carry number k, when that is one storage
-        throughout (None otherwise)."""
+        """Everything in the body of the loop `eqn` that touches the array of its carry number k; None when that is not
+        one storage throughout."""
         return self._accesses(loop_carries(eqn)[k], body_carries(eqn)[k], eqn.regions[-1])
 
     def may_interchange(self, outer: Eqn, inner: Eqn) -> bool:

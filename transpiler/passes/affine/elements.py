@@ -1,6 +1,6 @@
 """One element of an array during a loop: is it inside the array, and does anything else touch it?
 
-In: subscripts that are the same number throughout an execution of a region. Out: proofs (True) or "perhaps not" (False).
+In: subscripts that are the same number throughout an execution of a region. Out: proofs (True) or "perhaps not".
 Assumes: whatever an equation touches lies inside its array. Subscripts of an equation that may not run are proved here.
 """
 
@@ -45,8 +45,8 @@ class ElementProofs:
         return True
 
     def are_apart(self, at: Index, region: Region, other: Eqn) -> bool:
-        """`other`, an equation somewhere inside `region`, never touches the element `at` of an execution of `region` in the
-        course of that execution."""
+        """`other`, an equation somewhere inside `region`, never touches the element `at` of an execution of `region`
+        in the course of that execution."""
         system = AccessSystem(self.layout)
         mine, its = system.instance("r", region), system.instance("w", self.layout.place[other][0])
         same = same_element(system.positions(at, "r"), system.positions(other.params["at"], "w"))
