@@ -132,6 +132,16 @@ def test_a_redefined_function_is_traced_again():
     np.testing.assert_array_equal(g(x), 2 * x)
 
 
+def test_changed_default_values_are_traced_again():
+    def f(x, scale=2.0):
+        return scale * np.sum(x)
+
+    g = gs.grad(f)
+    np.testing.assert_array_equal(g(np.ones(2)), [2.0, 2.0])
+    f.__defaults__ = (3.0,)
+    np.testing.assert_array_equal(g(np.ones(2)), [3.0, 3.0])
+
+
 def test_explained_retraces(capsys):
     g = gs.grad(fresh())
     with gs.config(explain_retraces=True):

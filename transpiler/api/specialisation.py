@@ -71,7 +71,9 @@ class Specialisation:
         self.scalar_params = [k for k, t in enumerate(self.types) if isinstance(t, ArrayType) and not t.shape]
         self.facts = facts_of(function, [p.path for p in staged.parameters])
         self.by_shape_alone = self.facts.by_shape_alone and not self.captures
-        self.codes = [(f, f.__code__) for f in staged.sources if hasattr(f, "__code__")]
+        self.codes = [
+            (f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in staged.sources if hasattr(f, "__code__")
+        ]
         self.mutations = staged.mutations if writes else ()
         self.written = written.parameters
         self.writes_containers = written.containers
@@ -101,9 +103,11 @@ class Specialisation:
 
     def still_current(self) -> Misfit | None:
         """None if the functions and captured static values are what they were when this version was made."""
-        for function, code in self.codes:
+        for function, code, defaults, named in self.codes:
             if function.__code__ is not code:
                 return Misfit(f"{function.__qualname__} was redefined")
+            if function.__defaults__ is not defaults or function.__kwdefaults__ is not named:
+                return Misfit(f"{function.__qualname__} has other default values")
         for check in self.staged.static_checks:
             if not check():
                 return Misfit("a captured value that was static has changed")
@@ -159,7 +163,7 @@ class Specialisation:
             for j in self.array_params:
                 if j == k or (self.writes and values[j] is values[k]):
                     continue
-                if np.may_share_memory(values[j], values[k]) and np.shares_memory(values[j], values[k]):
+                if overlap(values[j], values[k]):
                     raise AliasError(
                         self.span,
                         f"{self.path(k)} is written and shares memory with {self.path(j)}",
@@ -192,6 +196,16 @@ class Specialisation:
             if isinstance(t, ArrayType) and t.shape
         ]
         return ShapeError(fact.span or self.span, fact.message, "; ".join(passed))
+
+
+def overlap(a: Any, b: Any) -> bool:
+    """Whether two arrays share memory, or may do so as far as a bounded search tells."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return bool(np.shares_memory(a, b, max_work=100_000))  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _capture_misfit(value: Any, type: Any) -> str:
