@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from gradscribe.transpiler.ir.dims import Atom, Dim, DimLike
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var, region_vars
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 
 Mapping_ = Callable[[Atom], DimLike | None]
@@ -151,6 +151,11 @@ def clone_function(function: Function, name: str | None = None) -> Function:
     region = clone_region(function.region, env)
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return Function(name or function.name, region, guards, function.result_hints, function.span)
+
+
+def region_definitions(region: Region) -> set[Var]:
+    """Every value defined in a region, nested ones included."""
+    return set(region_vars(region))
 
 
 def inner_eqns(region: Region) -> Iterator[Eqn]:

@@ -20,6 +20,7 @@ from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Re
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.dead_code import has_effect, prune_region
+from gradscribe.transpiler.passes.hoist import hoist_invariants
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
@@ -75,9 +76,14 @@ def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> F
 
 def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> ResidualPlan:
     """What reverse mode would save, re-read and recompute (for explanations and tests)."""
-    function = count_trips(simplify(function))
+    function = count_trips(_prepared(function))
     reverse = _sweep(function, wrt, {k: Var(strong(function.results[k].type)) for k in results})
     return plan_residuals(function, reverse)
+
+
+def _prepared(function: Function) -> Function:
+    """What is differentiated is the simplified program: nothing is saved that need not be computed again."""
+    return simplify(hoist_invariants(simplify(function)))
 
 
 def _sweep(function: Function, wrt: Sequence[int], seeds: dict[int, Operand]) -> Region:
@@ -90,7 +96,7 @@ def _reverse(
     function: Function, wrt: Sequence[int], seeded: list[int], seed: float | None, save_everything: bool
 ) -> VjpParts:
     name = f"{function.name}_vjp" if seed is None else f"{function.name}_grad"
-    function = count_trips(simplify(function))
+    function = count_trips(_prepared(function))
     bars = [Var(strong(function.results[k].type), _bar_name(function, k)) for k in seeded] if seed is None else []
     given: list[Operand] = list(bars)
     if seed is not None:
@@ -130,7 +136,8 @@ def _bar_name(function: Function, k: int) -> str:
 
 
 def _backward_start(fused: Function, result_count: int, param_count: int) -> int:
-    """Index of the first top-level equation that the results do not need: where the backward part begins. Checks that do not
+    """Index of the first top-level equation that the results do not need: where the backward part begins. Checks that
+    do not
     wait for a cotangent belong to the forward part; those that the reverse sweep repeats do not."""
     needed = {r for r in fused.results[:result_count] if isinstance(r, Var)}
     last = -1
@@ -180,7 +187,7 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
         for eqn in head:
             append_eqn(clone_eqn(eqn, env))
         sizes = [dim_value(dim=Dim.of(s)) for s in mentioned]
-        return [env.operand(r) for r in (*fused.results[: parts.result_count], *saved)] + sizes
+        return [env.operand(r) for r in fused.results[: parts.result_count]] + sizes + [env.operand(v) for v in saved]
 
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in fused.guards)
     forward = Function(f"{name}_vjp_fwd", build_body(params, forward_body), guards, (), fused.span)
@@ -195,5 +202,5 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
             append_eqn(clone_eqn(eqn, env))
         return [env.operand(r) for r in backward.results]
 
-    region = build_body([*saved_params, *size_params, *bar_params], backward_body)
+    region = build_body([*size_params, *saved_params, *bar_params], backward_body)  # sizes before what has them
     return forward, Function(f"{name}_vjp_bwd", region, (), (), fused.span)
