@@ -100,8 +100,8 @@ class Dependences:
         """Running the inner loop outermost keeps every dependence: none goes up in the outer and down in the inner
         counter.
 
-        Asks for a nest in which all accesses to carried arrays stand inside the inner loop; bounds are the caller's
-        business. Sums may be rounded differently afterwards."""
+        Asks for a nest in which all accesses to carried arrays and all additions to carried sums stand inside the
+        inner loop; bounds are the caller's business. Sums may be rounded differently afterwards."""
         body = outer.regions[-1]
         if not (is_counted(outer) and is_counted(inner)) or outer.params["exits"] or inner.params["exits"]:
             return False
@@ -109,6 +109,10 @@ class Dependences:
             return False
         deepest = self.layout.path(inner.regions[-1])
         for param, result in zip(loop_carries(outer), body_carries(outer), strict=True):
+            if result is not param and isinstance(param.type, ArrayType) and param.type.rank == 0:
+                if not self._is_sum(param, result, body):
+                    return False
+                continue
             accesses = self._accesses(param, result, body)
             if accesses is None:
                 return False
