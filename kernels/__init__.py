@@ -22,7 +22,15 @@ from gradscribe.kernels.integers import (
     integer_power,
     remainder,
 )
-from gradscribe.kernels.lapack import potrf, trtrs
+from gradscribe.kernels.lapack import gesv, getrf, potrf, trtrs
+from gradscribe.kernels.linear_systems import (
+    cholesky_factor,
+    determinant,
+    determinant_sign,
+    inverse,
+    log_determinant,
+    solve,
+)
 from gradscribe.kernels.options import INLINED, OPTIONS
 from gradscribe.kernels.reductions import fmax_nan, fmin_nan, radd, rmul
 from gradscribe.kernels.status import (
@@ -94,8 +102,11 @@ __all__ = [
     "checked_multiply",
     "checked_power",
     "checked_subtract",
+    "cholesky_factor",
     "cos",
     "cosh",
+    "determinant",
+    "determinant_sign",
     "erf",
     "erfc",
     "exp",
@@ -112,14 +123,18 @@ __all__ = [
     "gemm",
     "gemm_batched",
     "gemv",
+    "gesv",
+    "getrf",
     "grow",
     "hypot",
     "index_in_range",
     "integer_power",
+    "inverse",
     "log",
     "log1p",
     "log2",
     "log10",
+    "log_determinant",
     "logaddexp",
     "new_status",
     "potrf",
@@ -134,6 +149,7 @@ __all__ = [
     "sign",
     "sin",
     "sinh",
+    "solve",
     "tan",
     "tanh",
     "trtrs",

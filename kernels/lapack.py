@@ -1,10 +1,10 @@
-"""Cholesky factorisation and triangular solves, in place, through the BLAS and LAPACK that SciPy carries.
+"""Factorisations and solves, in place, through the BLAS and LAPACK that SciPy carries.
 
 In: C-contiguous float64 or float32 arrays of one dtype, which are overwritten. Out: 0, or the 1-based position of what
 made it fail; generated code hands that to `check_condition` with the status code NOT_POSITIVE_DEFINITE or SINGULAR.
 Each function works in CPython and inside `njit`. BLAS counts by columns, so it sees every matrix transposed.
 
-Source: LAPACK Users' Guide, E. Anderson et al., SIAM 1999 (potrf, trtrs); trsm of BLAS.
+Source: LAPACK Users' Guide, E. Anderson et al., SIAM 1999 (potrf, trtrs, getrf, gesv); trsm of BLAS.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from numba.core.typing import signature
 from gradscribe.kernels.fortran import BYTES, WORD, at_least_one, call_by_reference, flag, letter, register_fortran
 from gradscribe.kernels.lowering import Signature, is_real, lower
 
-register_fortran("scipy.linalg.cython_lapack", ("dpotrf", "spotrf"))
+register_fortran("scipy.linalg.cython_lapack", ("dpotrf", "spotrf", "dgetrf", "sgetrf", "dgesv", "sgesv"))
 register_fortran("scipy.linalg.cython_blas", ("dtrsm", "strsm"))
 
 
@@ -53,6 +53,34 @@ def trtrs(lower_triangle: int, trans: int, unit: int, a: np.ndarray, b: np.ndarr
     return 0
 
 
+def getrf(a: np.ndarray, pivots: np.ndarray) -> int:
+    """Replace a, which holds the transpose of a matrix (n, n), by the transpose of its factors L\\U with row exchanges.
+
+    Step k exchanged rows k and `pivots[k] - 1` (int32). Returns 0, or k if the k-th pivot is exactly zero.
+    """
+    if not a.size:
+        return 0
+    factors, order, info = scipy.linalg.lapack.get_lapack_funcs("getrf", (a,))(a.T)
+    a[...] = factors.T
+    pivots[...] = order + 1
+    return int(info)
+
+
+def gesv(a: np.ndarray, pivots: np.ndarray, b: np.ndarray) -> int:
+    """Replace the rows of b (m, n) by the solutions x of a.T @ x = row, and a by its factors, as `getrf` does.
+
+    Returns 0, or k if the k-th pivot is exactly zero (b is then untouched).
+    """
+    if not a.size or not b.size:
+        return getrf(a, pivots)
+    factors, order, x, info = scipy.linalg.lapack.get_lapack_funcs("gesv", (a, b))(a.T, b.T)
+    a[...] = factors.T
+    pivots[...] = order + 1
+    if info == 0:
+        b[...] = x.T
+    return int(info)
+
+
 _ZERO, _ONE, _LARGEST = ir.Constant(WORD, 0), ir.Constant(WORD, 1), ir.Constant(WORD, 2**31 - 1)
 
 
@@ -71,6 +99,14 @@ def _trtrs_signature(*args: types.Type) -> Signature | None:
     if b.dtype != a.dtype or b.layout != "C" or b.ndim not in (1, 2) or not b.mutable:
         return None
     return signature(types.int64, types.boolean, types.boolean, types.boolean, a, b)
+
+
+def _pivoted_signature(*args: types.Type) -> Signature | None:
+    a, pivots, *right = args
+    if not all(_square(kind) and kind.dtype == a.dtype and kind.mutable for kind in (a, *right)):
+        return None
+    order = isinstance(pivots, types.Array) and pivots.dtype == types.int32 and pivots.ndim == 1
+    return signature(types.int64, *args) if order and pivots.layout == "C" and pivots.mutable else None
 
 
 def _read(context: Any, builder: Any, kind: types.Array, value: Any) -> tuple[Any, list[Any]]:
@@ -126,5 +162,22 @@ def _trtrs(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) 
     return builder.load(info)
 
 
+def _pivoted(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
+    """getrf(a, pivots) or gesv(a, pivots, b)."""
+    arrays = [_read(context, builder, kind, value) for kind, value in zip(sig.args, values, strict=True)]
+    (a, (n, _)), (pivots, _) = arrays[:2]
+    info = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(32), 0))
+    leading, matrix, order, outcome = at_least_one(builder, n), *(builder.bitcast(x, BYTES) for x in (a, pivots, info))
+    if len(arrays) == 2:
+        call_by_reference(builder, _prefix(sig.args[0]) + "getrf", [n, n, matrix, leading, order, outcome])
+    else:
+        b, (m, _) = arrays[2]
+        right = [builder.bitcast(b, BYTES), leading, outcome]
+        call_by_reference(builder, _prefix(sig.args[0]) + "gesv", [n, m, matrix, leading, order, *right])
+    return builder.sext(builder.load(info), WORD)
+
+
 lower(potrf, _potrf_signature, _potrf)
 lower(trtrs, _trtrs_signature, _trtrs)
+lower(getrf, _pivoted_signature, _pivoted)
+lower(gesv, _pivoted_signature, _pivoted)

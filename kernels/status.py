@@ -40,8 +40,8 @@ _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     NEGATIVE_EXPONENT: (ValueError, "integers to negative integer powers are not allowed: {first} ** {second}"),
     SHAPE: (ValueError, "expected size {first}, got {second}"),
     NOT_A_NUMBER: (FloatingPointError, "a value is NaN"),
-    SINGULAR: (np.linalg.LinAlgError, "singular matrix"),
-    NOT_POSITIVE_DEFINITE: (np.linalg.LinAlgError, "matrix is not positive definite"),
+    SINGULAR: (np.linalg.LinAlgError, "Singular matrix"),
+    NOT_POSITIVE_DEFINITE: (np.linalg.LinAlgError, "Matrix is not positive definite"),
     USER: (ValueError, "condition number {first} failed with {second}"),
 }
 

@@ -1,4 +1,4 @@
-"""Operations on whole arrays in loop text: allocation, copies, products of matrices, sorting of rows.
+"""Operations on whole arrays in loop text: allocation, copies, products of matrices, linear systems, sorting of rows.
 
 In: a writer of loop text and an equation with one array result. Out: lines. Where a kernel fills an array, that array
 is allocated first, under a name that none of the operands has (an operand that dies in the equation may lend its name
@@ -18,7 +18,10 @@ from gradscribe.transpiler.passes.lower.contractions import matmul
 from gradscribe.transpiler.passes.lower.sorting import argsort_rows, sort_rows
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
+from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
 from gradscribe.transpiler.primitives.structure import reshape
+
+SINGULAR, NOT_POSITIVE_DEFINITE = 7, 8  # codes of a status record
 
 
 class TextWriter(Protocol):
@@ -29,6 +32,8 @@ class TextWriter(Protocol):
     def line(self, text: str) -> None: ...
 
     def fresh(self, hint: str) -> str: ...
+
+    def fail_if(self, test: str, code: int, eqn: Eqn) -> None: ...
 
 
 class Call:
@@ -102,6 +107,53 @@ def _argsort_rows(call: Call) -> None:
     call.filled(fill)
 
 
+def _stack_of_matrices(call: Call, position: int, columns: bool = False) -> str:
+    """An operand (position -1: the result) as (count, rows, columns); `columns` if a vector is one column."""
+    operand = call.eqn.operands[position] if position >= 0 else call.eqn.results[0]
+    type = operand.type
+    assert isinstance(type, ArrayType)
+    shape = (*type.shape, Dim.of(1)) if columns else type.shape
+    count = Dim.of(1)
+    for d in shape[:-2]:
+        count = count * d
+    return shape_text(call.writer, (count, *shape[-2:]))
+
+
+def _of_matrices(kernel: str, code: int) -> Callable[[Call], None]:
+    """A kernel that fills an array from stacks of matrices and can fail."""
+
+    def write(call: Call) -> None:
+        vector = kernel == "solve" and call.type.rank == 1
+        operands = [
+            f"{x}.reshape({_stack_of_matrices(call, k, vector and k == 1)})" for k, x in enumerate(call.operands)
+        ]
+
+        def fill(out: str) -> None:
+            result = f"{out}.reshape({_stack_of_matrices(call, -1, vector)})"
+            call.writer.fail_if(f"{kernel}({', '.join([*operands, result])}) != 0", code, call.eqn)
+
+        call.filled(fill)
+
+    return write
+
+
+def _number_of_matrices(kernel: str) -> Callable[[Call], None]:
+    """A kernel that gives one number for every matrix of a stack."""
+
+    def write(call: Call) -> None:
+        k, matrices, numbers = (call.writer.fresh(x) for x in ("k", "matrices", "numbers"))
+
+        def fill(out: str) -> None:
+            call.line(f"{matrices} = {call.operands[0]}.reshape({_stack_of_matrices(call, 0)})")
+            call.line(f"{numbers} = {out}.reshape(-1)")
+            call.line(f"for {k} in range({numbers}.size):")
+            call.line(f"    {numbers}[{k}] = {kernel}({matrices}[{k}])")
+
+        call.filled(fill)
+
+    return write
+
+
 KERNELS: dict[object, Callable[[Call], None]] = {
     empty: lambda call: call.assign(f"np.empty({call.shape}, {call.dtype})"),
     zeros: lambda call: call.assign(f"np.zeros({call.shape}, {call.dtype})"),
@@ -110,4 +162,10 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     matmul: _matmul,
     sort_rows: _sort_rows,
     argsort_rows: _argsort_rows,
+    solve: _of_matrices("solve", SINGULAR),
+    inv: _of_matrices("inverse", SINGULAR),
+    cholesky: _of_matrices("cholesky_factor", NOT_POSITIVE_DEFINITE),
+    det: _number_of_matrices("determinant"),
+    det_sign: _number_of_matrices("determinant_sign"),
+    log_abs_det: _number_of_matrices("log_determinant"),
 }

@@ -247,6 +247,13 @@ class _Writer:
     def line(self, text: str) -> None:
         self.out.add(text)
 
+    def fail_if(self, test: str, code: int, eqn: Eqn) -> None:
+        """Leave with a status record if `test` holds."""
+        self.out.add(f"if {test}:")
+        self.out.depth += 1
+        self.out.add(f"record(status, {code}, {self._failure(Failure(eqn.span))}, 0, 0)")
+        self._leave()
+
     # ---- checks ----
     def check(self, eqn: Eqn) -> None:
         if eqn.operation is checked_index:

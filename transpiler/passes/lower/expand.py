@@ -1,5 +1,5 @@
 """Library operations without a kernel, written out in terms of simpler primitives; products of matrices brought to
-BLAS's forms.
+BLAS's forms, linear systems left to LAPACK unless they are small.
 
 In and out: a `Function` at array level. Establishes: what is left of library operations has a kernel, or lowers to a
 loop by itself.
@@ -15,8 +15,12 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region
 from gradscribe.transpiler.ir.walk import Substitution
 from gradscribe.transpiler.passes.lower.contractions import matrix_product
 from gradscribe.transpiler.primitives.contraction import dot_general
+from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
 from gradscribe.transpiler.primitives.primitive import Primitive
 from gradscribe.transpiler.primitives.regions import if_, loop
+
+_FACTORISATIONS = (solve, inv, det, log_abs_det, det_sign, cholesky)
+_SMALL = 8  # up to this size, if it is a constant, loops beat a call of LAPACK
 
 
 def expand_library(function: Function, depth: int = 8) -> Function:
@@ -35,7 +39,15 @@ def _expansion(eqn: Eqn) -> Any:
     operation: Primitive = eqn.operation
     if operation is dot_general:
         return matrix_product
+    if operation in _FACTORISATIONS and not _is_small(eqn):
+        return None
     return operation.expand
+
+
+def _is_small(eqn: Eqn) -> bool:
+    """The sides of the matrices, and the number of right hand sides, are small constants."""
+    sizes = [d.constant for x in eqn.operands for d in x.shape[-2:]]
+    return all(size is not None and size <= _SMALL for size in sizes)
 
 
 def _expanded(function: Function) -> Function:
