@@ -54,8 +54,8 @@ def matrices(shape, dtype):
 
 
 def well_conditioned(shape, dtype):
-    """Regular matrices whose rows must be exchanged. NumPy and SciPy carry two versions of OpenBLAS that sum in different
-    orders; that costs units of the last place times the condition number."""
+    """Regular matrices whose rows must be exchanged. NumPy and SciPy carry two versions of OpenBLAS that sum in
+    different orders; that costs units of the last place times the condition number."""
     return np.roll(matrices(shape, dtype) + 2 * shape[-1] * np.eye(shape[-1], dtype=dtype), 1, axis=1)
 
 
