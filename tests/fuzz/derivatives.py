@@ -1,8 +1,8 @@
 """What every program's derivatives must satisfy, checked on one program and one set of arguments.
 
-In: a flat `Function` with arguments, and an execution (how a `Function` is run: the reference evaluator unless said otherwise). Each
-check raises `Wrong` with the measured error. Tolerances: 1e-6 against finite differences, 1e-9 for dualities (scaled by norms), 1e-12
-between two plans of the same derivative.
+In: a flat `Function` with arguments, and an execution (how a `Function` is run: the reference evaluator unless said
+otherwise). Each check raises `Wrong` with the measured error. Tolerances: 1e-6 against finite differences, 1e-9 for
+dualities (scaled by norms), 1e-12 between two plans of the same derivative.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def _normal(rng: np.random.Generator, like: Any) -> Any:
 
 
 def close(found: Any, expected: Any, tolerance: float, what: str) -> None:
-    """Norm-wise relative agreement of two lists of arrays (absolute below norm 1e-3: cancelled derivatives are noise)."""
+    """Norm-wise relative agreement of two lists of arrays (absolute below norm 1e-3: cancelled derivatives are
+    noise)."""
     if any(np.shape(x) != np.shape(y) for x, y in zip(found, expected, strict=True)):
         raise Wrong(f"{what}: shapes {[np.shape(x) for x in found]}, expected {[np.shape(y) for y in expected]}")
     error = relative_error(found, expected)

@@ -1,9 +1,10 @@
 """Random differentiable programs, built directly as IR.
 
-In: a seed. Out: a verified `Function` over float vectors, a matrix, scalars and an index array, with arguments for it. Programs have
-counted loops in both directions, triangular bounds, `while` loops with a trip count that depends on data, exits, branches on data, in-place
-chains (single elements, rows, slices, data-dependent positions), old versions that live on (forks), buffer swaps and reductions.
-Values stay bounded: what is written goes through bounded functions or small factors.
+In: a seed. Out: a verified `Function` over float vectors, a matrix, scalars and an index array, with arguments for
+it. Programs have counted loops in both directions, triangular bounds, `while` loops with a trip count that depends on
+data, exits, branches on data, in-place chains (single elements, rows, slices, data-dependent positions), old versions
+that live on (forks), buffer swaps and reductions. Values stay bounded: what is written goes through bounded functions
+or small factors.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Generator:
     def position(self, indices: Sequence[tuple[Var, int]]) -> Dim:
         """A place in [0, n): a constant, n - 1, an index plus what fits, or a loaded integer."""
         n = Dim.of(self.n)
-        options: list[Callable[[], Dim]] = [lambda: Dim.of(self.rng.choice([0, 1])), lambda: n - self.rng.choice([1, 2])]
+        options: list[Callable[[], Dim]] = [
+            lambda: Dim.of(self.rng.choice([0, 1])),
+            lambda: n - self.rng.choice([1, 2]),
+        ]
         for i, slack in indices:
             options += [lambda i=i, slack=slack: Dim.of(i) + self.rng.randint(0, slack)] * 3
             options += [lambda i=i: n - 1 - Dim.of(i)]
@@ -163,7 +167,9 @@ class Generator:
             self.write_slice(state, indices)
         elif r < 0.9:
             v = state[self.name(VECTOR, state)]
-            state[self.name(SCALAR, state)] = self.bounded(reduce_sum(v * self.row(state, indices, self.all(), 1), axes=(0,)))
+            state[self.name(SCALAR, state)] = self.bounded(
+                reduce_sum(v * self.row(state, indices, self.all(), 1), axes=(0,))
+            )
         elif r < 0.95:
             kind = self.rng.choice([VECTOR, SCALAR, VECTOR, MATRIX])
             a, b = self.name(kind, state), self.name(kind, state)
@@ -174,7 +180,9 @@ class Generator:
             kind = self.rng.choice([VECTOR, SCALAR, MATRIX])
             state[self.name(kind, state)] = state[self.name(kind, state)]  # an old version lives on beside the new one
         else:
-            (state[self.name(VECTOR, state)],) = emit(zeros, (), {"shape": (Dim.of(self.n),), "dtype": np.dtype(np.float64)})
+            (state[self.name(VECTOR, state)],) = emit(
+                zeros, (), {"shape": (Dim.of(self.n),), "dtype": np.dtype(np.float64)}
+            )
 
     def all(self) -> Slice:
         return Slice(Dim.of(0), Dim.of(self.n))
@@ -218,7 +226,9 @@ class Generator:
         """Elements at the places in the index array (which may be equal) read, added to, or read into a sum."""
         target = self.name(VECTOR, state)
         if self.k is None:
-            (state[target],) = emit(update, (state[target], self.bounded(self.scalar(state, indices))), {"at": (At(Dim.of(1)),)})
+            (state[target],) = emit(
+                update, (state[target], self.bounded(self.scalar(state, indices))), {"at": (At(Dim.of(1)),)}
+            )
             return
         source = state[self.name(VECTOR, state)]
         (picked,) = emit(index, (source, self.k), {"at": (Take(0),)})
@@ -278,7 +288,13 @@ class Generator:
 
     def counted(self, state: State, indices: Any, depth: int) -> None:
         n = Dim.of(self.n)
-        ranges = [(Dim.of(0), n, 0), (Dim.of(0), n - 1, 1), (Dim.of(1), n, 0), (Dim.of(0), Dim.of(2), 0), (Dim.of(1), n - 1, 1)]
+        ranges = [
+            (Dim.of(0), n, 0),
+            (Dim.of(0), n - 1, 1),
+            (Dim.of(1), n, 0),
+            (Dim.of(0), Dim.of(2), 0),
+            (Dim.of(1), n - 1, 1),
+        ]
         if self.k is not None:
             ranges += [(Dim.of(0), self.loaded(), 1)]
         for i, _ in indices:
@@ -306,7 +322,9 @@ class Generator:
         if code is not None and self.chance(0.6):
             name = self.name(SCALAR, state)
             (state[name],) = cond(
-                equal(code, 1), lambda: (self.strong(sin(state[name] * 2.0)),), lambda: (self.strong(state[name] * 0.7),)
+                equal(code, 1),
+                lambda: (self.strong(sin(state[name] * 2.0)),),
+                lambda: (self.strong(state[name] * 0.7),),
             )
 
     def repeated(self, state: State, indices: Any, depth: int) -> None:
@@ -342,15 +360,20 @@ class Generator:
         out = cond(
             predicate,
             lambda: self.run(dict(state), names, indices, depth),
-            lambda: self.run(dict(state), names, indices, depth) if self.chance(0.6) else [self.strong(state[n]) for n in names],
+            lambda: (
+                self.run(dict(state), names, indices, depth)
+                if self.chance(0.6)
+                else [self.strong(state[n]) for n in names]
+            ),
             hints=names,
         )
         state.update(zip(names, out, strict=True))
 
 
 class Nests(Generator):
-    """In-place sweeps: nests of counted loops whose statements read and write elements of a few arrays nonlinearly, some of them
-    under a branch. Nearly every value the reverse sweep needs may or may not still stand in its array."""
+    """In-place sweeps: nests of counted loops whose statements read and write elements of a few arrays nonlinearly,
+    some of them under a branch. Nearly every value the reverse sweep needs may or may not still stand in its
+    array."""
 
     def statement(self, state: State, indices: Any, depth: int) -> None:
         r = self.rng.random()
@@ -438,5 +461,3 @@ def random_case(seed: int, size: int = 14, style: type[Generator] = Generator) -
     wrt = [k for k in range(5) if generator.chance(0.75)] or [0]
     results = [k for k in range(len(names)) if generator.chance(0.75)] or [0]
     return Case(seed, function, args, tuple(wrt), tuple(results))
-
-

@@ -1,6 +1,7 @@
 """Derivatives of random NumPy programs (`fuzz.programs`), staged by the frontend.
 
-In: a seed and a flavour. Out: a flat `Program` at a point where Python does not raise, or None where the frontend refuses.
+In: a seed and a flavour. Out: a flat `Program` at a point where Python does not raise, or None where the frontend
+refuses.
 """
 
 from __future__ import annotations

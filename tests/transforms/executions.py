@@ -1,4 +1,5 @@
-"""The ways a flat program can be run: the reference evaluator, and every backend. Tests of derivatives run on each of them."""
+"""The ways a flat program can be run: the reference evaluator, and every backend. Tests of derivatives run on each of
+them."""
 
 from __future__ import annotations
 
@@ -24,4 +25,8 @@ def _backend(name: str) -> Execute:
 
 EXECUTIONS: dict[str, Execute] = {"evaluator": evaluate, "python": _backend("python"), "native": _backend("native")}
 
-EVERY_EXECUTION = ["evaluator", "python", pytest.param("native", marks=[pytest.mark.native, pytest.mark.slow])]
+EVERY_EXECUTION = [
+    "evaluator",
+    pytest.param("python", marks=pytest.mark.slow),
+    pytest.param("native", marks=[pytest.mark.native, pytest.mark.slow]),
+]

@@ -35,7 +35,10 @@ def part(start: Any, length: Any, step: int = 1) -> Slice:
 
 
 def build(
-    name: str, types: dict[str, Type], body: Callable[..., Sequence[Any]], guards: Callable[..., Sequence[Guard]] = lambda *_: ()
+    name: str,
+    types: dict[str, Type],
+    body: Callable[..., Sequence[Any]],
+    guards: Callable[..., Sequence[Guard]] = lambda *_: (),
 ) -> Function:
     params = [Var(t, hint) for hint, t in types.items()]
     region = build_body(params, body)
@@ -104,7 +107,8 @@ def early_exit() -> Function:
 
 
 def newton() -> Function:
-    """A while loop, then array code, then a branch on data, and a result that does not depend on the first parameter."""
+    """A while loop, then array code, then a branch on data, and a result that does not depend on the first
+    parameter."""
 
     def body(a: Operand, w: Operand) -> Sequence[Operand]:
         def error(x: Operand) -> Operand:
@@ -113,7 +117,9 @@ def newton() -> Function:
         def test(count: Var, x: Var) -> Operand:
             return less(1e-18, error(x) * error(x))
 
-        _, root = while_loop([0, a], test, lambda count, x: (add(count, 1), x - error(x) / (2.0 * x)), hints=["count", "x"])
+        _, root = while_loop(
+            [0, a], test, lambda count, x: (add(count, 1), x - error(x) / (2.0 * x)), hints=["count", "x"]
+        )
         scaled = w * root
         (picked,) = cond(root > 1.2, lambda: (exp(-scaled),), lambda: (sqrt(scaled),))
         return root, picked, reduce_sum(w, axes=(0,))

@@ -1,6 +1,7 @@
 """Programs of the corpus as flat programs: staged once, with their flat arguments, and the way back to Python values.
 
-In: a `programs.program.Program` and a seed. Out: `StagedProgram`. Assumes that staging does not depend on the values drawn.
+In: a `programs.program.Program` and a seed. Out: `StagedProgram`. Assumes that staging does not depend on the values
+drawn.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def flatten(value: Any) -> tuple[list[Any], Any]:
 
 @dataclass(frozen=True)
 class StagedProgram:
-    """`point` is the flat program at its arguments; `wrt_by_argnum[k]` are the flat parameters of the k-th differentiable argument."""
+    """`point` is the flat program at its arguments; `wrt_by_argnum[k]` are the flat parameters of the k-th
+    differentiable argument."""
 
     entry: Entry
     args: tuple[Any, ...]

@@ -1,4 +1,5 @@
-"""Every program of the corpus: its value, its derivatives of first and second order, its batches; on every way to run it."""
+"""Every program of the corpus: its value, its derivatives of first and second order, its batches; on every way to run
+it."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def test_value_and_writes(staged):
     for k, parameter in enumerate(staged.staged.parameters):
         if k in written:
             np.testing.assert_allclose(out[written[k]], after[parameter.leaf], rtol=1e-12, atol=1e-13)
-    changed = [k for k, (a, b) in enumerate(zip(leaves(list(staged.args)), after, strict=True)) if not np.array_equal(a, b)]
+    changed = [
+        k for k, (a, b) in enumerate(zip(leaves(list(staged.args)), after, strict=True)) if not np.array_equal(a, b)
+    ]
     assert changed == sorted(staged.staged.parameters[k].leaf for k in written)
 
 
@@ -61,6 +64,7 @@ def test_first_order(staged):
     check_vjp(staged.point, seed=1)
 
 
+@pytest.mark.slow
 def test_second_order(staged):
     check_second_order(staged.point, seed=2)
 
@@ -69,6 +73,7 @@ def is_scalar(x: Operand) -> bool:
     return isinstance(x.type, ArrayType) and not x.type.shape and x.type.is_float
 
 
+@pytest.mark.slow
 def test_hessian_times_vector(staged):
     """jvp and vjp of the gradient of a scalar result."""
     point = staged.point
@@ -82,6 +87,7 @@ def test_hessian_times_vector(staged):
     check_vjp(g, seed=3)
 
 
+@pytest.mark.slow
 def test_gradient_agrees_with_jax(staged):
     if not staged.entry.has_jax_reference:
         pytest.skip("no JAX form")
@@ -99,9 +105,11 @@ def test_gradient_agrees_with_jax(staged):
 
 
 def _cotangents_of_leaves(staged: StagedProgram, weights, out):
-    """One cotangent per seeded flat result: the sum of the weights of the leaves that show it. A leaf that is an argument
-    itself has no flat result, so its program must give it one."""
-    positions = leaves(staged.result_tree([np.float64(k) for k in range(len(out))], [np.float64(-1)] * len(staged.point.args)))
+    """One cotangent per seeded flat result: the sum of the weights of the leaves that show it. A leaf that is an
+    argument itself has no flat result, so its program must give it one."""
+    positions = leaves(
+        staged.result_tree([np.float64(k) for k in range(len(out))], [np.float64(-1)] * len(staged.point.args))
+    )
     total = [np.zeros(np.shape(x)) for x in out]
     for position, weight in zip(positions, leaves(weights), strict=True):
         assert position >= 0, "an argument returned as it is"
@@ -109,6 +117,7 @@ def _cotangents_of_leaves(staged: StagedProgram, weights, out):
     return [total[k] if np.ndim(out[k]) else np.float64(total[k]) for k in staged.point.results]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", ["auto", "loop"])
 def test_batches(staged, lanes):
     """Over all float parameters at once, and over random choices of them."""
@@ -120,6 +129,7 @@ def test_batches(staged, lanes):
         check_vmap(point, flags, seed=4, lanes=lanes, size=3, spread=0.01)
 
 
+@pytest.mark.slow
 def test_batch_of_gradients(staged):
     point = staged.point
     cotangents = point.cotangents(5)

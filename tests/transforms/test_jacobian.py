@@ -15,7 +15,17 @@ from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.transforms.jacobian import jacfwd, jacrev
 from gradscribe.transpiler.transforms.vjp import value_and_grad
 from oracles import finite_difference_jvp, relative_error
-from transforms.small_programs import CONTROL, LOOPS, STRAIGHT, arguments, early_exit, elementwise, newton, positions, sweep
+from transforms.small_programs import (
+    CONTROL,
+    LOOPS,
+    STRAIGHT,
+    arguments,
+    early_exit,
+    elementwise,
+    newton,
+    positions,
+    sweep,
+)
 
 PROGRAMS = {**STRAIGHT, **LOOPS, **CONTROL}
 

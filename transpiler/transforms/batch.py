@@ -1,14 +1,14 @@
 """vmap: one program over a stack of examples.
 
-In: a `Function`, a flag per parameter, the size of the batch. Out: a `Function` whose flagged parameters and results carry the batch
-axis in front. Assumes a verified program. Establishes: lane b of every flagged result is what the single-example program gives for
-lane b of the flagged parameters.
+In: a `Function`, a flag per parameter, the size of the batch. Out: a `Function` whose flagged parameters and results
+carry the batch axis in front. Assumes a verified program. Establishes: lane b of every flagged result is what the
+single-example program gives for lane b of the flagged parameters.
 
-Two ways. By array: each primitive's `batch` rule; loops and branches whose control is the same in all lanes stay as they are, over
-batched carries. By lane: a counted loop over the batch runs the single-example equations, so that every lane takes its own branches
-and trip counts; it needs no rule. `auto` goes by array and puts a lane loop around each outermost equation that cannot (control or
-sizes that depend on the lane, a primitive without a rule); if its results cannot be stacked (a growable tape), one lane loop takes
-everything that is batched.
+Two ways. By array: each primitive's `batch` rule; loops and branches whose control is the same in all lanes stay as
+they are, over batched carries. By lane: a counted loop over the batch runs the single-example equations, so that
+every lane takes its own branches and trip counts; it needs no rule. `auto` goes by array and puts a lane loop around
+each outermost equation that cannot (control or sizes that depend on the lane, a primitive without a rule); if its
+results cannot be stacked (a growable tape), one lane loop takes everything that is batched.
 
 Scalars that become batched are elements of an array: a weak scalar becomes strong, as an element of a NumPy array is.
 """
@@ -16,10 +16,19 @@ Scalars that become batched are elements of an array: a weak scalar becomes stro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from gradscribe.transpiler.errors import NoRule
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_span, emit, open_block
+from gradscribe.transpiler.ir.builder import (
+    append_eqn,
+    at_span,
+    build_body,
+    build_region,
+    current_span,
+    emit,
+    open_block,
+)
 from gradscribe.transpiler.ir.dims import Dim, DimLike
 from gradscribe.transpiler.ir.index import At, whole
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Guard, Operand, Region, Var
@@ -29,7 +38,16 @@ from gradscribe.transpiler.passes.dead_code import drop_dead_code
 from gradscribe.transpiler.primitives.arithmetic import equal, greater_equal
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import body_carries, for_loop, if_, loop, loop_carries, result_carries
-from gradscribe.transpiler.primitives.structure import broadcast_to, dim_value, empty, index, python_scalar, update, update_add, zeros
+from gradscribe.transpiler.primitives.structure import (
+    broadcast_to,
+    dim_value,
+    empty,
+    index,
+    python_scalar,
+    update,
+    update_add,
+    zeros,
+)
 from gradscribe.transpiler.transforms.lane_dependence import (
     any_batched,
     has_batched_control,
@@ -43,10 +61,12 @@ Lanes = Literal["auto", "loop", "array"]
 def vmap(
     function: Function, batched: Sequence[bool], size: DimLike, lanes: Lanes = "auto"
 ) -> tuple[Function, tuple[bool, ...]]:
-    """`function` over a batch of `size` examples; also which results carry the batch axis (those that depend on the batch).
+    """`function` over a batch of `size` examples; also which results carry the batch axis (those that depend on the
+    batch).
 
     A flagged parameter of shape s becomes one of shape (size, *s). NoRule, with the place in the user's text, for what
-    cannot be batched: results whose size differs from lane to lane, and under `lanes="array"` all that would need a lane loop.
+    cannot be batched: results whose size differs from lane to lane, and under `lanes="array"` all that would need a
+    lane loop.
 
     Example: for `f(x, w) = sum(x * w)`, `vmap(f, (True, False), n)` is `f_vmap(x: [n, d], w: [d]) -> [n]`.
     """
@@ -84,8 +104,8 @@ def _build(function: Function, dependent: set[Var], size: Dim, run: Any) -> tupl
     batcher = _Batcher(size, set(dependent))
     region = build_body(params, lambda *_: run(function, env, batcher))
     flags = tuple(isinstance(r, Var) and r in batcher.lanes for r in function.results)
-    new = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
-    return drop_dead_code(new), flags
+    stacked = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
+    return drop_dead_code(stacked), flags
 
 
 def _by_array(function: Function, env: Substitution, batcher: _Batcher) -> list[Operand]:
@@ -103,7 +123,9 @@ def _by_array_where_possible(function: Function, env: Substitution, batcher: _Ba
             with open_block() as attempt:
                 batcher.equation(eqn, env)
         except NoRule:
-            batcher.lanes = lane_dependent(function.region, {*batcher.lanes, *eqn.results})  # stacked, even if all equal
+            batcher.lanes = lane_dependent(
+                function.region, {*batcher.lanes, *eqn.results}
+            )  # stacked, even if all equal
             _run_lanes([eqn], list(eqn.results), env, batcher)
         else:
             for done in attempt.eqns:
@@ -158,7 +180,8 @@ def _refuse_batched_guards(function: Function, batcher: _Batcher) -> None:
 def _run_lanes(
     eqns: Sequence[Eqn], wanted: Sequence[Var], env: Substitution, batcher: _Batcher, guards: Sequence[Guard] = ()
 ) -> None:
-    """A loop over the batch that runs `eqns` for one lane at a time; results `wanted` are stacked and entered into `env`."""
+    """A loop over the batch that runs `eqns` for one lane at a time; results `wanted` are stacked and entered into
+    `env`."""
     size = batcher.size
     own = {r for e in eqns for r in e.results}
     for result in wanted:
@@ -203,8 +226,8 @@ def _span_of(value: Var) -> Any:
 
 
 def _element(old: Var, stacked: Operand, position: Var, env: Substitution) -> Operand:
-    """Lane `position` of a batched value. What one example computes as a Python scalar is one again, with the bounds it had; a
-    parameter is an element of the caller's array, and stays one."""
+    """Lane `position` of a batched value. What one example computes as a Python scalar is one again, with the bounds
+    it had; a parameter is an element of the caller's array, and stays one."""
     at = (At(Dim.of(position)), *whole(stacked.shape[1:]))
     value: Operand = emit(index, (stacked,), {"at": at}, hint=old.hint)[0]
     if not isinstance(old.type, ArrayType) or not old.type.weak or old.definition is None:
@@ -241,8 +264,8 @@ def _with_batch_axis(type: Type, size: Dim) -> ArrayType:
 
 
 class _Batcher:
-    """Emits equations with the values in `lanes` (old values) batched; with no lanes, emits a program as it stands, with types
-    inferred anew where an operand's type has changed."""
+    """Emits equations with the values in `lanes` (old values) batched; with no lanes, emits a program as it stands,
+    with types inferred anew where an operand's type has changed."""
 
     def __init__(self, size: Dim, lanes: set[Var]) -> None:
         self.size = size
@@ -315,7 +338,9 @@ class _Batcher:
         type: Type = env.type(old.type)
         if isinstance(type, ArrayType) and isinstance(now.type, ArrayType):
             if type.dtype != now.dtype:
-                raise NoRule(current_span(), f"batching makes `{old.hint}` {now.dtype} where one example has {type.dtype}")
+                raise NoRule(
+                    current_span(), f"batching makes `{old.hint}` {now.dtype} where one example has {type.dtype}"
+                )
             if old in self.lanes:
                 return _with_batch_axis(type, self.size)
             return type if now.type.weak else type.strong()
@@ -342,17 +367,21 @@ class _Batcher:
                     new = env.fresh(param)
                 env[param] = new
                 fresh.append(new)
-            regions.append(build_region(fresh, lambda *_, r=region: self._body(eqn, r, flags, env)))  # type: ignore[misc]
+            regions.append(build_region(fresh, partial(self._body, eqn, region, flags, env)))
         code = [r.type for r in regions[-1].results[:1]] if eqn.params["exits"] else []
         for old, returned, type in zip(params, regions[-1].results[len(code) :], types, strict=True):
             if isinstance(type, ArrayType) and isinstance(returned.type, ArrayType) and returned.dtype != type.dtype:
-                raise NoRule(eqn.span, f"batching makes `{old.hint}` {returned.dtype} where one example has {type.dtype}")
+                raise NoRule(
+                    eqn.span, f"batching makes `{old.hint}` {returned.dtype} where one example has {type.dtype}"
+                )
         hints = [r.hint for r in eqn.results]
         out = emit(loop, inits, env.params(eqn.params), regions, types=[*code, *types], hints=hints)
         for old, new in zip((*eqn.results[: len(code)], *results), out, strict=True):
             env[old] = new
 
-    def _body(self, eqn: Eqn, region: Region, flags: Sequence[bool], env: Substitution) -> list[Operand]:
+    def _body(
+        self, eqn: Eqn, region: Region, flags: Sequence[bool], env: Substitution, *_: Var
+    ) -> list[Operand]:
         self.region(region, env)
         if region is not eqn.regions[-1]:
             return [env.operand(r) for r in region.results]
@@ -370,7 +399,7 @@ class _Batcher:
             self.region(region, env)
             return self._results(region.results, flags, env)
 
-        regions = [build_region((), lambda r=r: branch(r)) for r in eqn.regions]  # type: ignore[misc]
+        regions = [build_region((), partial(branch, r)) for r in eqn.regions]
         types = []
         for old, then, otherwise in zip(eqn.results, regions[0].results, regions[1].results, strict=True):
             strongest = otherwise if then.type.weak else then
@@ -380,5 +409,3 @@ class _Batcher:
         out = emit(if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions, types=types, hints=hints)
         for old, new in zip(eqn.results, out, strict=True):
             env[old] = new
-
-

@@ -1,12 +1,12 @@
 """Whole Jacobians: every basis direction of one side through jvp, or of the other side through the pullback.
 
-In: a `Function`, the parameters to differentiate, the floating results to differentiate. Out: a `Function` that returns all results,
-then for each chosen result r and each chosen parameter w the block of shape (*r.shape, *w.shape). Assumes a verified program.
-Establishes: the value is computed once; in reverse, the forward part too.
+In: a `Function`, the parameters to differentiate, the floating results to differentiate. Out: a `Function` that returns
+all results, then for each chosen result r and each chosen parameter w the block of shape (*r.shape, *w.shape). Assumes a
+verified program. Establishes: the value is computed once; in reverse, the forward part too.
 
-Straight-line programs take all directions at once, as a batch seeded with an identity. Programs whose control depends on data (or
-whose primitives have no batching rule) take one direction after the other, each a one-hot array, in loops over the axes of w (or r).
-Source: Griewank & Walther, Evaluating Derivatives, ch. 3 (seeding with the identity).
+Straight-line programs take all directions at once, as a batch seeded with an identity. Programs whose control depends
+on data (or whose primitives have no batching rule) take one direction after the other, each a one-hot array, in loops
+over the axes of w (or r). Source: Griewank & Walther, Evaluating Derivatives, ch. 3 (seeding with the identity).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LinearMap = Callable[[Sequence[Operand]], list[Operand]]
 def jacfwd(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Function:
     """The program params -> (results, blocks by forward mode): one direction per element of the chosen parameters.
 
-    Raises NotDifferentiable for a parameter or result that is not floating. Example: for `f(x) = sin(x)` with x of shape (n,),
-    the block has shape (n, n) and holds cos(x) on its diagonal.
+    Raises NotDifferentiable for a parameter or result that is not floating.
+    Example: for `f(x) = sin(x)` with x of shape (n,), the block has shape (n, n) and holds cos(x) on its diagonal.
     """
     _refuse_integers(function, wrt, results)
     tangent = _only_tangents(jvp(function, wrt), function, results)
@@ -50,14 +50,17 @@ def jacfwd(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Fu
             columns = _inline(batched, [*params, *_identity_seeds(sources)])
             blocks = _cut_columns(columns, targets, sources)
         else:
-            blocks = _by_direction(lambda seeds: _inline(tangent, [*params, *seeds]), sources, targets, transposed=False)
+            blocks = _by_direction(
+                lambda seeds: _inline(tangent, [*params, *seeds]), sources, targets, transposed=False
+            )
         return outs + [block for row in blocks for block in row]
 
     return _finish(function, f"{function.name}_jacfwd", body)
 
 
 def jacrev(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Function:
-    """The program params -> (results, blocks by reverse mode): one pullback per element of the chosen results, of one forward pass.
+    """The program params -> (results, blocks by reverse mode): one pullback per element of the chosen results, of one
+    forward pass.
 
     Raises NotDifferentiable for a parameter or result that is not floating.
     """
@@ -76,7 +79,9 @@ def jacrev(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Fu
             rows = _inline(batched, [*saved, *_identity_seeds(targets)])
             blocks = _cut_rows(rows, targets, sources)
         else:
-            columns = _by_direction(lambda seeds: _inline(backward, [*saved, *seeds]), targets, sources, transposed=True)
+            columns = _by_direction(
+                lambda seeds: _inline(backward, [*saved, *seeds]), targets, sources, transposed=True
+            )
             blocks = [[column[k] for column in columns] for k in range(len(targets))]
         return outs + [block for row in blocks for block in row]
 
@@ -88,7 +93,9 @@ def _refuse_integers(function: Function, wrt: Sequence[int], results: Sequence[i
         ("result", k, function.results[k]) for k in results
     ]:
         if not isinstance(x.type, ArrayType) or x.dtype.kind != "f":
-            raise NotDifferentiable(function.span, f"{kind} number {k} of `{function.name}` is not real floating data: {x.type}")
+            raise NotDifferentiable(
+                function.span, f"{kind} number {k} of `{function.name}` is not real floating data: {x.type}"
+            )
 
 
 def _finish(function: Function, name: str, body: Callable[..., Sequence[Operand]]) -> Function:
@@ -110,7 +117,9 @@ def _only_tangents(pushed: Function, function: Function, results: Sequence[int])
     """Of (results, tangents of floating results), the tangents of the chosen ones."""
     floating = [k for k, r in enumerate(function.results) if r.type.is_float]
     tangents = pushed.results[len(function.results) :]
-    region = build_body(pushed.params, lambda *_: _clone_results(pushed, [tangents[floating.index(k)] for k in results]))
+    region = build_body(
+        pushed.params, lambda *_: _clone_results(pushed, [tangents[floating.index(k)] for k in results])
+    )
     return simplify(Function(pushed.name, region, pushed.guards, (), pushed.span))
 
 
@@ -121,8 +130,8 @@ def _clone_results(function: Function, results: Sequence[Operand]) -> list[Opera
 
 
 def _batched(function: Function, fixed: int, seeded: Sequence[Operand]) -> Function | None:
-    """The linear map `function` over all directions at once, if that needs no loop over them; its first `fixed` parameters are
-    the same for all directions. Every result carries the batch axis."""
+    """The linear map `function` over all directions at once, if that needs no loop over them; its first `fixed`
+    parameters are the same for all directions. Every result carries the batch axis."""
     size = _total([x.shape for x in seeded])
     flags = [False] * fixed + [True] * len(seeded)
     try:
@@ -210,9 +219,11 @@ def _cut_rows(rows: Sequence[Operand], targets: Sequence[Operand], sources: Sequ
     ]
 
 
-def _by_direction(apply: LinearMap, seeded: Sequence[Operand], images: Sequence[Operand], *, transposed: bool) -> Blocks:
-    """One direction after the other. `apply(seeds)` gives one image per value of `images`; block [image][seeded] has shape
-    (*image, *seed), or (*seed, *image) if `transposed`."""
+def _by_direction(
+    apply: LinearMap, seeded: Sequence[Operand], images: Sequence[Operand], *, transposed: bool
+) -> Blocks:
+    """One direction after the other. `apply(seeds)` gives one image per value of `images`; block [image][seeded] has
+    shape (*image, *seed), or (*seed, *image) if `transposed`."""
     blocks: Blocks = [[] for _ in images]
     for k, x in enumerate(seeded):
 

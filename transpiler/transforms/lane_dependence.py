@@ -1,8 +1,9 @@
 """Which values differ from lane to lane of a batch.
 
-In: a `Region` and the values known to be batched. Out: the set of all values that may differ between lanes. Assumes a verified program.
-Establishes: a value outside the set is the same in every lane; a loop carry is batched as a whole (parameter, returned value and
-result together); what is decided by a batched predicate, bound or exit code is batched.
+In: a `Region` and the values known to be batched. Out: the set of all values that may differ between lanes. Assumes a
+verified program. Establishes: a value outside the set is the same in every lane; a loop carry is batched as a whole
+(parameter, returned value and result together); what is decided by a batched predicate, bound or exit code is
+batched.
 """
 
 from __future__ import annotations

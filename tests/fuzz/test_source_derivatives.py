@@ -1,0 +1,61 @@
+"""Random NumPy programs through the frontend: their derivatives, to second order, and their batches."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from fuzz.derivatives import Program, check_jvp, check_second_order, check_vjp, check_vmap
+from fuzz.programs import FLAVOURS
+from fuzz.source_derivatives import source_program
+from fuzz.test_derivatives import flags_for, seeds
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def staged(seed: int, flavour: str) -> Program:
+    """The program, if the frontend takes it and it has finite values; else nothing to test."""
+    p = source_program(seed, flavour)
+    if p is None:
+        pytest.skip("refused, or raises")
+    if not all(np.all(np.isfinite(x)) for x in p.run(p.function, *p.args)):
+        pytest.skip("not finite")
+    return p
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("seed", seeds(0, 4, 40))
+def test_first_order(seed, flavour):
+    p = staged(seed, flavour)
+    check_jvp(p, seed)
+    check_vjp(p, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", ["smooth", "control", "aliasing"])
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_second_order(seed, flavour):
+    check_second_order(staged(seed, flavour), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("seed", range(2000, 2015))
+def test_batches(seed, flavour):
+    p = staged(seed, flavour)
+    flags = [flag and k in p.wrt for k, flag in enumerate(flags_for(p, seed))]
+    for lanes in ("auto", "loop"):
+        check_vmap(p, flags, seed, lanes, spread=1e-3)
+
+
+def test_most_programs_are_taken():
+    """The tests above do test: the frontend takes most programs."""
+    taken = [source_program(seed, flavour) is not None for seed in range(10) for flavour in FLAVOURS]
+    assert sum(taken) >= len(taken) // 2
