@@ -202,7 +202,7 @@ class Join:
         """A leaf for the contents of a box that exists in both worlds."""
         solver = self.tracing.solver
         shape = tuple(solver.normalize(d) for d in box.type.shape)
-        hint = box.value.hint if isinstance(box.value, Var) else ""
+        hint = box.name or (box.value.hint if isinstance(box.value, Var) else "")
         self.leaves.append(Leaf(box.type, (box,) * len(self.worlds), shape, hint))
         return len(self.leaves) - 1
 

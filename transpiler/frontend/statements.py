@@ -225,6 +225,8 @@ class Statements(Loops):
 
     def _name_value(self, name: str, value: Any) -> None:
         """Results are called what the user calls them."""
+        if isinstance(value, Array) and not value.chain and not value.box.name:
+            value.box.name = name
         var = value.box.slots.get("value") if isinstance(value, Array) and not value.chain else value
         if isinstance(var, Dim):
             atom = var.single_atom

@@ -86,15 +86,16 @@ Order = tuple[int, ...] | None  # () stands for C order
 class Box(Cell):
     """One buffer; slot VALUE holds its current SSA value, always of type `type`. `order` lists its axes from the
     outermost in memory to the innermost, where it is known to lie without gaps; None where the layout is not
-    known."""
+    known. `name` is the first name that the user gave it: what its versions are called in emitted text."""
 
-    __slots__ = ("order", "type", "writable")
+    __slots__ = ("name", "order", "type", "writable")
 
     def __init__(self, value: Operand | None, type: ArrayType, order: Order = (), writable: bool = True) -> None:
         super().__init__({} if value is None else {VALUE: value})
         self.type = type
         self.order = tuple(range(type.rank)) if order == () else order
         self.writable = writable
+        self.name = ""
 
     @property
     def value(self) -> Operand:

@@ -29,7 +29,7 @@ from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index, Slice, is_whole, result_shape
 from gradscribe.transpiler.ir.index import Take as TakeComponent
-from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.structure import broadcast_to, index, permute, reshape, update, update_add
 
@@ -221,6 +221,8 @@ class Views:
             new = self._as_whole(value, x.box.type)
         else:
             new = self._put(x.box.value, chain, at, takes, value, accumulate)
+        if isinstance(new, Var) and not new.hint:
+            new.hint = x.box.name
         self.store.write(x.box, VALUE, new)
 
     def _as_whole(self, value: Operand, type: ArrayType) -> Operand:
