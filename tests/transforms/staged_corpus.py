@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fuzz.derivatives import Execute, Program
@@ -61,10 +62,10 @@ def _placed(place: Any, flat: Sequence[Any], params: Sequence[Any]) -> Any:
 
 
 @functools.cache
-def stage_entry(entry: Entry, execute: Execute, seed: int = 3) -> StagedProgram:
+def stage_entry(entry: Entry, execute: Execute, seed: int = 3, dtype: type = np.float64) -> StagedProgram:
     """Stage a program of the corpus on the arguments of `seed`."""
     stage = pytest.importorskip("gradscribe.transpiler.frontend.stage").stage
-    args = entry.make_inputs(seed)
+    args = entry.make_inputs(seed, dtype=dtype)
     staged = stage(entry.function, args, {})
     verify(staged.function)
     leaves, _ = flatten((args, {}))

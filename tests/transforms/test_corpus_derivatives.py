@@ -69,6 +69,23 @@ def test_second_order(staged):
     check_second_order(staged.point, seed=2)
 
 
+@pytest.mark.parametrize("single", [e for e in PROGRAMS if e.float32], ids=lambda e: e.name)
+def test_float32_gradients_stay_float32_and_are_near_float64(single, execution):
+    gradients = []
+    for dtype in (np.float32, np.float64):
+        point = stage_entry(single, execution, dtype=dtype).point
+        outs = point.run(point.function, *point.args)
+        weights = [np.cos(np.arange(np.size(outs[k]))).reshape(np.shape(outs[k])) for k in point.results]
+        cotangents = [outs[k].dtype.type(w) if not np.ndim(w) else w.astype(outs[k].dtype)
+                      for k, w in zip(point.results, weights, strict=True)]  # fmt: skip
+        fused = vjp(point.function, point.wrt, point.results).fused
+        gradient = point.run(fused, *point.args, *cotangents)[len(outs) :]
+        for k, bar in zip(point.wrt, gradient, strict=True):
+            assert np.asarray(bar).dtype == np.asarray(point.args[k]).dtype
+        gradients.append([np.asarray(bar, np.float64) for bar in gradient])
+    assert relative_error(*gradients) < 2e-4
+
+
 def is_scalar(x: Operand) -> bool:
     return isinstance(x.type, ArrayType) and not x.type.shape and x.type.is_float
 

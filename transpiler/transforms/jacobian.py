@@ -1,8 +1,8 @@
 """Whole Jacobians: every basis direction of one side through jvp, or of the other side through the pullback.
 
 In: a `Function`, the parameters to differentiate, the floating results to differentiate. Out: a `Function` that returns
-all results, then for each chosen result r and each chosen parameter w the block of shape (*r.shape, *w.shape). Assumes a
-verified program. Establishes: the value is computed once; in reverse, the forward part too.
+all results, then for each chosen result r and each chosen parameter w the block of shape (*r.shape, *w.shape). Assumes
+a verified program. Establishes: the value is computed once; in reverse, the forward part too.
 
 Straight-line programs take all directions at once, as a batch seeded with an identity. Programs whose control depends
 on data (or whose primitives have no batching rule) take one direction after the other, each a one-hot array, in loops
