@@ -24,7 +24,7 @@ from gradscribe.transpiler.passes.dead_code import drop_dead_code
 def with_results(function: Function, results: Sequence[Operand], hints: Sequence[str] = (), name: str = "") -> Function:
     """The same program with other results (values of its top level)."""
     region = Region(function.region.params, function.region.eqns, tuple(results))
-    return Function(name or function.name, region, function.guards, tuple(hints), function.span)
+    return replace(function, name=name or function.name, region=region, result_hints=tuple(hints))
 
 
 def hints_of(function: Function) -> tuple[str, ...]:

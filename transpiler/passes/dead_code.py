@@ -8,6 +8,7 @@ whatever they read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
@@ -23,7 +24,16 @@ def has_effect(eqn: Eqn) -> bool:
 
 def drop_dead_code(function: Function) -> Function:
     region = prune_region(function.region)
-    return Function(function.name, region, function.guards, function.result_hints, function.span)
+    return replace(function, region=region, backward_from=_backward_start(function, region))
+
+
+def _backward_start(function: Function, pruned: Region) -> int | None:
+    """Where the reverse sweep starts among the equations that are left."""
+    if function.backward_from is None:
+        return None
+    reverse = {r for eqn in function.region.eqns[function.backward_from :] for r in eqn.results}
+    starts = (k for k, eqn in enumerate(pruned.eqns) if any(r in reverse for r in eqn.results))
+    return next(starts, None)
 
 
 def prune_region(region: Region, results: Sequence[Operand] | None = None) -> Region:

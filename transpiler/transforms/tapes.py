@@ -26,7 +26,7 @@ from gradscribe.transpiler.transforms.residuals import ResidualPlan, Tape
 
 def saved_name(hint: str) -> str:
     """x_saved for x (a tape of second order keeps the name)."""
-    return hint if hint.endswith("_saved") else f"{hint}_saved" if hint else "saved"
+    return hint if hint.endswith("_saved") or hint == "saved" else f"{hint}_saved" if hint else "saved"
 
 
 class TapedForward:
