@@ -1,8 +1,8 @@
 """Exchange the two innermost loops of a nest when memory is then walked along rows.
 
-In and out: a loop-level `Function`. A pair is exchanged when one stands alone in the other, their bounds are independent,
-every dependence is kept, and the accesses of the body cost less with the other counter running fastest. Sums of floats
-may be rounded differently.
+In and out: a loop-level `Function`. A pair is exchanged when one stands alone in the other, their bounds are
+independent, every dependence is kept, and the accesses of the body cost less with the other counter running fastest.
+Sums of floats may be rounded differently.
 Source: loop permutation by the cost of the innermost loop (McKinley, Carr, Tseng: "Improving data locality with loop
 transformations", TOPLAS 1996).
 """
