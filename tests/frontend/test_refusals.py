@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from frontend import refused_programs
 from frontend.refused_programs import CASES
-
 from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend import expressions
 from gradscribe.transpiler.frontend.fence import InternalError
 from gradscribe.transpiler.frontend.stage import stage
 
@@ -36,8 +37,6 @@ def test_the_programs_own_exception_comes_out():
 
 
 def test_unexpected_failure_is_an_internal_error_at_the_users_line(monkeypatch):
-    from gradscribe.transpiler.frontend import expressions
-
     def broken(self, node, frame):
         raise KeyError("lost")
 

@@ -1,16 +1,19 @@
-"""Random programs: the staged program does what Python does, to values, to exceptions, and to the caller's arrays; or it is refused."""
+"""Random programs: the staged program does what Python does, to values, to exceptions, and to the caller's arrays; or
+it is refused."""
 
 from __future__ import annotations
 
 import collections
 
 import pytest
+
 from fuzz.programs import FLAVOURS
 from fuzz.values import compare
 
 FAST = 25
 SLOW = 1000
-# Programs that alias on purpose are refused often; this is what may be refused, so that a frontend that refuses all is noticed.
+# Programs that alias on purpose are refused often; this is what may be refused, so that a frontend that refuses all is
+# noticed.
 MOST_REFUSED = {"plain": 0.4, "aliasing": 0.6, "layout": 0.4, "control": 0.6, "smooth": 0.5}
 
 

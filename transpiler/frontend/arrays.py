@@ -68,7 +68,7 @@ class Arrays(Calls):
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         if _in(function, OWN_ARRAY_FUNCTIONS):
-            return getattr(self, OWN_ARRAY_FUNCTIONS[function])  # type: ignore[no-any-return]
+            return getattr(self, OWN_ARRAY_FUNCTIONS[function])
         owner = getattr(function, "__self__", None)
         if isinstance(owner, np.ufunc):
             return lambda *args, **kwargs: self.ufunc_method(owner, function.__name__, list(args), kwargs)

@@ -14,7 +14,7 @@ from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.frontend.joins import Join
 from gradscribe.transpiler.frontend.store import Entry, World
 from gradscribe.transpiler.frontend.tracing import Tracing
-from gradscribe.transpiler.frontend.values import MISSING, STALE, VALUE, Box, Cell, Poison
+from gradscribe.transpiler.frontend.values import STALE, VALUE, Box, Cell, Poison
 from gradscribe.transpiler.ir.builder import Block, append_eqn, current_span, emit, open_block, resume_block
 from gradscribe.transpiler.ir.dims import next_serial
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Operand, Region
@@ -156,6 +156,3 @@ def _join_marks(tracing: Tracing, join: Join, sides: list[Side], birth: int) -> 
             stale = None if base is None else side.world.stale(base)
             if stale is not None:
                 store.mark(merged.cell, STALE, stale)
-
-
-__all__ = ["MISSING", "Raised", "branch", "check_fails", "everything_lives"]

@@ -12,13 +12,10 @@ from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
     MISSING,
-    Array,
     Cell,
     Closure,
-    Dict,
     External,
     Frame,
-    List,
     NeedStatic,
     Sequence,
 )
@@ -148,6 +145,3 @@ class Core(Tracing):
 
     def range_of(self, args: list[Any]) -> Sequence:
         raise NotImplementedError
-
-
-__all__ = ["Array", "Core", "Dict", "List", "TransformCall"]

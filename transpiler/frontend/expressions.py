@@ -19,7 +19,6 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     Closure,
     Dict,
-    External,
     Frame,
     List,
     Maybe,
@@ -390,6 +389,3 @@ class Expressions(Iteration):
             self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame)
         )
         return self._whole(result)
-
-
-__all__ = ["Expressions", "External"]

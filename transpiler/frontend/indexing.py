@@ -23,7 +23,6 @@ from gradscribe.transpiler.frontend.values import (
     is_data,
     is_integer,
     number_type,
-    simplest,
 )
 from gradscribe.transpiler.ir import index as ir_index
 from gradscribe.transpiler.ir.builder import emit
@@ -369,6 +368,3 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, (int, float, complex, np.generic, Dim)) or (
         isinstance(value, Operand) and value.rank == 0
     )
-
-
-__all__ = ["Indexing", "Subscript", "simplest"]

@@ -277,11 +277,11 @@ class Lifting(Arrays):
             slots = {k: External(v, f"{path}[{k!r}]", Reading(value, "item", k)) for k, v in value.items()}
             return self._captured_container(Dict(slots, cls=type(value)), access, path)
         if _is_plain_object(value):
-            slots = {
-                k: External(v, f"{path}.{k}", Reading(value, "attribute", k))
-                for k, v in _attributes(value).items()
+            fields = {
+                name: External(v, f"{path}.{name}", Reading(value, "attribute", name))
+                for name, v in _attributes(value).items()
             }
-            return self._captured_container(Object(type(value), slots), access, path)
+            return self._captured_container(Object(type(value), fields), access, path)
         return value
 
     def _captured_container(self, cell: Container, access: Accessor, path: str) -> Container:

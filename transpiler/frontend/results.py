@@ -111,7 +111,7 @@ class Results(Lifting):
                 f"{what} is a {value.cls.__qualname__}, which is no tree",
                 "make it a dataclass, or register it with gradscribe.tree.register_node",
             )
-        made = object.__new__(value.cls)
+        made: Any = object.__new__(value.cls)
         for name, part in parts.items():
             object.__setattr__(made, name, part)
         return made

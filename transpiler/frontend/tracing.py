@@ -17,7 +17,6 @@ from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
     Array,
     BoundMethod,
-    Box,
     Cell,
     Closure,
     External,
@@ -28,7 +27,6 @@ from gradscribe.transpiler.frontend.values import (
     Poison,
     Slice,
     describe,
-    is_number,
     number_type,
     simplest,
 )
@@ -155,6 +153,3 @@ def _step_dims(step: Any) -> list[Dim]:
             elif hasattr(item, "dims"):
                 out += item.dims()
     return out
-
-
-__all__ = ["Box", "Tracing", "is_number"]

@@ -87,7 +87,7 @@ class Trees(Results):
         assert isinstance(value, Object)
         if tree.kind_of(value.cls) is None:
             return value
-        built = object.__new__(value.cls)
+        built: Any = object.__new__(value.cls)
         for name, part in slots.items():
             object.__setattr__(built, name, part)
         return built
