@@ -180,8 +180,8 @@ class CollectiveError(GradscribeError, RuntimeError):
 
 
 for _kind in (
-    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, NotDifferentiable, NoRule, ReadOnlyError,
-    AliasError, DeviceError, CollectiveError,
+    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, NotDifferentiable, NoRule,
+    ReadOnlyError, AliasError, DeviceError, CollectiveError,
 ):  # fmt: skip
     _kind.__module__ = "gradscribe"  # tracebacks and pickles use the public name
 

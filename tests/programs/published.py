@@ -1,4 +1,4 @@
-"""Ten numerical methods as textbooks and documentation publish them, in our own words; chosen before any of them was run.
+"""Ten numerical methods as textbooks and documentation publish them, in our own words; chosen before any was run.
 
 Each entry of PUBLISHED is (function, arguments, positions to differentiate, source).
 """
@@ -6,8 +6,9 @@ Each entry of PUBLISHED is (function, arguments, positions to differentiate, sou
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -221,7 +222,9 @@ def _cases() -> tuple[Published, ...]:
     bodies = Bodies(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), mass)
     log_rows = lambda *shape: np.log(rng.dirichlet(np.ones(shape[-1]), shape[:-1]))
     return (
-        Published(thomas, (rng.uniform(0, 1, 7), rng.uniform(3, 4, 7), rng.uniform(0, 1, 7), rng.normal(size=7)), (0, 1, 2, 3)),
+        Published(
+            thomas, (rng.uniform(0, 1, 7), rng.uniform(3, 4, 7), rng.uniform(0, 1, 7), rng.normal(size=7)), (0, 1, 2, 3)
+        ),
         Published(conjugate_gradient, (spd, rng.normal(size=6)), (0, 1)),
         Published(modified_gram_schmidt, (rng.normal(size=(6, 4)),), (0,)),
         Published(lu_solve, (rng.normal(size=(5, 5)), rng.normal(size=5)), (0, 1)),

@@ -96,7 +96,7 @@ def _collect(exiting: Eqn, region: Region, code: Operand, every: frozenset[int],
     eqn = _choice(code, region)
     if eqn is None:
         return
-    k = eqn.results.index(code)  # type: ignore[arg-type]
+    k = eqn.results.index(code)
     predicate = eqn.operands[0]
     then, otherwise = (_codes(branch.results[k], branch) or frozenset() for branch in eqn.regions)
     local = isinstance(predicate, Var) and any(predicate in e.results for e in region.eqns)
