@@ -39,6 +39,44 @@ def test_captured_arrays_and_floats_are_parameters_and_ints_are_checked():
     globals()["POWER"] = 2
 
 
+def scale(x):
+    return x * 2
+
+
+SHAPES = [1.0, 2.0]
+PAIR = (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "name, other",
+    [("scale", lambda x: x * 3), ("SHAPES", [1.0, 2.0, 3.0]), ("PAIR", (1.0, 2.0, 3.0)), ("POWER", 5), ("POWER", 2.0)],
+)
+def test_captures_that_are_static_are_checked_at_each_call(name, other):
+    def f(x):
+        return scale(x) * len(SHAPES) + sum(PAIR) + x**POWER
+
+    staged = stage(f, (X,), {})
+    assert all(check() for check in staged.static_checks)
+    before = globals()[name]
+    try:
+        globals()[name] = other
+        assert not all(check() for check in staged.static_checks)
+    finally:
+        globals()[name] = before
+
+
+def test_a_captured_list_that_grows_is_noticed():
+    def f(x):
+        return x * sum(SHAPES)
+
+    staged = stage(f, (X,), {})
+    SHAPES.append(1.0)
+    try:
+        assert not all(check() for check in staged.static_checks)
+    finally:
+        SHAPES.pop()
+
+
 def test_a_whole_argument_returned_keeps_its_identity():
     def f(x, y):
         x[0] = 1.0

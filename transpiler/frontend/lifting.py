@@ -91,6 +91,7 @@ class Lifting(Arrays):
         self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments
         self.lifted: dict[int, tuple[Any, Any]] = {}  # id -> (the object, kept alive; its value)
         self.arrays: dict[int, tuple[Any, Array]] = {}
+        self.checked: dict[Callable[[], Any], None] = {}
         self.array_readings: dict[int, Callable[[], Any] | None] = {}
         self.captured_scalars: dict[Callable[[], Any], Var] = {}
         self.looked_at: dict[int, tuple[External, Any]] = {}
@@ -222,14 +223,11 @@ class Lifting(Arrays):
         """A Python value met while interpreting. `read` fetches it again at each call; without it the value is
         static."""
         if isinstance(value, np.ndarray):
-            if not value.ndim:
-                return value[()]
             return self._captured_array(value, CaptureLeaf(path, read or Reading(value, "itself")))
         if isinstance(value, (float, complex, np.floating, np.complexfloating)):
             return value if read is None else self._captured_scalar(value, path, read)
+        self._check_static(value, read)
         if isinstance(value, (*_STATIC_CLASSES, np.generic)):
-            if read is not None and not isinstance(value, (type, types.ModuleType, np.ufunc)):
-                self._check_static(value, read)
             return value
         if isinstance(value, tuple):
             reads = [None if read is None else Reading(read, "part", k) for k in range(len(value))]
@@ -250,9 +248,25 @@ class Lifting(Arrays):
             self.static_checks.append(lambda: again() is first())
         return self._array_leaf(value, leaf, None)
 
-    def _check_static(self, value: Any, read: Callable[[], Any]) -> None:
+    def _check_static(self, value: Any, read: Callable[[], Any] | None) -> None:
+        """At each call, the place has to hold what it held: an equal number or string, the very object otherwise, with
+        as many parts. One check for each place."""
+        if read is None or read in self.checked:
+            return
+        self.checked[read] = None
         if isinstance(value, (str, bytes, bool, int, type(None), np.generic)):
             self.static_checks.append(lambda: tree.exactly_equal(read(), value))
+        elif isinstance(value, tuple):  # its parts are looked at one by one
+            self.static_checks.append(lambda: type(read()) is type(value) and len(read()) == len(value))
+        elif isinstance(value, (list, dict)):
+            keys = len(value) if isinstance(value, list) else tuple(value)
+            self.static_checks.append(
+                lambda: read() is value and (len(value) if isinstance(value, list) else tuple(value)) == keys
+            )
+        elif isinstance(value, (types.MethodType, types.BuiltinMethodType)):  # made anew at each reading
+            self.static_checks.append(lambda: bool(read() == value))
+        else:
+            self.static_checks.append(lambda: read() is value)
 
     def _captured_scalar(self, value: Any, path: str, read: Callable[[], Any]) -> Var:
         """One parameter for each place that a number is captured from: equal numbers may change apart."""
