@@ -6,6 +6,7 @@ import math
 import numpy as np
 import scipy.special
 
+from gradscribe.transpiler.library.derivative_rules import stop_gradient
 from library.driver import Known, Size
 
 RNG = np.random.default_rng(7)
@@ -416,6 +417,10 @@ case(builtins.float, np.float32(1.5))
 case(builtins.int, -2.7)
 case(builtins.int, Size(3))
 case(builtins.bool, 0.0)
+case(stop_gradient, 1.5)
+case(stop_gradient, Size(3))
+case(stop_gradient, floats(3))
+case(stop_gradient, ints(3))
 
 
 def name(entry):

@@ -9,8 +9,9 @@ from gradscribe.transpiler.transforms.jvp import jvp
 from library.driver import Known, Size, flattened, traced
 from library.table_calls import CASES, name
 
-# Functions with steps or kinks that a random sample may hit, or whose result is no float of its argument.
-ROUGH = {"rint", "round", "heaviside", "nan_to_num", "fmod", "remainder", "floor_divide", "sinc"}
+# Functions with steps or kinks that a random sample may hit, whose result is no float of its argument, or whose
+# derivative is not that of their value.
+ROUGH = {"stop_gradient", "rint", "round", "heaviside", "nan_to_num", "fmod", "remainder", "floor_divide", "sinc"}
 
 
 def is_double(x):
