@@ -324,7 +324,7 @@ def test_two_threads_may_compile_at_once(rng):
 
 
 def assembly(native):
-    dispatcher = native._entry
+    dispatcher = native.compiled
     return dispatcher.inspect_asm(dispatcher.signatures[0])
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
-from gradscribe.transpiler.ir.nodes import Function, Var
+from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.nodes import Function
 from gradscribe.transpiler.ir.types import ArrayType
 
 
@@ -38,42 +39,27 @@ class Facts:
     by_shape_alone: bool
 
 
-class _Writer:
-    """Dims as Python text over the sequence `p` of parameter values."""
-
-    def __init__(self, function: Function) -> None:
-        self.places: dict[Atom, str] = {}
-        self.homes: dict[Atom, tuple[int, int]] = {}
-        self.numbers = False
-        for k, param in enumerate(function.params):
-            for axis, dim in enumerate(param.type.dims()):
-                atom = dim.single_atom
-                if isinstance(atom, Symbol) and atom not in self.places:
-                    self.places[atom] = f"p[{k}].shape[{axis}]"
-                    self.homes[atom] = (k, axis)
-        self.params = {param: k for k, param in enumerate(function.params)}
-
-    def atom(self, atom: Atom) -> str:
-        if isinstance(atom, FloorDiv):
-            return f"({self.dim(atom.dividend)}) // {atom.divisor}"
-        if isinstance(atom, Positive):
-            return f"max({self.dim(atom.inner)}, 0)"
-        if isinstance(atom, Var):
-            self.numbers = True
-            return f"int(p[{self.params[atom]}])"
-        return self.places[atom]
-
-    def dim(self, dim: Dim) -> str:
-        terms = []
-        for monomial in dim.sorted_monomials():
-            factors = [f"({self.atom(a)})" if isinstance(a, FloorDiv) else self.atom(a) for a in monomial]
-            terms.append(" * ".join([f"({dim.terms[monomial]})", *factors]))
-        return " + ".join(terms) or "0"
-
-
 def facts_of(function: Function, names: Sequence[str]) -> Facts:
     """The facts that a call must satisfy to run `function`; `names[k]` is how messages call parameter k."""
-    writer = _Writer(function)
+    writer = entry_dims(function, "p[{}].shape[{}]".format, "int(p[{}])".format)
+    facts = written_facts(function, names, writer)
+    lines = ["def failing(p):"]
+    for number, fact in enumerate(facts):
+        lines += [f"    if not ({fact.text}):", f"        return {number}"]
+    lines.append("    return -1")
+    namespace: dict[str, Any] = {}
+    exec(compile("\n".join(lines), f"<gradscribe facts of {function.name}>", "exec"), namespace)
+    return Facts(tuple(facts), namespace["failing"], not writer.numbers)
+
+
+def entry_dims(function: Function, size: Callable[[int, int], str], number: Callable[[int], str]) -> EntryDims:
+    """How text spells the dims of a function at its entry."""
+    types = [p.type for p in function.params if isinstance(p.type, ArrayType)]
+    return EntryDims(types, size, number, {param: k for k, param in enumerate(function.params)})
+
+
+def written_facts(function: Function, names: Sequence[str], writer: EntryDims) -> list[Fact]:
+    """The facts in the order in which they are tested, their texts spelled by `writer`."""
     facts = [
         Fact(
             f"{writer.dim(guard.dim)} {'==' if guard.kind == 'eq' else '>='} 0",
@@ -91,29 +77,23 @@ def facts_of(function: Function, names: Sequence[str]) -> Facts:
                 facts.append(fact)
     # An assumption that fails asks for another version, so requirements of this version count only after all of them.
     facts.sort(key=lambda fact: fact.requirement)
-    lines = ["def failing(p):"]
-    for number, fact in enumerate(facts):
-        lines += [f"    if not ({fact.text}):", f"        return {number}"]
-    lines.append("    return -1")
-    namespace: dict[str, Any] = {}
-    exec(compile("\n".join(lines), f"<gradscribe facts of {function.name}>", "exec"), namespace)
-    return Facts(tuple(facts), namespace["failing"], not writer.numbers)
+    return facts
 
 
-def _axis_fact(writer: _Writer, names: Sequence[str], k: int, axis: int, dim: Dim, span: Span | None) -> Fact | None:
+def _axis_fact(writer: EntryDims, names: Sequence[str], k: int, axis: int, dim: Dim, span: Span | None) -> Fact | None:
     atom = dim.single_atom
     if isinstance(atom, Symbol) and writer.homes[atom] == (k, axis):
         if atom.lower <= 2:
             return None
         return Fact(
-            f"p[{k}].shape[{axis}] >= {atom.lower}", f"axis {axis} of {names[k]} was at least {atom.lower}", False
+            f"{writer.size(k, axis)} >= {atom.lower}", f"axis {axis} of {names[k]} was at least {atom.lower}", False
         )
     if dim.constant is not None:
         if dim.constant in (0, 1):
             return None  # the key knows
-        return Fact(f"p[{k}].shape[{axis}] == {dim.constant}", f"axis {axis} of {names[k]} was {dim.constant}", False)
-    homes = [writer.homes[leaf] for leaf in dim.leaves() if leaf in writer.homes]
+        return Fact(f"{writer.size(k, axis)} == {dim.constant}", f"axis {axis} of {names[k]} was {dim.constant}", False)
+    homes = [writer.homes[leaf] for leaf in dim.leaves() if isinstance(leaf, Symbol)]
     others = ", ".join(f"axis {a} of `{names[j]}`" for j, a in homes)
     relation = "equal" if isinstance(atom, Symbol) else f"be {dim} for"
     message = f"axis {axis} of `{names[k]}` must {relation} {others}"
-    return Fact(f"p[{k}].shape[{axis}] == {writer.dim(dim)}", message, True, span)
+    return Fact(f"{writer.size(k, axis)} == {writer.dim(dim)}", message, True, span)

@@ -11,13 +11,15 @@ from __future__ import annotations
 import keyword
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numba
 import numpy as np
 
 import gradscribe.kernels as kernels
+from gradscribe.transpiler.backends.caller_outputs import Output
+from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
 from gradscribe.transpiler.backends.native_cache import compiled
 from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, ShapeError
@@ -40,12 +42,14 @@ class NativeFunction:
     """A compiled program. Call it with one NumPy array or scalar per flat parameter; it returns the tuple of flat
     results.
 
-    `source` is the loop text that was compiled. Arrays that are not C-contiguous, or read-only, are copied; donated
-    ones are written back. Raises what the program raises, at the user's line."""
+    `source` is the loop text that was compiled; `compiled(*params, *outputs, status)` is it, for arguments of exactly
+    the types it was compiled for. Arrays that are not C-contiguous, or read-only, are copied; donated ones are written
+    back. Raises what the program raises, at the user's line."""
 
-    def __init__(self, module: LoopModule, entry: Callable[..., Any]) -> None:
+    def __init__(self, module: LoopModule, compiled: Callable[..., Any]) -> None:
         self.module = module
-        self._entry = entry
+        self.compiled = compiled
+        self._allocate = _allocator(module)
         self._finish = tuple(t.dtype.type if not t.shape and not t.weak else None for t in module.results)
         self._integers = tuple(k for k, t in enumerate(module.params) if not t.shape and t.dtype.kind in "iub")
         self._returns_all = all(kind == "result" and place == k for k, (kind, place) in enumerate(module.returned))
@@ -55,33 +59,37 @@ class NativeFunction:
         return self.module.text
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
-        status = np.zeros(4, np.int64)
+        status = kernels.new_status()
         for k in self._integers:
             if isinstance(args[k], (float, complex, np.inexact)):
                 raise DTypeError(None, f"argument {k} must be an integer, not {args[k]!r}")
         try:
-            out = self._entry(*args, status)
-        except TypeError:
-            out = self._call_prepared(args, status)
+            outputs = self._allocate(args)
+            out = self.compiled(*args, *outputs, status)
+        except (TypeError, AttributeError, IndexError):
+            outputs, out = self._call_prepared(args, status)
         if status[0]:
-            self._raise(status)
+            self.raise_failure(status)
         results = [x if kind is None else kind(x) for x, kind in zip(out, self._finish, strict=True)]
         if self._returns_all:
             return tuple(results)
-        return tuple(results[place] if where == "result" else args[place] for where, place in self.module.returned)
+        places = {"result": results, "output": outputs, "parameter": args}
+        return tuple(places[where][place] for where, place in self.module.returned)
 
-    def _call_prepared(self, args: tuple[Any, ...], status: np.ndarray) -> Any:
-        """The call with arguments brought to the layout that was compiled for."""
+    def _call_prepared(self, args: tuple[Any, ...], status: np.ndarray) -> tuple[Any, Any]:
+        """Outputs and results of the call with arguments brought to the layout that was compiled for."""
         if len(args) != len(self.module.params):
             raise TypeError(f"{self.module.name} takes {len(self.module.params)} flat arguments, got {len(args)}")
         ready = [_prepared(x, t, k) for k, (x, t) in enumerate(zip(args, self.module.params, strict=True))]
-        out = self._entry(*ready, status)
+        outputs = self._allocate(ready)
+        out = self.compiled(*ready, *outputs, status)
         for k in self.module.donated:
             if ready[k] is not args[k]:
                 np.copyto(args[k], ready[k])
-        return out
+        return outputs, out
 
-    def _raise(self, status: np.ndarray) -> None:
+    def raise_failure(self, status: np.ndarray) -> NoReturn:
+        """Raise what a status record says."""
         failure: Failure = self.module.failures[int(status[1])]
         if failure.error is not None and issubclass(failure.error, GradscribeError):
             raise failure.error(failure.span, failure.message)
@@ -93,6 +101,29 @@ class NativeFunction:
         if int(status[0]) in _BY_KIND:
             raise _BY_KIND[int(status[0])](failure.span, message)
         raise _located(error(message), failure)
+
+
+def _allocator(module: LoopModule) -> Callable[[Sequence[Any]], tuple[np.ndarray, ...]]:
+    """A function from the arguments to the arrays that the program fills. (Where sizes are wrong the program says so
+    before it fills anything: a negative size is zero here.)"""
+    if not module.outputs:
+        return lambda p: ()
+    writer = EntryDims(module.params, "p[{}].shape[{}]".format)
+    items = [allocation_text(output, writer, f"d{k}", clip=True) for k, output in enumerate(module.outputs)]
+    namespace: dict[str, Any] = {f"d{k}": output.type.dtype for k, output in enumerate(module.outputs)}
+    namespace |= {"empty": np.empty, "zeros": np.zeros}
+    exec(compile(f"def allocate(p): return ({', '.join(items)},)", f"<arrays of {module.name}>", "exec"), namespace)
+    allocate: Callable[[Sequence[Any]], tuple[np.ndarray, ...]] = namespace["allocate"]
+    return allocate
+
+
+def allocation_text(output: Output, writer: EntryDims, dtype: str, clip: bool) -> str:
+    """The call that allocates an output; `clip`: sizes may turn out negative."""
+    sizes = [writer.dim(dim) for dim in output.type.shape]
+    if clip:
+        sizes = [f"max({size}, 0)" for size in sizes]
+    shape = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+    return f"{'zeros' if output.zeros else 'empty'}({shape}, {dtype})"
 
 
 def _located(error: Exception, failure: Failure) -> Exception:
@@ -141,7 +172,8 @@ def _identifier(name: str) -> str:
 
 def load_native(module: LoopModule) -> NativeFunction:
     """Compile a printed module, or find its machine code in the cache."""
-    signature = (*map(numba_type, module.params), numba.types.Array(numba.int64, 1, "C"))
+    arrays = [*module.params, *(output.type for output in module.outputs)]
+    signature = (*map(numba_type, arrays), numba.types.Array(numba.int64, 1, "C"))
     with _compiling:
         entry = compiled(module.text, module.name, signature)
     return NativeFunction(module, entry)

@@ -2,8 +2,8 @@
 anywhere.
 
 In: a lowered `Function`, which of its parameters are donated, and result positions that are a parameter. Out:
-`LoopModule`: text, and what the loader needs to call it. The function takes the parameters and a status record, and
-returns the results that are not a parameter.
+`LoopModule`: text, and what the loader needs to call it. The function takes the parameters, arrays for the results
+that the caller can allocate, and a status record; it returns the other results that are not a parameter.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gradscribe.transpiler.backends.caller_outputs import Allocations, Output
 from gradscribe.transpiler.backends.folding import fold
 from gradscribe.transpiler.backends.liveness import back_moves, branch_moves, entry_moves
 from gradscribe.transpiler.backends.loop_kernels import KERNELS, Call, shape_text
@@ -49,8 +50,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class LoopModule:
-    """`text` defines `name(*params, status)`. `returned[k]` says where flat result k comes from: ("result", position)
-    or ("parameter", position)."""
+    """`text` defines `name(*params, *outputs, status)`. `returned[k]` says where flat result k comes from: ("result",
+    position), ("output", position) or ("parameter", position). The first `entry_failures` of `failures` are of
+    checks of sizes at entry."""
 
     name: str
     text: str
@@ -59,6 +61,8 @@ class LoopModule:
     returned: tuple[tuple[str, int], ...]
     failures: tuple[Failure, ...]
     donated: tuple[int, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    entry_failures: int = 0
 
 
 def write_loop_module(
@@ -101,25 +105,37 @@ class _Writer:
         self.out = _Lines()
         self.failures: list[Failure] = []
         self.fails = False
+        self.allocations = Allocations(self.symbols)
 
     # ---- the module ----
     def module(self) -> LoopModule:
         function = self.function
         self._entry()
+        entry_failures = len(self.failures)
         self.region(function.region)
         own = [k for k in range(len(function.results)) if k not in self.identities]
+        texts = {k: self._returned(function.results[k]) for k in own}
+        outputs = self.allocations.take(texts, [self.names.of(p) for p in function.params], self.out.lines)
+        own = [k for k in own if k not in outputs]
         types = tuple(t for k in own if isinstance(t := function.results[k].type, ArrayType))
-        self.out.add(f"return {_tuple([self._returned(function.results[k]) for k in own])}")
-        params = ", ".join([*(self.names.of(p) for p in function.params), "status"])
+        self.out.add(f"return {_tuple([texts[k] for k in own])}")
+        params = ", ".join([*(self.names.of(p) for p in function.params), *outputs.values(), "status"])
         body = [f"def {function.name}({params}):", *self.out.lines]
-        places = {k: place for place, k in enumerate(own)}
-        returned = tuple(
-            ("result", places[k]) if k in places else ("parameter", self.identities[k])
-            for k in range(len(function.results))
+        sources = {k: ("result", place) for place, k in enumerate(own)}
+        sources |= {k: ("output", place) for place, k in enumerate(outputs)}
+        return LoopModule(
+            name=function.name,
+            text="\n".join([*self._header(body, types), *body]) + "\n",
+            params=tuple(p.type for p in function.params if isinstance(p.type, ArrayType)),
+            results=types,
+            returned=tuple(
+                sources[k] if k in sources else ("parameter", self.identities[k]) for k in range(len(function.results))
+            ),
+            failures=tuple(self.failures),
+            donated=self.donated,
+            outputs=self.allocations.outputs(list(outputs.values())),
+            entry_failures=entry_failures,
         )
-        param_types = tuple(p.type for p in function.params if isinstance(p.type, ArrayType))
-        text = "\n".join([*self._header(body, types), *body]) + "\n"
-        return LoopModule(function.name, text, param_types, types, returned, tuple(self.failures), self.donated)
 
     def _returned(self, x: Operand) -> str:
         return literal_text(x) if isinstance(x, Literal) else self.text.operand(x)
@@ -242,6 +258,8 @@ class _Writer:
             raise NoRule(
                 eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet"
             )
+        if self.out.depth == 1:
+            self.allocations.note(eqn, self.names.of(eqn.results[0]), len(self.out.lines))
         kernel(Call(self, eqn, self.names.of(eqn.results[0])))
 
     def line(self, text: str) -> None:
