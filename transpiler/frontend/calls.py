@@ -59,6 +59,7 @@ _LIBRARIES = (
     "cmath",
     "gradscribe",
 )
+_NUMBERS = (int, float, complex, np.generic)
 
 
 def library_function(function: Any) -> bool:
@@ -111,9 +112,10 @@ class Calls(PythonFunctions):
             return self._apply(function, rule, args, kwargs)
         if static and callable(function):
             self._refuse_random(function)
-            return self._lifted_result(
-                self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()})
-            )
+            value = self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()})
+            if rule is not None and not isinstance(value, _NUMBERS):
+                return self._apply(function, rule, args, kwargs)
+            return self.made(value)
         if not callable(function):
             self.fail(PythonError, f"TypeError: {describe(function)} is not callable")
         self._refuse_random(function)
@@ -122,7 +124,7 @@ class Calls(PythonFunctions):
     def _scalar_call(self, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Static numbers only: Python computes the number."""
         values = [*args, *kwargs.values()]
-        return bool(values) and all(isinstance(v, (int, float, complex, np.generic, np.dtype, type)) for v in values)
+        return bool(values) and all(isinstance(v, (*_NUMBERS, np.dtype, type)) for v in values)
 
     def _rule_of(self, function: Any) -> Any:
         for table in (NUMPY_RULES, BUILTINS):
@@ -139,12 +141,22 @@ class Calls(PythonFunctions):
                 self.refuse("a string made of data is accepted in messages only")
         return values
 
-    def _lifted_result(self, value: Any) -> Any:
+    def made(self, value: Any) -> Any:
+        """What Python has just computed: no place of the caller's holds it, and the next time it is a new object."""
         if isinstance(value, np.ndarray):
-            return self.lift(value, "constant", Reading(value, "itself")) if value.ndim else value[()]
-        if isinstance(value, (list, dict)):
-            return self.lift(value, "constant", None)
-        return value
+            if not value.ndim:
+                return value[()]
+            constant = self.lift(value, "constant", Reading(value, "itself"))
+            result = self.views.fresh(self.views.read(constant), constant.box.order)
+            result.box.writable = constant.box.writable
+            return result
+        if isinstance(value, list):
+            return List.of([self.made(v) for v in value])
+        if type(value) is tuple:
+            return tuple(self.made(v) for v in value)
+        if type(value) is dict:
+            return Dict({k: self.made(v) for k, v in value.items()})
+        return self.lift(value, "constant", None) if isinstance(value, dict) else value
 
     def _refuse_random(self, function: Any) -> None:
         module = getattr(function, "__module__", None) or ""
