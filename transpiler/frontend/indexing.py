@@ -148,7 +148,7 @@ class Indexing(Core):
                 self.solver.nonnegative(size - 1 - candidate)
                 return self.solver.normalize(candidate)
             if not self.births:
-                where = f"index {here}" if p.constant is not None else f"index {p} (here {here})"
+                where = f"index {here}" if p.constant is not None else f"index {self.solver.named(p)} (here {here})"
                 self.fail(IndexRangeError, f"{where} is out of bounds for axis with size {extent}")
         checked = emit(
             PRIMITIVES["wrap_index"], (self.operand(value if isinstance(value, Operand) else p),), {"size": size}

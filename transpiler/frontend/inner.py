@@ -160,7 +160,7 @@ class Inner(Trees):
         env = Substitution()
         for param, place in zip(staged.function.params, staged.parameters, strict=True):
             if isinstance(place, ArgumentLeaf):
-                env[param] = given[place.leaf]
+                env[param] = self._fitting(param, given[place.leaf])
             elif place.operand is not None:
                 env[param] = self.operand(place.operand)
             else:
@@ -169,6 +169,12 @@ class Inner(Trees):
         for eqn in staged.function.region.eqns:
             append_eqn(clone_eqn(eqn, env))
         return [env.operand(r) for r in staged.function.results]
+
+    def _fitting(self, param: Var, operand: Operand) -> Operand:
+        """An operand of the parameter's sizes (a tangent or cotangent has those of what it belongs to)."""
+        for wanted, found in zip(param.type.dims(), operand.type.dims(), strict=True):
+            self.solver.require(wanted, found, "transformed function")
+        return operand
 
     # ---- staging an ordinary function in place ----
     def stage_inner(self, function: Any, args: Any, kwargs: Any) -> Staged:

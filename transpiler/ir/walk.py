@@ -86,6 +86,15 @@ def substitute_param(value: Any, mapping: Mapping_) -> Any:
     return value
 
 
+def polynomial_of(var: Var) -> Dim:
+    """An integer value as a polynomial: what it was computed from, if it is the value of one."""
+    eqn = var.definition
+    if eqn is not None and eqn.operation.name == "dim_value":
+        dim: Dim = eqn.params["dim"]
+        return dim
+    return Dim.of(var)
+
+
 class Substitution:
     """Old value -> new operand, and (for dims) old atom -> new dim. Unmapped values stay as they are."""
 
@@ -105,7 +114,7 @@ class Substitution:
         if isinstance(atom, Var) and atom in self.values:
             new = self.values[atom]
             if isinstance(new, Var):
-                return new
+                return polynomial_of(new)
             if isinstance(new, Literal):
                 return int(new.value)
         return None
