@@ -88,7 +88,7 @@ class _Promoting:
         if eqn.operation is index:
             self.env[eqn.result] = current
             return
-        value = _as_element(self.env.operand(eqn.operands[1]), current)
+        value = as_element(self.env.operand(eqn.operands[1]), current)
         if eqn.operation is update_add:
             (value,) = emit(add, (current, value), hint=eqn.result.hint)
         self.env[eqn.result] = self.env.operand(version)
@@ -188,7 +188,7 @@ class _Promoting:
                 self.scalars[old] = own
 
 
-def _as_element(value: Operand, like: Operand) -> Operand:
+def as_element(value: Operand, like: Operand) -> Operand:
     """What a write of `value` leaves in an array: a number of the array's dtype."""
     if value.type == like.type:
         return value

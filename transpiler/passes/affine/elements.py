@@ -29,6 +29,13 @@ class ElementProofs:
             return False
         return self.layout.encloses(body, self.layout.home[atom][0])
 
+    def is_nonnegative(self, dim: Dim, region: Region) -> bool:
+        """In every execution of `region` the polynomial is at least 0."""
+        system = AccessSystem(self.layout)
+        system.instance("r", region)
+        below = -system.affine(dim, "r") - 1
+        return system.constraints().restrict((), (below,)).is_empty()
+
     def is_in_range(self, at: Index, shape: tuple[Dim, ...], region: Region) -> bool:
         """In every execution of `region` the element exists."""
         system = AccessSystem(self.layout)
