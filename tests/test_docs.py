@@ -1,4 +1,4 @@
-"""The documentation is run: every Python block of README.md and docs/guide.md, and the output shown behind it.
+"""The documentation is run: every Python block of README.md, the guide and the numerics page, and the output shown behind it.
 
 The blocks of one file share a namespace and run in order, each from a file of its own, whose name is the comment on the
 block's first line (`# model.py`), because gradscribe reads source files. A block fenced as `text output` shows what the
@@ -39,7 +39,7 @@ def run_blocks(text, folder, namespace):
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/numerics.md"])
 def test_page(page, tmp_path, monkeypatch, request):
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
