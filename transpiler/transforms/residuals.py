@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.index import Index, index_dims
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 from gradscribe.transpiler.ir.types import StackType
-from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, eqn_reads
+from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.affine.rereads import RereadOracle
 from gradscribe.transpiler.passes.min_cut import min_vertex_cut
 from gradscribe.transpiler.primitives.checks import wrap_index
@@ -82,8 +82,9 @@ class Homes:
         return out[::-1]
 
     def at_root(self, dim: Dim) -> bool:
-        """The polynomial can be computed where no loop is open."""
-        return all(self.home[v] is self.root for v in dim_vars(dim))
+        """The polynomial can be computed where no loop is open. What the program does not define is of the program
+        around it."""
+        return all(self.home.get(v, self.root) is self.root for v in dim_vars(dim))
 
 
 @dataclass(frozen=True)
@@ -142,17 +143,14 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
     homes = Homes(forward)
     plan = ResidualPlan(homes)
     demanded: dict[Var, None] = {}
-    exact: set[Var] = set()
-    for reader, var in _reads(reverse):
+    for var in _reads(reverse):
         if var in homes.home and not plan.is_given(var):
             demanded.setdefault(var)
-            if reader is not None and reader.operation.name in _DECIDING:
-                exact.add(var)
-            if reader is not None and reader.operation is if_:
-                exact.add(var)
+    exact = _deciding(reverse)
     oracle = None if save_everything else RereadOracle(forward)
     known_flags = {} if save_everything else exit_flags(forward)
     graph = _DataFlow(plan, oracle, exact, known_flags)
+    graph.close_exact(list(demanded))
     chosen = list(demanded) if save_everything else graph.cut(list(demanded))
     for var in chosen:
         plan.tapes[var] = _tape(var, homes)
@@ -176,24 +174,29 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
     return plan
 
 
-def _reads(region: Region) -> Iterator[tuple[Eqn | None, Var]]:
-    """Every value read anywhere in a region, with the equation that reads it."""
+def _reads(region: Region) -> Iterator[Var]:
+    """Every value read anywhere in a region; may repeat."""
     for eqn in region.eqns:
-        for x in eqn.operands:
-            if isinstance(x, Var):
-                yield eqn, x
+        yield from (x for x in eqn.operands if isinstance(x, Var))
         for dim in eqn_dims(eqn):
-            for v in dim_vars(dim):
-                yield None, v
+            yield from dim_vars(dim)
         for inner in eqn.regions:
             for param in inner.params:
                 for dim in param.type.dims():
-                    for v in dim_vars(dim):
-                        yield None, v
+                    yield from dim_vars(dim)
             yield from _reads(inner)
-    for x in region.results:
-        if isinstance(x, Var):
-            yield None, x
+    yield from (x for x in region.results if isinstance(x, Var))
+
+
+def _deciding(reverse: Region) -> set[Var]:
+    """Values that comparisons and branches of the reverse region are made of, however indirectly."""
+    deciding: set[Var] = set()
+    eqns = list(inner_eqns(reverse))
+    for eqn in reversed(eqns):
+        decides = eqn.operation.name in _DECIDING or eqn.operation is if_
+        if decides or (not eqn.regions and any(r in deciding for r in eqn.results)):
+            deciding.update(x for x in eqn.operands if isinstance(x, Var))
+    return deciding
 
 
 class _DataFlow:
@@ -224,25 +227,32 @@ class _DataFlow:
         if eqn is None or eqn.regions or len(eqn.results) != 1:
             return False
         operation = eqn.operation
-        if var in self.exact or not var.type.is_float:
-            # a decision or an integer: only from loads and exact operations on them
-            if isinstance(operation, Elementwise) and operation.name not in _EXACT and var.type.is_float:
-                return False
-            if not isinstance(operation, Reindex) and not all(self._is_exact(x) for x in eqn.operands):
-                return False
         if isinstance(operation, Elementwise):
+            if var in self.exact and var.type.is_float and operation.name not in _EXACT:
+                return False
             return operation.name in _CHEAP
         return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index)
 
-    def _is_exact(self, x: Operand) -> bool:
-        """Recomputing x gives the same bits: it is a load, a saved or given value, an integer, or made of such
-        exactly."""
-        if not isinstance(x, Var) or x.definition is None or self.plan.is_given(x) or not x.type.is_float:
-            return True
-        operation = x.definition.operation
-        if isinstance(operation, Elementwise):
-            return operation.name in _EXACT and all(self._is_exact(y) for y in x.definition.operands)
-        return True
+    def close_exact(self, demanded: list[Var]) -> None:
+        """Whatever an exact value (or an integer or a decision) would be recomputed from must be exact too: a load, a
+        saved value, or made of such by operations that give the same bits however they are compiled."""
+        pending, seen = list(demanded), set[tuple[Var, bool]]()
+        while pending:
+            var = pending.pop()
+            if var not in self.homes.home or self.plan.is_given(var):
+                continue
+            if not var.type.is_float:
+                self.exact.add(var)
+            state = (var, var in self.exact)
+            if state in seen or self.is_had(var) or not self.can_recompute(var):
+                seen.add(state)
+                continue
+            seen.add(state)
+            assert var.definition is not None
+            for x in dict.fromkeys(eqn_reads(var.definition)):
+                if var in self.exact:
+                    self.exact.add(x)
+                pending.append(x)
 
     def cut(self, demanded: list[Var]) -> list[Var]:
         """The values to save so that all demanded ones can be had."""
