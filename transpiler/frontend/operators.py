@@ -23,6 +23,7 @@ from gradscribe.transpiler.frontend.values import (
     Dict,
     List,
     Maybe,
+    NeedStatic,
     Object,
     Poison,
     describe,
@@ -96,7 +97,8 @@ class Operators(Indexing):
             if once and isinstance(atom, Var):
                 self.solver.local.append((atom, Dim.of(atom) - difference * difference.coefficient(atom)))
                 return
-        self.refuse(f"sizes {found.a} and {found.b} depend on data and must be equal (`{found.what}`)")
+        why = f"sizes {found.a} and {found.b} depend on data and must be equal (`{found.what}`)"
+        raise NeedStatic(why, [*found.a.leaves(), *found.b.leaves()], current_span())
 
     def rule_argument(self, value: Any) -> Any:
         """A value as a rule of the NumPy table takes it."""
