@@ -9,12 +9,15 @@ compared with finite differences), and returns a float.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.util
 import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -240,13 +243,23 @@ def make_arguments(seed: int) -> tuple[Any, ...]:
     return rng.normal(size=4), rng.normal(size=4), float(rng.normal()), int(rng.integers(0, 4)), float(rng.random())
 
 
-def load_program(text: str, folder: Path | None = None) -> Callable[..., Any]:
-    """The function `f` of a program text, from a real file."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz")) if folder is None else folder
-    path = folder / f"program_{abs(hash(text)) % 10**12}.py"
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where programs are written, until the process ends."""
+    return tempfile.TemporaryDirectory(prefix="fuzz")
+
+
+def import_text(text: str) -> ModuleType:
+    """A module with this text, from a real file."""
+    path = Path(_folder().name) / f"program_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.f  # type: ignore[no-any-return]
+    return module
+
+
+def load_program(text: str) -> Callable[..., Any]:
+    """The function `f` of a program text, from a real file."""
+    return import_text(text).f  # type: ignore[no-any-return]

@@ -1,0 +1,82 @@
+"""Long runs of the fuzzer: `python -m fuzz source|native [--seeds 0:400] [--seconds 480] …`, from the tests folder.
+
+Prints every wrong outcome at once, with the call that gives the program's text, and a table at the end. Ends with 1
+if anything was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from fuzz.native_batches import check_programs
+from fuzz.programs import FLAVOURS
+from fuzz.source_campaign import Outcome, check_program
+
+VERDICTS = ("right", "refused", "differs", "wrong")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="fuzz", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("campaign", choices=["source", "native"])
+    parser.add_argument("--seeds", default="0:400", help="first:last, of every flavour")
+    parser.add_argument("--flavours", default=",".join(FLAVOURS))
+    parser.add_argument("--seconds", type=float, default=480.0, help="start no program after this time")
+    parser.add_argument("--texts", action="store_true", help="emitted text, read back, must be the same text")
+    parser.add_argument("--batch", type=int, default=20, help="native programs staged together")
+    options = parser.parse_args(arguments)
+    first, last = (int(x) for x in options.seeds.split(":"))
+    flavours = options.flavours.split(",")
+    programs = [(seed, flavour) for seed in range(first, last) for flavour in flavours]
+    deadline = time.monotonic() + options.seconds
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        if options.campaign == "source":
+            found: Iterable[tuple[int, str, list[Outcome]]] = (
+                (seed, flavour, check_program(seed, flavour, options.texts)) for seed, flavour in programs
+            )
+        else:
+            found = check_programs(programs, options.batch)
+        return report(found, deadline)
+
+
+def report(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> int:
+    """Print wrong outcomes as they come and the table at the end; 1 if anything was wrong."""
+    start = time.monotonic()
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    reasons: collections.Counter[tuple[str, str]] = collections.Counter()
+    programs = 0
+    for seed, flavour, outcomes in until(found, deadline):
+        programs += 1
+        for outcome in outcomes:
+            counts[outcome.check, outcome.verdict] += 1
+            if outcome.verdict == "refused":
+                reasons[outcome.check, outcome.detail.split("\n")[0][:100]] += 1
+            if outcome.verdict == "wrong":
+                print(f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}", flush=True)
+    print(f"\n{programs} programs in {time.monotonic() - start:.0f} s")
+    print(f"{'check':24}" + "".join(f"{verdict:>9}" for verdict in VERDICTS))
+    for check in dict.fromkeys(check for check, _ in counts):
+        print(f"{check:24}" + "".join(f"{counts[check, verdict]:9}" for verdict in VERDICTS))
+    for (check, reason), count in reasons.most_common(12):
+        print(f"  refused {count:4}  {check}: {reason}")
+    return int(any(verdict == "wrong" for _, verdict in counts.elements()))
+
+
+def until(
+    found: Iterable[tuple[int, str, list[Outcome]]], deadline: float
+) -> Iterator[tuple[int, str, list[Outcome]]]:
+    for item in found:
+        yield item
+        if time.monotonic() > deadline:
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""One random NumPy program against every check: values and caller's arrays, derivatives, batches, emitted text.
+
+In: a seed and a flavour of `fuzz.programs`. Out: for each kind of check "right", "refused" or "wrong", with detail. A
+program that the frontend refuses has no other checks; neither has one that raises, or is not finite, at every point
+tried.
+"""
+
+from __future__ import annotations
+
+import copy
+import linecache
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from frontend.running import same
+from fuzz.derivatives import Program, check_jvp, check_second_order, check_vjp, check_vmap
+from fuzz.emitted_text import flat_arguments, function_of, without_comments
+from fuzz.programs import load_program, make_arguments, program_text
+from fuzz.source_derivatives import source_program
+from fuzz.values import compare, python_outcome
+from gradscribe.transpiler.api.inspection import source, staged_for
+from gradscribe.transpiler.api.jitting import jit
+from gradscribe.transpiler.backends.execute import execute
+from gradscribe.transpiler.backends.numpy_source import numpy_module
+from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.frontend.fence import InternalError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one check of one program found."""
+
+    check: str
+    verdict: str  # right, refused, wrong, or (of texts read back) differs
+    detail: str = ""
+
+
+class Differs(AssertionError):
+    """A value, an exception or a caller's array is not what Python makes it."""
+
+
+class AnotherText(AssertionError):
+    """Emitted text, read back, computes the same but is spelled otherwise."""
+
+
+def as_text(function: Any, *args: Any) -> tuple[Any, ...]:
+    """An execution: run the emitted text, with its entry checks."""
+    module = numpy_module(function, name=function.name)
+    return _flat(execute(module.text, module.name)(*args), len(function.results))
+
+
+def _flat(out: Any, count: int) -> tuple[Any, ...]:
+    return (out,) if count == 1 and not isinstance(out, tuple) else tuple(out)
+
+
+def value_of_text(seed: int, flavour: str) -> None:
+    """The text that `jit` runs, called as a user calls it, on several inputs: value, exception, caller's arrays."""
+    function = load_program(program_text(seed, flavour))
+    written = jit(function, backend="python")
+    for k in range(4):
+        args = make_arguments(1000 * seed + k)
+        theirs, ours = copy.deepcopy(args), copy.deepcopy(args)
+        want, raised = python_outcome(function, theirs)
+        try:
+            got = written(*ours)
+        except InternalError:
+            raise
+        except Exception as error:
+            if raised is None:
+                raise
+            if type(error).__name__ != raised and not isinstance(error, GradscribeError):
+                raise Differs(f"raises {type(error).__name__}, Python raises {raised}") from error
+            continue
+        if raised is not None:
+            raise Differs(f"Python raises {raised}")
+        if not same(got, want, exact_type=False) or not same(ours, theirs):
+            raise Differs(f"{got} and {ours[:2]} instead of {want} and {theirs[:2]} (input {k})")
+
+
+def text_is_read_back(seed: int, flavour: str) -> None:
+    """The emitted text, staged, is the same text again, and computes the same."""
+    function = load_program(program_text(seed, flavour))
+    args = make_arguments(1000 * seed)
+    staged, _ = staged_for(function, copy.deepcopy(args), {})
+    text = source(function, *copy.deepcopy(args))
+    again = function_of(text)
+    flat = flat_arguments(staged, args)
+    second = source(again, *copy.deepcopy(flat))
+    (want, raised), (got, _) = (python_outcome(f, copy.deepcopy(flat)) for f in (again, function_of(second)))
+    if raised is None and not same(got, want, exact_type=False):
+        raise Differs(f"read back: {got} instead of {want}")
+    if without_comments(text) != without_comments(second):
+        raise AnotherText(first_difference(text, second))
+
+
+def first_difference(text: str, second: str) -> str:
+    """The first line that is not the same, of both texts."""
+    pairs = zip_longest(without_comments(text).splitlines(), without_comments(second).splitlines())
+    return next(f"{a!r} becomes {b!r}" for a, b in pairs if a != b)
+
+
+def checks(seed: int, flavour: str, texts: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The checks of one program, cheap ones first."""
+    yield "value of the text", lambda: value_of_text(seed, flavour)
+    if texts:
+        yield "text read back", lambda: text_is_read_back(seed, flavour)
+    p = source_program(seed, flavour)
+    if p is None or not all(np.all(np.isfinite(x)) for x in p.run(p.function, *p.args)):
+        return
+    yield "jvp = differences", lambda: check_jvp(p, seed)
+    yield "vjp = jvp, plans", lambda: check_vjp(p, seed)
+    yield "vmap = loop", lambda: check_vmap(p, batch_flags(p, seed), seed, spread=1e-3)
+    yield "vjp of the text", lambda: check_vjp(replace(p, execute=as_text), seed)
+    if seed % 8 == 0:
+        yield "second order", lambda: check_second_order(p, seed)
+
+
+def batch_flags(p: Program, seed: int) -> list[bool]:
+    rng = random.Random(seed)
+    flags = [rng.random() < 0.5 for _ in p.args]
+    flags[rng.randrange(len(flags))] = True
+    return [flag and k in p.wrt for k, flag in enumerate(flags)]
+
+
+def check_program(seed: int, flavour: str, texts: bool = False) -> list[Outcome]:
+    """Every check of one program. `texts`: also that emitted text, read back, is the same text."""
+    verdict, detail = compare(seed, flavour)
+    outcomes = [Outcome("value", verdict, detail)]
+    if verdict == "right":
+        outcomes += [outcome_of(name, run) for name, run in checks(seed, flavour, texts)]
+    linecache.clearcache()
+    return outcomes
+
+
+def outcome_of(name: str, run: Callable[[], Any]) -> Outcome:
+    """Run one check: a refusal is an error of the package that is not an internal one."""
+    try:
+        run()
+    except AnotherText as error:
+        return Outcome(name, "differs", str(error))
+    except InternalError as error:
+        return Outcome(name, "wrong", f"internal: {error.message}")
+    except GradscribeError as error:
+        return Outcome(name, "refused", f"{type(error).__name__}: {error.message}")
+    except Exception as error:
+        return Outcome(name, "wrong", f"{type(error).__name__}: {str(error)[:300]}")
+    return Outcome(name, "right")

@@ -1,0 +1,24 @@
+"""A few random programs as native code; `python -m fuzz native` runs many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fuzz.native_batches import Subject, agree, check_programs, subject
+from fuzz.programs import FLAVOURS
+
+PROGRAMS = [(seed, flavour) for seed in (7, 11, 12) for flavour in FLAVOURS]
+
+
+@pytest.mark.native
+@pytest.mark.filterwarnings("ignore")
+def test_values_and_cotangents_in_native_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADSCRIBE_CACHE_DIR", str(tmp_path))
+    compared = 0
+    with np.errstate(all="ignore"):
+        for seed, flavour, outcomes in check_programs(PROGRAMS):
+            for outcome in outcomes:
+                assert outcome.verdict != "wrong", f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}"
+                compared += outcome.check == "native vjp"
+    assert compared >= 10
