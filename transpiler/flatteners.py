@@ -27,18 +27,28 @@ from gradscribe.transpiler.tree import (
 GENERATED_SIZE_LIMIT = 2000
 
 
+# What the lines of `write_take` and `write_build` refer to.
+TAKING: dict[str, Any] = {"exactly_equal": exactly_equal, "only_str": frozenset({str}).issuperset}
+BUILDING: dict[str, Any] = {"new": object.__new__, "put": object.__setattr__, "tuple_new": tuple.__new__}
+
+
 class StructureMismatch(ValueError):
     """The value does not have the structure the flattener was written for: flatten it generically."""
 
 
 @dataclass(slots=True)
-class _Text:
-    """Source lines under construction and the objects they refer to by name."""
+class TreeText:
+    """Source lines under construction and the objects they refer to by name. `otherwise` is the statement that leaves
+    when a value has another structure; a missing dict key ends in KeyError."""
 
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     values: int = 0
     plain_dicts: list[str] = field(default_factory=list)
+    otherwise: str = "raise StructureMismatch"
+
+    def require(self, condition: str) -> None:
+        self.lines += [f"if not ({condition}):", f"    {self.otherwise}"]
 
     def value(self) -> str:
         self.values += 1
@@ -64,13 +74,11 @@ def flattener(definition: TreeDef) -> Callable[[Any], tuple[Any, ...]]:
     """
     if definition.size > GENERATED_SIZE_LIMIT:
         return lambda tree: _flatten_exactly(definition, tree)
-    text = _Text()
+    text = TreeText()
     root = text.value()
     found: list[str] = []
-    _write_take(definition, root, text, found)
-    if text.plain_dicts:  # `Mode.fast == "fast"` for a StrEnum: equal keys may still be of other types
-        every_key = ", ".join(f"*{name}" for name in text.plain_dicts)
-        text.lines += [f"if not only_str(map(type, ({every_key},))):", "    raise StructureMismatch"]
+    write_take(definition, root, text, found)
+    write_key_check(text)
     # A missing dict key ends in KeyError: testing for it first would look every key up twice.
     text.lines = [
         f"def flatten_tree({root}):",
@@ -89,8 +97,7 @@ def flattener(definition: TreeDef) -> Callable[[Any], tuple[Any, ...]]:
             "StructureMismatch": StructureMismatch,
             "known_leaf_types": KNOWN_LEAF_TYPES,
             "check_leaves": _check_leaves,
-            "exactly_equal": exactly_equal,
-            "only_str": frozenset({str}).issuperset,
+            **TAKING,
         },
     )
 
@@ -100,16 +107,16 @@ def unflattener(definition: TreeDef) -> Callable[[Sequence[Any]], Any]:
     """A function from the leaves (any sequence of the right length, else ValueError) to the value."""
     if definition.size > GENERATED_SIZE_LIMIT:
         return lambda leaves: unflatten(definition, leaves)
-    text = _Text()
+    text = TreeText()
     found: list[str] = []
-    root = _write_build(definition, text, found)
+    root = write_build(definition, text, found)
     text.lines = [
         "def unflatten_tree(leaves):",
         f"    ({''.join(f'{name}, ' for name in found)}) = leaves",
         *(f"    {line}" for line in text.lines),
         f"    return {root}",
     ]
-    return text.define("unflatten_tree", {"new": object.__new__, "put": object.__setattr__, "tuple_new": tuple.__new__})
+    return text.define("unflatten_tree", BUILDING)
 
 
 def _flatten_exactly(definition: TreeDef, tree: Any) -> tuple[Any, ...]:
@@ -132,14 +139,14 @@ def _is_plain(kind: NodeKind, definition: TreeDef) -> bool:
     return kind.form == "dict" and all(type(key) is str for key in keys)
 
 
-def _write_take(definition: TreeDef, name: str, text: _Text, found: list[str]) -> None:
+def write_take(definition: TreeDef, name: str, text: TreeText, found: list[str]) -> None:
     """Lines that check the value called `name` and bind its leaves; their names go to `found`."""
     kind = definition.kind
     if kind is None:
         found.append(name)
         return
     if kind.form == "none":
-        text.lines += [f"if {name} is not None:", "    raise StructureMismatch"]
+        text.require(f"{name} is None")
         return
     children = [text.value() for _ in definition.children]
     targets = "".join(f"{child}, " for child in children)
@@ -164,20 +171,27 @@ def _write_take(definition: TreeDef, name: str, text: _Text, found: list[str]) -
     else:
         parts, static = text.value(), text.value()
         expected = text.constant(definition.static)
-        text.lines += [f"if {checks.pop()}:", "    raise StructureMismatch"]
+        text.lines += [f"if {checks.pop()}:", f"    {text.otherwise}"]
         text.lines += [f"{parts}, {static} = {text.constant(kind.take)}({name})"]
         checks.append(f"len({parts}) != {len(children)} or not exactly_equal({static}, {expected})")
         binding = [f"({targets}) = {parts}"]
-    text.lines += [f"if {' or '.join(checks)}:", "    raise StructureMismatch", *binding]
+    text.lines += [f"if {' or '.join(checks)}:", f"    {text.otherwise}", *binding]
     for child, child_name in zip(definition.children, children):
-        _write_take(child, child_name, text, found)
+        write_take(child, child_name, text, found)
+
+
+def write_key_check(text: TreeText) -> None:
+    """After `write_take`: lines that check the types of the keys of all plain dicts."""
+    if text.plain_dicts:  # `Mode.fast == "fast"` for a StrEnum: equal keys may still be of other types
+        every_key = ", ".join(f"*{name}" for name in text.plain_dicts)
+        text.require(f"only_str(map(type, ({every_key},)))")
 
 
 def _is_slot(cls: Any, name: str) -> bool:
     return any(isinstance(vars(base).get(name), MemberDescriptorType) for base in cls.__mro__)
 
 
-def _write_build(definition: TreeDef, text: _Text, found: list[str]) -> str:
+def write_build(definition: TreeDef, text: TreeText, found: list[str]) -> str:
     """Lines that build the value; returns its name."""
     kind = definition.kind
     if kind is None:
@@ -185,7 +199,7 @@ def _write_build(definition: TreeDef, text: _Text, found: list[str]) -> str:
         return found[-1]
     if kind.form == "none":
         return "None"
-    children = [_write_build(child, text, found) for child in definition.children]
+    children = [write_build(child, text, found) for child in definition.children]
     items = "".join(f"{child}, " for child in children)
     result = text.value()
     if kind.form == "tuple":

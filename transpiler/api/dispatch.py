@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.entries import Entry, EntryCall, entry_for
 from gradscribe.transpiler.api.leaves import (
     PYTHON_NUMBERS,
     admit,
@@ -32,6 +33,7 @@ from gradscribe.transpiler.ir.staged import StaticLeaf
 from gradscribe.transpiler.tree import TreeDef
 
 FAST_ENTRIES = 256
+TRIED_FIRST = 4
 _KNOWN_STRUCTURES = 8
 
 
@@ -67,6 +69,8 @@ class Dispatcher:
         self.traces = 0
         self.described: list[tuple[Specialisation, tuple[str, ...]]] = []
         self.lock = threading.RLock()
+        self.entries: tuple[Entry, ...] = ()  # short ways into the versions used last; tried before `find`
+        self.known_entries: dict[Specialisation, Entry | None] = {}
 
     # ---- looking up ----
     def find(
@@ -94,6 +98,7 @@ class Dispatcher:
             if version is not None and version.still_current() is None:
                 values = version.values(leaves)
                 if version.by_shape_alone or version.misfit(values) is None:
+                    self._try_first(version, EntryCall(args, kwargs, static, leaves, definition, values))
                     return version, values
         admitted = self._admitted(leaves, definition)
         unchanged = all(a is b for a, b in zip(leaves, admitted))
@@ -103,7 +108,19 @@ class Dispatcher:
             if len(self.fast) >= FAST_ENTRIES:
                 self.fast.clear()
             self.fast[key] = version
+            self._try_first(version, EntryCall(args, kwargs, static, leaves, definition, values))
         return version, values
+
+    def _try_first(self, version: Specialisation, call: EntryCall) -> None:
+        """Put the entry of a version in front. It is written at the second call, when the version has run."""
+        if not version.has_run:
+            return
+        with self.lock:
+            if version not in self.known_entries:
+                self.known_entries[version] = entry_for(version, call)
+            entry = self.known_entries[version]
+            if entry is not None and self.entries[:1] != (entry,):
+                self.entries = (entry, *(other for other in self.entries if other is not entry))[:TRIED_FIRST]
 
     def _flatten(self, dynamic: Any) -> tuple[Sequence[Any], TreeDef]:
         for flat, definition in self.structures:
@@ -163,6 +180,8 @@ class Dispatcher:
 
     def _forget(self, version: Specialisation) -> None:
         self.described = [entry for entry in self.described if entry[0] is not version]
+        gone = self.known_entries.pop(version, None)
+        self.entries = tuple(entry for entry in self.entries if entry is not gone)
         self.fast = {key: kept for key, kept in self.fast.items() if kept is not version}
         for versions in self.versions.values():
             if version in versions.entries:

@@ -92,7 +92,7 @@ def _axis_fact(writer: EntryDims, names: Sequence[str], k: int, axis: int, dim: 
         if dim.constant in (0, 1):
             return None  # the key knows
         return Fact(f"{writer.size(k, axis)} == {dim.constant}", f"axis {axis} of {names[k]} was {dim.constant}", False)
-    homes = [writer.homes[leaf] for leaf in dim.leaves() if isinstance(leaf, Symbol)]
+    homes = [writer.homes[leaf] for leaf in dim.leaves() if leaf in writer.homes]
     others = ", ".join(f"axis {a} of `{names[j]}`" for j, a in homes)
     relation = "equal" if isinstance(atom, Symbol) else f"be {dim} for"
     message = f"axis {axis} of `{names[k]}` must {relation} {others}"

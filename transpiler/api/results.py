@@ -55,6 +55,7 @@ class ResultBuilder:
     def __init__(self, template: Any, function: Function, keep_identity: bool) -> None:
         placeholders, definition = flatten(template)
         self.placeholders = placeholders
+        self.definition = definition
         self.unflatten = unflattener(definition)
         self.finishers = finishers(function)
         self.keep_identity = keep_identity

@@ -87,6 +87,10 @@ class Specialisation:
         self._run: Executable | None = None
 
     @property
+    def has_run(self) -> bool:
+        return self._run is not None
+
+    @property
     def run(self) -> Executable:
         if self._run is None:
             self._run = executable(self.staged.function, self._backend, self.identities)

@@ -19,6 +19,7 @@ import numpy as np
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.dispatch import Dispatcher
+from gradscribe.transpiler.api.entries import MISS
 from gradscribe.transpiler.api.executables import Backend
 from gradscribe.transpiler.api.freshness import check_fresh
 from gradscribe.transpiler.api.leaves import flatten, static_token
@@ -78,13 +79,7 @@ class Transformed:
         self.kind = kind
         self.function = function
         self.options = dict(options)
-        self._dispatcher: Dispatcher | None = None
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        if self._dispatcher is None:
-            self._dispatcher = Dispatcher(repr(self), self._specialise)
-        return self._dispatcher
+        self.dispatcher = Dispatcher(repr(self), self._specialise)
 
     @property
     def backend(self) -> Backend:
@@ -92,7 +87,7 @@ class Transformed:
 
     @property
     def trace_count(self) -> int:
-        return 0 if self._dispatcher is None else self._dispatcher.traces
+        return self.dispatcher.traces
 
     def find(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialisation, list[Any]]:
         """The version for these arguments, and its flat parameter values."""
@@ -103,7 +98,11 @@ class Transformed:
                 error.span = definition_span(self.function)
             raise
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        for entry in self.dispatcher.entries:
+            found = entry(args, kwargs)
+            if found is not MISS:
+                return found
         version, values = self.find(args, kwargs)
         return version.call(values, args, kwargs)
 

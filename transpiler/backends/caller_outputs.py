@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from gradscribe.transpiler.ir.dims import Symbol
 from gradscribe.transpiler.ir.nodes import Eqn
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.primitives.allocation import empty, zeros
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,16 @@ class Allocations:
         self._lines: dict[str, int] = {}
         self._outputs: dict[str, Output] = {}
 
-    def note(self, eqn: Eqn, name: str, line: int) -> None:
-        """An equation outside loops and branches, the name of its result, and the number of the line it gets."""
+    def note(self, eqn: Eqn, name: str, number: int, line: str) -> None:
+        """An equation outside loops and branches, the name of its result, and the first line it got (its number and
+        its text): the allocation, perhaps."""
         type = eqn.results[0].type
-        if eqn.operation not in (empty, zeros) or not isinstance(type, ArrayType):
+        match = _ALLOCATION.match(line)
+        if match is None or match[1] != name or not isinstance(type, ArrayType):
             return
         if all(leaf in self._symbols for dim in type.shape for leaf in dim.leaves()):
-            self._lines[name] = line
-            self._outputs[name] = Output(type, eqn.operation is zeros)
+            self._lines[name] = number
+            self._outputs[name] = Output(type, match[2] == "zeros")
 
     def take(self, results: Mapping[int, str], params: Collection[str], lines: list[str]) -> dict[int, str]:
         """The flat results (number -> text) that the caller allocates; the lines that allocate them are removed."""
@@ -58,6 +59,7 @@ class Allocations:
         return tuple(self._outputs[name] for name in names)
 
 
+_ALLOCATION = re.compile(r"    (\w+) = np\.(empty|zeros)\(")
 _BINDING = re.compile(r"\s*(?:for )?(\w+(?:, \w+)*) (?:=|in) ")
 
 

@@ -28,7 +28,7 @@ class EntryDims:
         number: Callable[[int], str] = "int(p[{}])".format,
         params: Mapping[Var, int] | None = None,
     ) -> None:
-        self.homes: dict[Symbol, tuple[int, int]] = {}
+        self.homes: dict[Atom, tuple[int, int]] = {}
         for k, type in enumerate(types):
             for axis, dim in enumerate(type.shape):
                 atom = dim.single_atom

@@ -51,8 +51,7 @@ class Failure:
 @dataclass(frozen=True)
 class LoopModule:
     """`text` defines `name(*params, *outputs, status)`. `returned[k]` says where flat result k comes from: ("result",
-    position), ("output", position) or ("parameter", position). The first `entry_failures` of `failures` are of
-    checks of sizes at entry."""
+    position), ("output", position) or ("parameter", position)."""
 
     name: str
     text: str
@@ -62,7 +61,6 @@ class LoopModule:
     failures: tuple[Failure, ...]
     donated: tuple[int, ...] = ()
     outputs: tuple[Output, ...] = ()
-    entry_failures: int = 0
 
 
 def write_loop_module(
@@ -111,7 +109,6 @@ class _Writer:
     def module(self) -> LoopModule:
         function = self.function
         self._entry()
-        entry_failures = len(self.failures)
         self.region(function.region)
         own = [k for k in range(len(function.results)) if k not in self.identities]
         texts = {k: self._returned(function.results[k]) for k in own}
@@ -134,7 +131,6 @@ class _Writer:
             failures=tuple(self.failures),
             donated=self.donated,
             outputs=self.allocations.outputs(list(outputs.values())),
-            entry_failures=entry_failures,
         )
 
     def _returned(self, x: Operand) -> str:
@@ -258,9 +254,10 @@ class _Writer:
             raise NoRule(
                 eqn.span, f"`{eqn.operation.name}` has no native form", "see gaps.toml for what is not there yet"
             )
+        name, start = self.names.of(eqn.results[0]), len(self.out.lines)
+        kernel(Call(self, eqn, name))
         if self.out.depth == 1:
-            self.allocations.note(eqn, self.names.of(eqn.results[0]), len(self.out.lines))
-        kernel(Call(self, eqn, self.names.of(eqn.results[0])))
+            self.allocations.note(eqn, name, start, self.out.lines[start])
 
     def line(self, text: str) -> None:
         self.out.add(text)

@@ -20,7 +20,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
-from gradscribe.transpiler.frontend.reading import Reading
+from gradscribe.transpiler.frontend.reading import Reading, StillHolds
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import (
     Array,
@@ -255,7 +255,7 @@ class Lifting(Arrays):
             return
         self.checked[read] = None
         if isinstance(value, (str, bytes, bool, int, type(None), np.generic)):
-            self.static_checks.append(lambda: tree.exactly_equal(read(), value))
+            self.static_checks.append(StillHolds(read, value, by_value=True))
         elif isinstance(value, tuple):  # its parts are looked at one by one
             self.static_checks.append(lambda: type(read()) is type(value) and len(read()) == len(value))
         elif isinstance(value, (list, dict)):
@@ -266,7 +266,7 @@ class Lifting(Arrays):
         elif isinstance(value, (types.MethodType, types.BuiltinMethodType)):  # made anew at each reading
             self.static_checks.append(lambda: bool(read() == value))
         else:
-            self.static_checks.append(lambda: read() is value)
+            self.static_checks.append(StillHolds(read, value, by_value=False))
 
     def _captured_scalar(self, value: Any, path: str, read: Callable[[], Any]) -> Var:
         """One parameter for each place that a number is captured from: equal numbers may change apart."""

@@ -1,8 +1,13 @@
-"""How a captured value is fetched again at each call: an attribute, an item, or a cell of something that lives on."""
+"""How a captured value is fetched again at each call, an attribute, an item, or a cell of something that lives on, and
+how a place that must hold what it held is checked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+from gradscribe.transpiler import tree
 
 
 class Reading:
@@ -38,3 +43,16 @@ class Reading:
 
     def __hash__(self) -> int:
         return hash(self._place())
+
+
+@dataclass(frozen=True, eq=False)
+class StillHolds:
+    """Whether a place holds what it held: the very object, or, with `by_value`, an exactly equal number or string."""
+
+    read: Callable[[], Any]
+    value: Any
+    by_value: bool
+
+    def __call__(self) -> bool:
+        now = self.read()
+        return tree.exactly_equal(now, self.value) if self.by_value else now is self.value
