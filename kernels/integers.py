@@ -3,7 +3,8 @@
 In: scalars; out: scalars. Each works in CPython and inside `njit`.
 `floor_divide`, `remainder` and `integer_power` are NumPy's: integers wrap, integer division by zero gives 0, floats
 give NaN or infinities. For Python's ints, which raise instead, generated code adds `status.check_divisor` and
-`status.check_exponent` and uses the `checked_` functions, which report OVERFLOW and wrap.
+`status.check_exponent`, asks `sum_overflows` and its like first, and uses the `checked_` functions, which report
+what Python would not do in 64 bits.
 """
 
 import math
@@ -16,9 +17,16 @@ from numba.core.typing import signature
 from numba.extending import overload, register_jitable
 
 from gradscribe.kernels.elementary import floor
-from gradscribe.kernels.lowering import Signature, common_real, lower, same_float
+from gradscribe.kernels.lowering import CodeGenerator, Signature, common_real, lower, same_float
 from gradscribe.kernels.options import INLINED
-from gradscribe.kernels.status import OVERFLOW, record
+from gradscribe.kernels.status import (
+    INFINITY_TO_INTEGER,
+    NAN_TO_INTEGER,
+    NEGATIVE_SHIFT,
+    OVERFLOW,
+    TOO_LARGE_FOR_INTEGER,
+    record,
+)
 
 
 def floor_divide(a: Any, b: Any) -> Any:
@@ -166,20 +174,36 @@ def _choose_integer_power(base, exponent):
     return compute
 
 
-def _product_overflows(a: Any, b: Any) -> bool:
+def sum_overflows(a: Any, b: Any) -> bool:
+    """Whether the sum of two int64 is not an int64."""
+    return not -(2**63) <= int(a) + int(b) < 2**63
+
+
+def difference_overflows(a: Any, b: Any) -> bool:
+    """Whether the difference of two int64 is not an int64."""
+    return not -(2**63) <= int(a) - int(b) < 2**63
+
+
+def product_overflows(a: Any, b: Any) -> bool:
     """Whether the product of two int64 is not an int64."""
     return not -(2**63) <= int(a) * int(b) < 2**63
 
 
-def _two_int64(a: types.Type, b: types.Type) -> Signature | None:
-    return signature(types.boolean, types.int64, types.int64) if a == types.int64 == b else None
+def _two_int64(*kinds: types.Type) -> Signature | None:
+    integers = len(kinds) == 2 and all(isinstance(kind, types.Integer) for kind in kinds)
+    return signature(types.boolean, types.int64, types.int64) if integers else None
 
 
-def _overflow_bit(_context: Any, builder: Any, _sig: Signature, values: tuple[Any, ...]) -> Any:
-    return builder.extract_value(builder.smul_with_overflow(*values), 1)
+def _overflow_bit(instruction: str) -> CodeGenerator:
+    def generate(_context: Any, builder: Any, _sig: Signature, values: tuple[Any, ...]) -> Any:
+        return builder.extract_value(getattr(builder, instruction)(*values), 1)
+
+    return generate
 
 
-lower(_product_overflows, _two_int64, _overflow_bit)
+lower(sum_overflows, _two_int64, _overflow_bit("sadd_with_overflow"))
+lower(difference_overflows, _two_int64, _overflow_bit("ssub_with_overflow"))
+lower(product_overflows, _two_int64, _overflow_bit("smul_with_overflow"))
 
 
 @_jitable
@@ -187,7 +211,7 @@ def checked_add(a: Any, b: Any, status: Any, span_id: int) -> Any:
     """int64 a + b; an overflow is reported as OVERFLOW (a, b), and wraps."""
     x, y = np.int64(a), np.int64(b)
     total = x + y
-    if ((x ^ total) & (y ^ total)) < 0:  # both operands have the sign the sum does not have
+    if sum_overflows(x, y):
         record(status, OVERFLOW, span_id, x, y)
     return total
 
@@ -197,7 +221,7 @@ def checked_subtract(a: Any, b: Any, status: Any, span_id: int) -> Any:
     """int64 a - b; an overflow is reported as OVERFLOW (a, b), and wraps."""
     x, y = np.int64(a), np.int64(b)
     difference = x - y
-    if ((x ^ y) & (x ^ difference)) < 0:
+    if difference_overflows(x, y):
         record(status, OVERFLOW, span_id, x, y)
     return difference
 
@@ -206,7 +230,7 @@ def checked_subtract(a: Any, b: Any, status: Any, span_id: int) -> Any:
 def checked_multiply(a: Any, b: Any, status: Any, span_id: int) -> Any:
     """int64 a * b; an overflow is reported as OVERFLOW (a, b), and wraps."""
     x, y = np.int64(a), np.int64(b)
-    if _product_overflows(x, y):
+    if product_overflows(x, y):
         record(status, OVERFLOW, span_id, x, y)
     return x * y
 
@@ -218,12 +242,73 @@ def checked_power(base: Any, exponent: Any, status: Any, span_id: int) -> Any:
     overflowed = False
     while rest > 0:
         if rest & 1:
-            overflowed = overflowed or _product_overflows(result, square)
+            overflowed = overflowed or product_overflows(result, square)
             result = result * square
         rest >>= 1
         if rest > 0:  # the last square is not used, and may overflow unharmed
-            overflowed = overflowed or _product_overflows(square, square)
+            overflowed = overflowed or product_overflows(square, square)
             square = square * square
     if overflowed:
         record(status, OVERFLOW, span_id, base, exponent)
     return result
+
+
+@_jitable
+def checked_absolute(a: Any, status: Any, span_id: int) -> Any:
+    """int64 abs(a); an overflow (of the smallest integer) is reported as OVERFLOW (a, 0), and wraps."""
+    x = np.int64(a)
+    if x < 0 and difference_overflows(0, x):
+        record(status, OVERFLOW, span_id, x, 0)
+        return x
+    return -x if x < 0 else x
+
+
+@_jitable
+def checked_floor_divide(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a // b, b not zero; an overflow (the smallest integer by -1) is reported as OVERFLOW (a, b), and wraps."""
+    x, y = np.int64(a), np.int64(b)
+    if y == -1 and difference_overflows(0, x):
+        record(status, OVERFLOW, span_id, x, y)
+    return floor_divide(x, y)
+
+
+@_jitable
+def checked_left_shift(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a << b; reports OVERFLOW (a, b), and gives 0, where a * 2**b is not an int64; a negative b is reported as
+    NEGATIVE_SHIFT (a, b)."""
+    x, y = np.int64(a), np.int64(b)
+    if y < 0:
+        record(status, NEGATIVE_SHIFT, span_id, x, y)
+        return np.int64(0)
+    if x == 0:
+        return np.int64(0)
+    places = min(y, np.int64(63))
+    shifted = x << places
+    if y > 63 or (shifted >> places) != x:
+        record(status, OVERFLOW, span_id, x, y)
+        return np.int64(0)
+    return shifted
+
+
+@_jitable
+def checked_right_shift(a: Any, b: Any, status: Any, span_id: int) -> Any:
+    """int64 a >> b = floor(a / 2**b); a negative b is reported as NEGATIVE_SHIFT (a, b), and gives 0."""
+    x, y = np.int64(a), np.int64(b)
+    if y < 0:
+        record(status, NEGATIVE_SHIFT, span_id, x, y)
+        return np.int64(0)
+    return x >> min(y, np.int64(63))
+
+
+@_jitable
+def checked_integer(x: Any, status: Any, span_id: int) -> Any:
+    """`int(x)` of a float, towards zero, as int64; NaN, infinities and what int64 does not hold are reported, and give
+    0."""
+    if x != x:
+        record(status, NAN_TO_INTEGER, span_id, 0, 0)
+        return np.int64(0)
+    if not (-(2.0**63) <= x and x < 2.0**63):
+        code = INFINITY_TO_INTEGER if x - x != 0 else TOO_LARGE_FOR_INTEGER
+        record(status, code, span_id, 0, 0)
+        return np.int64(0)
+    return np.int64(x)

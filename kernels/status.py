@@ -32,6 +32,10 @@ NOT_A_NUMBER = 6
 SINGULAR = 7
 NOT_POSITIVE_DEFINITE = 8
 USER = 9
+NEGATIVE_SHIFT = 10
+NAN_TO_INTEGER = 11
+INFINITY_TO_INTEGER = 12
+TOO_LARGE_FOR_INTEGER = 13
 
 _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     INDEX: (IndexError, "index {first} is out of bounds for an axis of size {second}"),
@@ -43,6 +47,10 @@ _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     SINGULAR: (np.linalg.LinAlgError, "Singular matrix"),
     NOT_POSITIVE_DEFINITE: (np.linalg.LinAlgError, "Matrix is not positive definite"),
     USER: (ValueError, "condition number {first} failed with {second}"),
+    NEGATIVE_SHIFT: (ValueError, "negative shift count: {second}"),
+    NAN_TO_INTEGER: (ValueError, "cannot convert float NaN to integer"),
+    INFINITY_TO_INTEGER: (OverflowError, "cannot convert float infinity to integer"),
+    TOO_LARGE_FOR_INTEGER: (OverflowError, "the float is too large for an integer: Python ints are int64 here"),
 }
 
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from gradscribe.transpiler.backends.caller_outputs import Allocations, Output
 from gradscribe.transpiler.backends.folding import fold
 from gradscribe.transpiler.backends.liveness import back_moves, branch_moves, entry_moves
@@ -23,10 +25,11 @@ from gradscribe.transpiler.errors import NoRule, Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.index import Slice
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
-from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.types import INT64, ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
-from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index
+from gradscribe.transpiler.passes.lower.operations import check_fits, check_indices, checked_index, checked_operation
+from gradscribe.transpiler.passes.lower.ranges import LARGEST_SIZE
 from gradscribe.transpiler.passes.ownership import has_memory
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
@@ -168,9 +171,9 @@ class _Writer:
                     self.out.add(f"{self.names.symbols[atom]} = {size}")
                     name = self.names.symbols[atom]
                     self._refuse(
-                        f"{name} < {atom.lower}",
+                        f"{name} < {atom.lower} or {name} > {LARGEST_SIZE}",
                         name,
-                        f"{p.hint or 'argument'}: axis {axis} has fewer than {atom.lower} elements",
+                        f"{p.hint or 'argument'}: axis {axis} has fewer than {atom.lower} elements, or very many",
                         ValueError,
                     )
                 else:
@@ -280,6 +283,16 @@ class _Writer:
             number = self._failure(Failure(eqn.span))
             self._check_indices(eqn, number)
             self.out.add("if status[0] != 0:")
+        elif eqn.operation is checked_operation:
+            number = self._failure(Failure(eqn.span))
+            operands = [self.text.operand(x) for x in eqn.operands]
+            exponent = eqn.params["exponent"]
+            arguments = ", ".join([*operands, *([] if exponent is None else [str(exponent)]), "status", str(number)])
+            self.out.add(f"{self.names.of(eqn.results[0])} = {eqn.params['kernel']}({arguments})")
+            self.out.add("if status[0] != 0:")
+        elif eqn.operation is check_fits:
+            self._check_fits(eqn)
+            return
         elif eqn.operation is check:
             number = self._failure(Failure(eqn.span, eqn.params["message"], eqn.params["error"]))
             self.out.add(f"if not ({self.text.operand(eqn.operands[0])}):")
@@ -290,6 +303,26 @@ class _Writer:
         else:
             raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form")
         self.out.depth += 1
+        self._leave()
+
+    def _check_fits(self, eqn: Eqn) -> None:
+        dim, dtype = eqn.params["dim"], eqn.params["dtype"]
+        message = "a Python int does not fit the 64 bits that native code has for it"
+        if dtype == INT64:
+            tests = self.text.overflow_tests(dim)
+        else:
+            limits = np.iinfo(dtype)
+            highest = min(int(limits.max), 2**63 - 1)
+            tests = [f"not {limits.min} <= {self.text.dim(dim)} <= {highest}"]
+            message = f"Python integer out of bounds for {dtype}"
+        given = [f"{self.text.dim(d)} > 0" for d in eqn.params["given"]]
+        test = " or ".join(tests)
+        if given:
+            test = " and ".join([*given, f"({test})" if len(tests) > 1 else test])
+        number = self._failure(Failure(eqn.span, message, OverflowError))
+        self.out.add(f"if {test}:")
+        self.out.depth += 1
+        self.out.add(f"record(status, 9, {number}, 0, 0)")
         self._leave()
 
     def _check_indices(self, eqn: Eqn, number: int) -> None:

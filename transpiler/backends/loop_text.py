@@ -15,7 +15,7 @@ import numpy as np
 from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.errors import NoRule
-from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
+from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Monomial, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
@@ -95,14 +95,43 @@ class Expressions:
     def dim(self, dim: Dim) -> str:
         parts: list[str] = []
         for monomial in dim.sorted_monomials():
+            sign, text = self.monomial(monomial, dim.terms[monomial])
+            parts.append(f" {sign} {text}" if parts else (f"-{text}" if sign == "-" else text))
+        return "".join(parts) or "0"
+
+    def monomial(self, monomial: Monomial, coefficient: int) -> tuple[str, str]:
+        """The sign and the text of one term, modulo 2**64."""
+        c = (coefficient + 2**63) % 2**64 - 2**63
+        if c == -(2**63):
+            return "+", " * ".join([f"({c})", *(self.atom(a) for a in monomial)])
+        factors = [self.atom(a) for a in monomial]
+        if abs(c) != 1 or not factors:
+            factors.insert(0, str(abs(c)))
+        return "-" if c < 0 else "+", " * ".join(factors)
+
+    def overflow_tests(self, dim: Dim) -> list[str]:
+        """Conditions one of which holds if the polynomial, or a partial sum or product of it, is no int64."""
+        tests: list[str] = []
+        total = ""
+        for monomial in dim.sorted_monomials():
             c = dim.terms[monomial]
             factors = [self.atom(a) for a in monomial]
-            if abs(c) != 1 or not factors:
+            if not -(2**63) < c < 2**63 and (factors or c != -(2**63)):
+                tests.append(f"{' * '.join(factors)} != 0" if factors else "True")
+            elif abs(c) != 1 and factors:
                 factors.insert(0, str(abs(c)))
-            sign = "-" if c < 0 else "+"
-            text = " * ".join(factors)
-            parts.append(f" {sign} {text}" if parts else (f"-{text}" if c < 0 else text))
-        return "".join(parts) or "0"
+            for k in range(1, len(factors)):
+                tests.append(self.kernel_call("product_overflows", " * ".join(factors[:k]), factors[k]))
+            sign, text = self.monomial(monomial, c)
+            if total or sign == "-":
+                kernel = "difference_overflows" if sign == "-" else "sum_overflows"
+                tests.append(self.kernel_call(kernel, total or "0", text))
+            total = f"{total} {sign} {text}" if total else text if sign == "+" else f"-{text}"
+        return list(dict.fromkeys(tests))
+
+    def kernel_call(self, name: str, *arguments: str) -> str:
+        self.words.setdefault(name)
+        return f"{name}({', '.join(arguments)})"
 
     def atom(self, atom: Atom) -> str:
         if isinstance(atom, Symbol):

@@ -10,6 +10,7 @@ from gradscribe.transpiler.passes.lower.expand import expand_library
 from gradscribe.transpiler.passes.lower.forward import forward_stores
 from gradscribe.transpiler.passes.lower.fuse import fuse_siblings
 from gradscribe.transpiler.passes.lower.hoist import hoist_workspaces
+from gradscribe.transpiler.passes.lower.overflow import check_overflow
 from gradscribe.transpiler.passes.lower.regions import lower_equations
 from gradscribe.transpiler.passes.scatter_loops import slice_scatter_loops
 from gradscribe.transpiler.passes.tune import tune_loops
@@ -28,4 +29,4 @@ def lower(function: Function) -> Function:
         function = drop_dead_code(forward_stores(fuse_siblings(function)))
         if count_eqns(function.region) == before:
             break
-    return tune_loops(hoist_workspaces(contract_workspaces(function)))
+    return check_overflow(tune_loops(hoist_workspaces(contract_workspaces(function))))

@@ -7,6 +7,7 @@ other. `scalar` is the text of one element over x, y, z, in terms of `gradscribe
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,4 +103,43 @@ wrapped = LoopOperation(
     name="wrapped",
     infer_types=lambda i, *, size: (ArrayType(INT64, (), True),),
     run=lambda i, *, size: (int(i) + size if i < 0 else int(i),),
+)
+
+
+def _fits(*, dim: int, dtype: np.dtype, given: tuple[int, ...]) -> tuple[()]:
+    limits = np.iinfo(dtype)
+    if all(g > 0 for g in given) and not limits.min <= dim <= limits.max:
+        raise OverflowError(f"{dim} is out of bounds for {dtype}")
+    return ()
+
+
+# An integer polynomial has a value of `dtype`, if all of `given` are positive.
+check_fits = LoopOperation(
+    name="check_fits", effect=Effect.CHECK, infer_types=lambda *, dim, dtype, given: (), run=_fits
+)
+
+
+_CHECKED_OPERATIONS: dict[str, Callable[..., int]] = {
+    "checked_absolute": abs,
+    "checked_floor_divide": operator.floordiv,
+    "checked_left_shift": operator.lshift,
+    "checked_right_shift": operator.rshift,
+    "checked_power": operator.pow,
+    "checked_integer": int,
+}
+
+
+def _checked_operation(*values: Any, kernel: str, exponent: int | None) -> tuple[int]:
+    numbers = values if exponent is None else (*values, exponent)
+    result = _CHECKED_OPERATIONS[kernel](*numbers)
+    _fits(dim=result, dtype=INT64, given=())
+    return (result,)
+
+
+# An operation on Python numbers with an int64 result, or the error that Python raises, by a kernel of that name.
+checked_operation = LoopOperation(
+    name="checked_operation",
+    effect=Effect.CHECK,
+    infer_types=lambda *values, kernel, exponent: (ArrayType(INT64, (), True),),
+    run=_checked_operation,
 )

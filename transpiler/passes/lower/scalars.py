@@ -14,7 +14,7 @@ import numpy as np
 
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
-from gradscribe.transpiler.ir.types import BOOL, ArrayType
+from gradscribe.transpiler.ir.types import BOOL, INT64, ArrayType
 from gradscribe.transpiler.primitives.arithmetic import multiply, select
 from gradscribe.transpiler.primitives.conversion import convert
 from gradscribe.transpiler.primitives.powers import integer_power, power
@@ -22,6 +22,7 @@ from gradscribe.transpiler.primitives.primitive import Elementwise
 
 _PYTHON = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}
 _LARGEST_UNROLLED_POWER = 8
+_COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal".split())
 
 
 def with_dtype(x: Operand, dtype: np.dtype) -> Operand:
@@ -51,12 +52,36 @@ def compute(
         condition, *data = operands
         operands = [with_dtype(condition, BOOL), *(with_dtype(x, result.dtype) for x in data)]
     else:
-        dtype = computing_dtype(operands, result.dtype)
+        dtype = _wide_enough(operation, operands, computing_dtype(operands, result.dtype))
         product = _small_power(operation, operands, dtype, params)
         if product is not None:
             return with_dtype(product, result.dtype)
         operands = [with_dtype(x, dtype) for x in operands]
-    return with_dtype(emit(operation, operands, dict(params), hint=hint)[0], result.dtype)
+    computed = _scalar_type(_inferred(operation, operands, params), result)
+    return with_dtype(emit(operation, operands, dict(params), hint=hint, types=(computed,))[0], result.dtype)
+
+
+def _scalar_type(type: ArrayType, result: ArrayType) -> ArrayType:
+    """A Python scalar where the operation gives one, whatever its operands have been converted to."""
+    return ArrayType(type.dtype, (), result.weak and not result.shape)
+
+
+def _inferred(operation: Elementwise, operands: list[Operand], params: Mapping[str, Any]) -> ArrayType:
+    (type,) = operation.infer(tuple(x.type for x in operands), params, ())
+    assert isinstance(type, ArrayType)
+    return type
+
+
+def _wide_enough(operation: Elementwise, operands: list[Operand], common: np.dtype) -> np.dtype:
+    """The dtype of a comparison: NumPy compares an integer with a Python int that its dtype does not hold, too."""
+    if operation.name not in _COMPARISONS or common.kind not in "iu" or common.itemsize == 8:
+        return common
+    limits = np.iinfo(common)
+    for x in operands:
+        if isinstance(x.type, ArrayType) and x.type.weak and x.type.dtype.kind == "i":
+            if not (isinstance(x, Literal) and limits.min <= x.value <= limits.max):
+                return INT64
+    return common
 
 
 def _small_power(
