@@ -11,7 +11,7 @@ from gradscribe.transpiler.ir.builder import build_body, emit
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.evaluate import evaluate
 from gradscribe.transpiler.ir.index import At, Slice
-from gradscribe.transpiler.ir.nodes import Function, Var
+from gradscribe.transpiler.ir.nodes import Function, Operand, Var
 from gradscribe.transpiler.ir.types import array
 from gradscribe.transpiler.ir.verify import verify
 from gradscribe.transpiler.ir.walk import inner_eqns
@@ -20,6 +20,7 @@ from gradscribe.transpiler.passes.lower.contractions import matmul
 from gradscribe.transpiler.passes.lower.lowering import lower
 from gradscribe.transpiler.passes.ownership import WRITES
 from gradscribe.transpiler.primitives.allocation import empty, zeros
+from gradscribe.transpiler.primitives.arithmetic import equal
 from gradscribe.transpiler.primitives.contraction import contract
 from gradscribe.transpiler.primitives.conversion import copy
 from gradscribe.transpiler.primitives.elementary import exp, tanh
@@ -236,3 +237,20 @@ def test_transposed_and_reshaped_reads_are_not_stored(rng):
 
     result = lowered(Function("f", build_body([x], body)), rng.random((3, 4)))
     assert count(result, empty) == 1
+
+
+def test_what_a_maximum_is_compared_with_is_stored_once() -> None:
+    """Recomputed in a second loop, a * b + c may be contracted differently and equal no maximum."""
+    n = Symbol("n")
+    a, b, c = (Var(array(np.float64, n, n), name) for name in "abc")
+
+    def body(a: Var, b: Var, c: Var) -> list[Operand]:
+        x = a * b + c
+        largest = reduce_max(x, axes=(1,))
+        column = PRIMITIVES["reshape"](largest, shape=(Dim.of(n), Dim.of(1)))
+        ties = PRIMITIVES["convert"](emit(equal, (x, column))[0], dtype=np.dtype(float))
+        return [largest, reduce_sum(ties, axes=(0, 1))]
+
+    result = lower(Function("ties", build_body([a, b, c], body)))
+    added = [e for e in inner_eqns(result.region) if e.operation is PRIMITIVES["add"] and e.results[0].rank == 0]
+    assert len(added) == 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Eqn, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction
 from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.primitives.structure import (
@@ -32,6 +33,8 @@ _SIMPLE = {
     "add", "subtract", "multiply", "negative", "select", "convert", "less", "less_equal", "greater", "greater_equal",
     "equal", "not_equal", "absolute", "maximum", "minimum", "square", "logical_and", "logical_or", "logical_not",
 }  # fmt: skip
+_DECIDING = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+_SAME_BITS = {"negative", "absolute", "select", "maximum", "minimum"}
 _DIVISIONS = {"divide", "sqrt", "reciprocal", "floor", "ceil", "sign"}
 
 
@@ -86,6 +89,22 @@ class UseTable:
                 uses = self._of(x)
                 uses.forced = True
                 uses.positions.append(len(region.eqns))
+        for eqn in inner_eqns(region):
+            if eqn.operation.name in _DECIDING:
+                for operand in eqn.operands:
+                    self._keep_bits(operand)
+
+    def _keep_bits(self, x: object) -> None:
+        """What a comparison reads is computed once: two loops may contract multiply and add differently, and an
+        element would then no longer equal the maximum that was taken over it."""
+        eqn = x.definition if isinstance(x, Var) and is_array(x) else None
+        if eqn is None or eqn.regions:
+            return
+        if is_reindex(eqn) or eqn.operation is convert or eqn.operation.name in _SAME_BITS:
+            for operand in eqn.operands:
+                self._keep_bits(operand)
+        elif isinstance(eqn.operation, Elementwise) and self.pulls(eqn.results[0]) > 1:
+            self._of(x).forced = True
 
     def _of(self, x: object) -> Uses:
         assert isinstance(x, Var)
