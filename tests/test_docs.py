@@ -1,4 +1,4 @@
-"""The documentation is run: every Python block of README.md, the guide and the numerics page, and the output shown behind it.
+"""The documentation is run: the Python blocks of README.md, guide and numerics, and the output shown behind them.
 
 The blocks of one file share a namespace and run in order, each from a file of its own, whose name is the comment on the
 block's first line (`# model.py`), because gradscribe reads source files. A block fenced as `text output` shows what the
@@ -7,18 +7,23 @@ Python block before it prints; `--update-golden` writes it anew. docs/functions.
 
 import contextlib
 import io
+import math
 import re
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.special
 
 from gradscribe.transpiler.library.numpy_table import METHODS, NUMPY_RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCED = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
+# Modules whose functions the page describes in its introduction instead of listing them.
+HIDDEN = ("builtins", "_operator", "gradscribe.transpiler.library.derivative_rules")
 
 
 def run_blocks(text, folder, namespace):
@@ -87,16 +92,8 @@ def test_the_list_of_functions_is_the_table():
     assert listed("Methods of arrays\n", text) == list(METHODS)
 
 
-HIDDEN = ("builtins", "_operator", "gradscribe.transpiler.library.derivative_rules")
-
-
 def resolve(name):
     """The object that a dotted name means: `np.linalg.norm`."""
-    import math
-
-    import numpy as np
-    import scipy.special
-
     first, *rest = name.split(".")
     found = {"np": np, "math": math, "scipy": scipy}[first]
     for part in rest:
