@@ -228,7 +228,8 @@ def _cases() -> tuple[Published, ...]:
         Published(conjugate_gradient, (spd, rng.normal(size=6)), (0, 1)),
         Published(modified_gram_schmidt, (rng.normal(size=(6, 4)),), (0,)),
         Published(lu_solve, (rng.normal(size=(5, 5)), rng.normal(size=5)), (0, 1)),
-        Published(sor_poisson, (rng.normal(size=(6, 7)), 1.3), (0, 1)),
+        # at 1.3 the number of sweeps changes 2e-6 away: a difference would see the jump
+        Published(sor_poisson, (rng.normal(size=(6, 7)), 1.25), (0, 1)),
         Published(adaptive_heun, (np.array([0.6, 0.1]), 2.0), (0, 1)),
         Published(
             kalman_filter,
