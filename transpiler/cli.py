@@ -33,7 +33,7 @@ _COMMANDS = {
     "hessian": "second derivatives of a scalar result",
     "show": "the function itself, as it is understood",
 }
-_PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "gast", "astor")
+_PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "gast")
 
 
 class Usage(Exception):

@@ -9,6 +9,8 @@ depends on data raises `DataEquality`, for the interpreter to check at run time 
 
 from __future__ import annotations
 
+import re
+
 from gradscribe.transpiler.errors import ShapeError
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.bounds import is_nonnegative
@@ -131,8 +133,10 @@ class Solver(Equalities):
 
     def named(self, dim: Dim) -> str:
         """A dim with the arguments its atoms come from."""
-        places = [f"{a!r} is {self.names[a]}" for a in dim.leaves() if a in self.names]
-        return f"{dim}" + (f" ({', '.join(dict.fromkeys(places))})" if places else "")
+        plain = lambda text: re.sub(r"%(\w*?)_\d+", lambda found: found[1] or "an integer", text)
+        atoms = [(plain(repr(a)), str(self.names[a])) for a in dim.leaves() if a in self.names]
+        places = [f"{name} is {place}" for name, place in atoms if name != place]
+        return plain(f"{dim}") + (f" ({', '.join(dict.fromkeys(places))})" if places else "")
 
     def assume_equal(self, a: Dim, b: Dim) -> bool:
         """Two sizes that the example has equal are taken to be equal, and a guard remembers it."""
