@@ -261,22 +261,28 @@ class _EntryWriter:
         return value
 
     def _leaf(self, place: Any, name: str, sources: Sequence[str], shared: list[str]) -> str:
+        version = self.version
         if isinstance(place, ArgumentIdentity):
-            type = self.version.types[place.parameter]
-            if self.version.builder.keep_identity:
+            type = version.types[place.parameter]
+            if version.builder.keep_identity:
                 return self.names[place.parameter]
             source = self.names[place.parameter] if place.position is None else sources[place.position]
         elif isinstance(place, ResultLeaf):
-            type = self.version.staged.function.results[place.position].type
+            type = version.staged.function.results[place.position].type
             source = sources[place.position]
         else:
             return self.text.constant(place.value if isinstance(place, StaticLeaf) else place)
         if not isinstance(type, ArrayType) or not type.shape:
             return source
-        fresh = source.startswith("out") and source not in shared  # nobody else has seen it
+        if source in self.names:
+            return f"{source}.copy()"
+        if isinstance(version.run, NativeFunction):  # memory of its own, as bufferization has it; handed out once
+            taken = source in shared
+            shared.append(source)
+            return f"{source}.copy()" if taken else source
         others = "".join(f"{other}, " for other in shared)
-        shared += [name, source] if fresh else [name]
-        return source if fresh else f"own({source}, ({others}))"
+        shared.append(name)
+        return f"own({source}, ({others}))"
 
 
 _WORDS: dict[str, Any] = {

@@ -41,7 +41,10 @@ def _as_class(cls: Any) -> Finisher:
 def own(value: np.ndarray, others: Sequence[Any]) -> np.ndarray:
     """The array itself if nothing in `others` shares its memory and it may be written; else a copy."""
     if value.base is None and value.flags.writeable:
-        return value.copy() if any(value is other for other in others) else value
+        for other in others:  # a loop: an `any` of a generator costs as much as the copy of a small array
+            if value is other:
+                return value.copy()
+        return value
     if value.flags.writeable and not any(isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in others):
         return value
     return value.copy()
