@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gradscribe.transpiler.backends.folding import Folding
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.passes.ownership import WRITES, has_memory
 from gradscribe.transpiler.primitives.regions import body_carries, if_, is_counted, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
@@ -42,6 +42,20 @@ def branch_moves(eqn: Eqn, region: Region) -> list[Move]:
 def exit_code(eqn: Eqn) -> Var | None:
     """The variable of a loop's exit code."""
     return eqn.results[0] if eqn.params["exits"] else None
+
+
+def leaves_by_literals(region: Region, code: Operand, folding: Folding) -> bool:
+    """The exit code is a literal on every path, decided by `if`s that end their regions: text that writes `break` there
+    assigns the code where the loop is left, and before the loop."""
+    if isinstance(code, Literal):
+        return True
+    last = next((e for e in reversed(region.eqns) if not any(folding.is_inline(r) for r in e.results)), None)
+    if last is None or last.operation is not if_ or not any(code is r for r in last.results):
+        return False
+    if sum(leaf is code for x in region.results for leaf in folding.leaves(x)) != 1:
+        return False
+    position = [r is code for r in last.results].index(True)
+    return all(leaves_by_literals(r, r.results[position], folding) for r in last.regions)
 
 
 def range_leaves(eqn: Eqn, folding: Folding) -> Iterator[Var]:
@@ -183,6 +197,8 @@ class Interference:
         if is_counted(eqn):  # nothing in the body takes the name of its index
             inside[find(body.params[0])] = None
         self._move(moves, inside)
+        if code is not None and leaves_by_literals(body, body.results[0], self.folding):
+            inside[find(code)] = None
         self._region(body, inside)
         if is_counted(eqn):
             index = find(body.params[0])

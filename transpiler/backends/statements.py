@@ -13,10 +13,16 @@ from dataclasses import dataclass, replace
 
 from gradscribe.transpiler.backends.dialect import call
 from gradscribe.transpiler.backends.expressions import Expressions, fill
-from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.backends.layout import broken
 from gradscribe.transpiler.backends.layout import write as text_of
-from gradscribe.transpiler.backends.liveness import Move, back_moves, branch_moves, entry_moves, exit_code
+from gradscribe.transpiler.backends.liveness import (
+    Move,
+    back_moves,
+    branch_moves,
+    entry_moves,
+    exit_code,
+    leaves_by_literals,
+)
 from gradscribe.transpiler.backends.scalar_mutability import MutableScalars
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.index import At, Slice, Take, is_whole
@@ -237,7 +243,7 @@ class Statements:
         lines = self.moves(entry_moves(eqn), depth, eqn.span)
         code = exit_code(eqn)
         body = eqn.regions[-1]
-        split = code is not None and _leaves_by_literals(body, body.results[0], self.folding)
+        split = code is not None and leaves_by_literals(body, body.results[0], self.folding)
         if code is not None and (code in self.read_values or not split):
             lines += self.put(depth, f"{self.write.names.of(code)} = ", ast.Constant(value=0), "", eqn.span)
         inner: list[Line] = []
@@ -314,16 +320,3 @@ class _Exits:
         else:
             lines += s.choice(test, path(0, 1), path(1, 1), depth, last.span)
         return lines + s.moves(pending[-1], depth, None)
-
-
-def _leaves_by_literals(region: Region, code: Operand, folding: Folding) -> bool:
-    """The exit code is a literal on every path, decided by `if`s that end their regions."""
-    if isinstance(code, Literal):
-        return True
-    last = next((e for e in reversed(region.eqns) if not any(folding.is_inline(r) for r in e.results)), None)
-    if last is None or last.operation is not if_ or not any(code is r for r in last.results):
-        return False
-    if sum(leaf is code for x in region.results for leaf in folding.leaves(x)) != 1:
-        return False
-    position = [r is code for r in last.results].index(True)
-    return all(_leaves_by_literals(r, r.results[position], folding) for r in last.regions)

@@ -17,6 +17,7 @@ from gradscribe.transpiler.backends.liveness import (
     entry_moves,
     exit_code,
     in_place,
+    leaves_by_literals,
     range_leaves,
     region_moves,
 )
@@ -195,6 +196,8 @@ class _Check:
         self.region(body, inside)
         moves = back_moves(eqn)
         if code is not None:
+            if leaves_by_literals(body, body.results[0], self.folding) and code not in inside[self.names.of(code)]:
+                raise StorageConflict(f"{code!r} is assigned where its loop is left only, and the body overwrites it")
             moves = [(code, body.results[0]), *moves]
         self.move(moves, inside)
         for x in (v for r in eqn.regions for v in self.folding.captures(r)):
