@@ -141,3 +141,19 @@ def test_errors_name_the_line(backend):
         f(np.arange(3.0), 3)
     with pytest.raises(ValueError, match="backend"):
         gs.jit(f, backend="fortran")
+
+
+def test_tapes_of_batched_loops_are_copied(backend):
+    """Under vmap the lanes of a `while` end at different iterations, and each keeps its own tape."""
+
+    def root(x):
+        y, change = x, 1.0
+        while abs(change) > 1e-12:
+            change = (y * y - x) / (2.0 * y)
+            y = y - change
+        return y
+
+    derivative = gs.vmap(gs.grad(root))
+    x = np.array([0.5, 2.0, 9.0, 400.0])
+    np.testing.assert_allclose(gs.jit(derivative, backend=backend)(x), derivative(x), rtol=1e-14)
+    np.testing.assert_allclose(derivative(x), 0.5 / np.sqrt(x), rtol=1e-9)

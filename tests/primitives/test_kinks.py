@@ -20,6 +20,7 @@ from gradscribe.transpiler.primitives import (
 from gradscribe.transpiler.primitives.contraction import contract, contraction_text
 from gradscribe.transpiler.primitives.structure import permute
 from gradscribe.transpiler.transforms.jvp import jvp
+from gradscribe.transpiler.transforms.vjp import value_and_grad
 from primitives.table_cases import program
 
 
@@ -61,12 +62,24 @@ def test_elementwise(body, x, expected):
     [
         (reductions.reduce_max, [2.0, 1.0, 2.0, 2.0], [1 / 3, 0, 1 / 3, 1 / 3]),
         (reductions.reduce_min, [2.0, 1.0, 1.0, 2.0], [0, 0.5, 0.5, 0]),
+        (reductions.reduce_max, [2.0, np.nan, 1.0], [np.nan, np.nan, np.nan]),
+        (reductions.reduce_min, [np.nan, np.nan], [np.nan, np.nan]),
         (reductions.reduce_prod, [2.0, 0.0, 3.0], [0, 6, 0]),
         (reductions.reduce_prod, [2.0, 0.0, 0.0], [0, 0, 0]),
     ],
 )
 def test_reductions(operation, x, expected):
     np.testing.assert_allclose(gradient(lambda v: operation(v, axes=(0,)), x), expected, rtol=1e-15)
+
+
+def test_reverse_mode_of_an_extremum_that_is_nan():
+    x = np.array([[1.0, 2.0, 2.0], [np.nan, 4.0, 3.0]])
+    for operation in (reductions.reduce_max, reductions.reduce_min):
+        function = program(lambda v, f=operation: (reductions.reduce_sum(f(v, axes=(1,)), axes=(0,)),), [x])
+        with np.errstate(invalid="ignore"):
+            gradient = evaluate(value_and_grad(function, [0]), x)[1]
+        tied = [0, 0.5, 0.5] if operation is reductions.reduce_max else [1, 0, 0]
+        np.testing.assert_array_equal(gradient, [tied, [np.nan] * 3])
 
 
 def test_a_branch_not_taken_leaks_nothing():

@@ -33,8 +33,8 @@ from gradscribe.transpiler.passes.lower.ranges import LARGEST_SIZE
 from gradscribe.transpiler.passes.ownership import has_memory
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
-from gradscribe.transpiler.primitives.stacks import stack_new, stack_pop, stack_push
-from gradscribe.transpiler.primitives.structure import update, update_add
+from gradscribe.transpiler.primitives.stacks import stack_new, stack_push
+from gradscribe.transpiler.primitives.structure import copy, update, update_add
 
 RESERVED = frozenset(
     "np math njit u status failed range min max abs complex float int bool True False None list tuple len".split()
@@ -233,7 +233,7 @@ class _Writer:
             target = self.text.element(self.names.of(eqn.results[0]), eqn.params["at"])
             sign = "=" if operation is update else "+="
             self.out.add(f"{target} {sign} {self.text.operand(eqn.operands[1])}")
-        elif operation in (stack_new, stack_push, stack_pop):
+        elif isinstance(eqn.results[0].type if eqn.results else None, StackType):
             self.stack(eqn)
         elif operation.effect is Effect.CHECK:
             self.check(eqn)
@@ -434,6 +434,11 @@ class _Writer:
         if eqn.operation is stack_new:
             self.out.add(f"{name} = np.empty(64, {dtype_name(eqn.params['dtype'])})")
             self.out.add(f"{top} = 0")
+            return
+        if eqn.operation is copy:
+            source = self.text.operand(eqn.operands[0])
+            self.out.add(f"{name} = {source}.copy()")
+            self.out.add(f"{top} = {self.top(source)}")
             return
         if eqn.operation is stack_push:
             value = eqn.operands[1]

@@ -61,7 +61,7 @@ reduce_sum: Reduction = Reduction(
     samples=_samples,
 )
 
-# ---- maximum and minimum: tied elements share the cotangent equally, as in JAX ----
+# ---- maximum and minimum: tied elements share the cotangent equally, all get NaN from a NaN, as in JAX ----
 
 
 def _winners(y: Operand, x: Operand, axes: tuple[int, ...]) -> tuple[Operand, Operand]:
@@ -72,7 +72,8 @@ def _winners(y: Operand, x: Operand, axes: tuple[int, ...]) -> tuple[Operand, Op
 
 def _extremum_pull(ct: Operand, y: Operand, x: Operand, *, axes: tuple[int, ...]) -> Operand:
     attained, count = _winners(y, x, axes)
-    share: Operand = select(attained, keep_axes(ct / count, x, axes), 0.0)
+    rest = 0.0 / count  # NaN where no element equals the extremum, which is then NaN
+    share: Operand = select(attained, keep_axes(ct / count, x, axes), keep_axes(rest, x, axes))
     return share
 
 
