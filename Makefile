@@ -22,13 +22,13 @@ demo: $(READY)
 	$(BIN)/python samples/demo.py
 
 test: $(READY)
-	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu" $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) --dist loadgroup -m "not slow and not gpu" $(TESTS) $(NONE_IS_FINE)
 
 test-fast: $(READY)
-	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu and not native" $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) --dist loadgroup -m "not slow and not gpu and not native" $(TESTS) $(NONE_IS_FINE)
 
 test-all: $(READY)
-	$(PYTEST) -q -n $(WORKERS) $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) --dist loadgroup $(TESTS) $(NONE_IS_FINE)
 
 # `make -k check` shows everything that is wrong, not only the first.
 check: check-lint check-types check-floors check-sizes check-golden

@@ -62,3 +62,31 @@ def _traced_positions(args: Sequence[Any], argnums: Sequence[int]) -> list[int]:
 def to_numpy(tree: Tree) -> Tree:
     """The same tree with NumPy leaves."""
     return jax.tree.map(np.asarray, tree)
+
+
+def first_and_second_order(
+    function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], weights: Tree, tangents: Sequence[Tree]
+) -> dict[str, Tree]:
+    """What JAX says of ``function`` at ``args``: ``value`` and ``jvp`` (lists of the inexact leaves of the result and
+    of its tangent), ``vjp`` (the gradients of sum(weights * result), in the order of ``argnums``), ``hvp`` (their
+    tangents). ``tangents`` are in the order of ``argnums``; ``weights`` may lack the leaves that are not inexact."""
+    traced = _traced_positions(args, argnums)
+
+    def every(values: Sequence[Any], directions: Sequence[Any]) -> dict[str, Tree]:
+        def result(moving: Sequence[Any]) -> list[Any]:
+            full = list(args)
+            for position, value in zip(traced, values, strict=True):
+                full[position] = value
+            for argnum, value in zip(argnums, moving, strict=True):
+                full[argnum] = value
+            out = map(jnp.asarray, jax.tree.leaves(function(*full)))
+            return [leaf for leaf in out if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+
+        moving = [values[traced.index(argnum)] for argnum in argnums]
+        value, tangent = jax.jvp(result, (moving,), (list(directions),))
+        gradient = jax.grad(lambda at: weighted_sum(result(at), jax.tree.leaves(weights)))
+        gradients, products = jax.jvp(gradient, (moving,), (list(directions),))
+        return {"value": value, "jvp": tangent, "vjp": gradients, "hvp": products}
+
+    placed = [jax.tree.map(jnp.asarray, tangent) for tangent in tangents]
+    return to_numpy(jax.jit(every)(bind(args, argnums), placed))
