@@ -19,7 +19,7 @@ from fuzz.native_batches import check_programs
 from fuzz.programs import FLAVOURS
 from fuzz.source_campaign import Outcome, check_program
 
-VERDICTS = ("right", "refused", "differs", "wrong")
+VERDICTS = ("right", "refused", "differs", "unjudged", "wrong")
 
 
 def main(arguments: list[str] | None = None) -> int:

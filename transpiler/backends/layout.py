@@ -79,6 +79,16 @@ def _constant(value: object) -> str:
     return "..." if value is Ellipsis else repr(value)
 
 
+def negated(test: ast.expr) -> ast.expr:
+    """`not test`, without a double negation. (Of the comparisons only these two have an opposite where NaNs are.)"""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return test.operand
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.NotEq)) and len(test.ops) == 1:
+        opposite = ast.NotEq() if isinstance(test.ops[0], ast.Eq) else ast.Eq()
+        return ast.Compare(left=test.left, ops=[opposite], comparators=test.comparators)
+    return ast.UnaryOp(op=ast.Not(), operand=test)
+
+
 def items(elements: Sequence[ast.expr]) -> str:
     """Elements of a tuple, without parentheses."""
     return f"{write(elements[0])}," if len(elements) == 1 else ", ".join(write(e) for e in elements)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from gradscribe.transpiler.backends.dialect import call
 from gradscribe.transpiler.backends.expressions import Expressions, fill
-from gradscribe.transpiler.backends.layout import broken
+from gradscribe.transpiler.backends.layout import broken, negated
 from gradscribe.transpiler.backends.layout import write as text_of
 from gradscribe.transpiler.backends.liveness import (
     Move,
@@ -171,7 +171,7 @@ class Statements:
         return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts)
 
     def check(self, eqn: Eqn, depth: int) -> list[Line]:
-        condition = ast.UnaryOp(op=ast.Not(), operand=self.write.value(eqn.operands[0]))
+        condition = negated(self.write.value(eqn.operands[0]))
         message: ast.expr = ast.Constant(value=eqn.params["message"])
         if len(eqn.operands) > 1:
             values = [self.write.value(x) for x in eqn.operands[1:]]
@@ -228,7 +228,7 @@ class Statements:
         if not then and not otherwise:
             return []
         if not then:
-            return self.put(depth, "if ", ast.UnaryOp(op=ast.Not(), operand=test), ":", span) + otherwise
+            return self.put(depth, "if ", negated(test), ":", span) + otherwise
         lines = self.put(depth, "if ", test, ":", span) + then
         if not otherwise:
             return lines
@@ -240,7 +240,8 @@ class Statements:
         return lines + self.put(depth, "else:", None, "", None) + otherwise
 
     def loop(self, eqn: Eqn, depth: int) -> list[Line]:
-        lines = self.moves(entry_moves(eqn), depth, eqn.span)
+        entry = sorted(entry_moves(eqn), key=lambda move: has_memory(move[0]))  # numbers first
+        lines = self.moves(entry, depth, eqn.span)
         code = exit_code(eqn)
         body = eqn.regions[-1]
         split = code is not None and leaves_by_literals(body, body.results[0], self.folding)
@@ -258,7 +259,7 @@ class Statements:
             test = self.write.value(condition.results[0])
             if inner:
                 lines += self.put(depth, "while True:", None, "", eqn.span)
-                inner += self.put(depth + 1, "if ", ast.UnaryOp(op=ast.Not(), operand=test), ":", None)
+                inner += self.put(depth + 1, "if ", negated(test), ":", None)
                 inner += self.put(depth + 2, "break", None, "", None)
             else:
                 lines += self.put(depth, "while ", test, ":", eqn.span)
@@ -315,7 +316,7 @@ class _Exits:
             return lines + s.choice(test, path(0, 1), path(1, 1), depth, last.span)
         if leaving[0] or leaving[1]:
             out, on = (0, 1) if leaving[0] else (1, 0)
-            reached = test if out == 0 else ast.UnaryOp(op=ast.Not(), operand=test)
+            reached = test if out == 0 else negated(test)
             lines += s.put(depth, "if ", reached, ":", last.span) + path(out, 1) + path(on, 0)
         else:
             lines += s.choice(test, path(0, 1), path(1, 1), depth, last.span)

@@ -27,7 +27,7 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir import index as ir_index
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.index import At, Take
+from gradscribe.transpiler.ir.index import At, Take, is_whole
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
@@ -222,7 +222,10 @@ class Indexing(Core):
         if s.takes:
             value = emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0]
             return self.boxed(value, order=None)
-        view = self.views.indexed(x, s.at)
+        if s.new_axes and all(is_whole(c, d) for c, d in zip(s.at, x.shape, strict=True)):
+            view = x
+        else:
+            view = self.views.indexed(x, s.at)
         if s.new_axes:
             shape = list(view.shape)
             for axis in s.new_axes:

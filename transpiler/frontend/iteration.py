@@ -126,9 +126,8 @@ class Iteration(Operators):
     def backwards(self, value: Any) -> Sequence:
         inner = self.sequence(value)
         if inner.range is not None:
-            lo, _, step = inner.range
-            last = lo + step * (Dim.of(inner.length) - 1)
+            lo, hi, step = inner.range
             if abs(step) == 1:
-                return self.range_of([simplest(last), simplest(lo - step), -step])
+                return self.range_of([simplest(hi - step), simplest(lo - step), -step])
         last_position = Dim.of(inner.length) - 1
         return Sequence(inner.length, lambda k: inner.item(simplest(last_position - Dim.of(k))), inner.static)

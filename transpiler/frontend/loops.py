@@ -9,7 +9,7 @@ it carried, so that nested loops are not interpreted 2^depth times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,10 +121,10 @@ class LoopTrace:
                 if isinstance(cell, List) and (entry.slot(cell, key) is MISSING) != (key not in cell.slots):
                     raise NeedStatic("a list changes its length in every iteration", (), self.where)
                 keys.setdefault((cell, key))
-        for cell, key in keys:
+        for cell, key in in_order_of_birth(keys):
             back = cell.slots.get(key, MISSING)
             new.slots[cell, key] = new.join.plan([entry.slot(cell, key), back], (cell.serial, key))
-        for box in boxes:
+        for box in sorted(boxes, key=lambda box: box.serial):
             new.boxes[box] = new.join.box_leaf(box)
         new.back = Head(new.join)
         self._aliases(new, (0, 1))
@@ -261,6 +261,12 @@ class LoopTrace:
         self._establish_aliases(head.back if counted_in and head.back is not None else head)
         self.memory.remember(self.tracing, head)
         return Dim.of(code[0]) if exits else 0
+
+
+def in_order_of_birth(slots: Iterable[tuple[Cell, Any]]) -> list[tuple[Cell, Any]]:
+    """Slots by the order in which their names were first assigned (as emitted text initialises them)."""
+    places = {(cell, key): (cell.serial, k) for cell in {c: None for c, _ in slots} for k, key in enumerate(cell.slots)}
+    return sorted(slots, key=lambda slot: places.get(slot, (slot[0].serial, len(slot[0].slots))))
 
 
 class LoopMemory:

@@ -64,6 +64,11 @@ def lower_bound(dim: Dim) -> int | None:
             loose = lower_bound(dim - (Dim.of(atom) - low) * c)
             known = [b for b in (tight, loose) if b is not None]
             return max(known, default=None)
+        if isinstance(atom, Positive) and rising and len(terms) == 1 and len(terms[0][0]) == 1:
+            # max(p, 0) is at least p, and at least the end found above
+            ends = [atom.inner] if low is None else [atom.inner, low]
+            bounds = [lower_bound(dim - (Dim.of(atom) - end) * terms[0][1]) for end in ends]
+            return max((b for b in bounds if b is not None), default=None)
         end = low if rising else high
         if end is None:
             return None
