@@ -155,6 +155,10 @@ class IndexRangeError(GradscribeError, IndexError):
     """An index out of range; NumPy raises IndexError."""
 
 
+class IntegerRangeError(GradscribeError, OverflowError):
+    """A Python int beyond the 64 bits of int64."""
+
+
 class NotDifferentiable(GradscribeError):
     """A derivative that does not exist, or with respect to something that has none."""
 
@@ -180,8 +184,8 @@ class CollectiveError(GradscribeError, RuntimeError):
 
 
 for _kind in (
-    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, NotDifferentiable, NoRule,
-    ReadOnlyError, AliasError, DeviceError, CollectiveError,
+    GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, IntegerRangeError,
+    NotDifferentiable, NoRule, ReadOnlyError, AliasError, DeviceError, CollectiveError,
 ):  # fmt: skip
     _kind.__module__ = "gradscribe"  # tracebacks and pickles use the public name
 

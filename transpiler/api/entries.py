@@ -99,8 +99,16 @@ class _EntryWriter:
             *(f"        {line}" for line in text.lines),
             "    except Exception:  # nothing has run yet: the full dispatcher says what is wrong",
             "        return MISS",
-            f"    {last}",
         ]
+        if isinstance(run, NativeFunction):
+            text.lines += [
+                "    try:",
+                f"        {last}",
+                "    except OverflowError:  # an int that 64 bits do not hold: nothing has run yet either",
+                "        return MISS",
+            ]
+        else:
+            text.lines.append(f"    {last}")
         start = len(text.lines)
         text.lines += after
         value = self._build(sources)
@@ -241,8 +249,7 @@ class _EntryWriter:
         text.lines.append(f"{targets}{text.constant(self.version.run)}({', '.join(self.names)})")
         after = []
         for name, x in zip(found, results, strict=True):
-            assert isinstance(x.type, ArrayType)
-            if not x.type.shape:
+            if isinstance(x.type, ArrayType) and not x.type.shape:  # a tape is handed on as it is
                 cls = text.constant(scalar_kind(x.type))
                 after += [f"if type({name}) is not {cls}:", f"    {name} = {cls}({name})"]
         return found, after

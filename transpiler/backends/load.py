@@ -22,7 +22,7 @@ from gradscribe.transpiler.backends.caller_outputs import Output
 from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
 from gradscribe.transpiler.backends.native_cache import compiled
-from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, ShapeError
+from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, IntegerRangeError, ShapeError
 from gradscribe.transpiler.ir.nodes import Function
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.lower.lowering import lower
@@ -68,6 +68,9 @@ class NativeFunction:
             out = self.compiled(*args, *outputs, status)
         except (TypeError, AttributeError, IndexError):
             outputs, out = self._call_prepared(args, status)
+        except OverflowError:  # Numba's, of an argument
+            self._refuse_large_integers(args)
+            raise
         if status[0]:
             self.raise_failure(status)
         results = [x if kind is None else kind(x) for x, kind in zip(out, self._finish, strict=True)]
@@ -75,6 +78,11 @@ class NativeFunction:
             return tuple(results)
         places = {"result": results, "output": outputs, "parameter": args}
         return tuple(places[where][place] for where, place in self.module.returned)
+
+    def _refuse_large_integers(self, args: tuple[Any, ...]) -> None:
+        for k in self._integers:
+            if isinstance(args[k], int) and not -(2**63) <= args[k] < 2**63:
+                raise IntegerRangeError(None, f"argument {k}: {args[k]} does not fit the 64 bits of a Python int here")
 
     def _call_prepared(self, args: tuple[Any, ...], status: np.ndarray) -> tuple[Any, Any]:
         """Outputs and results of the call with arguments brought to the layout that was compiled for."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.errors import DTypeError
+from gradscribe.transpiler.errors import DTypeError, IntegerRangeError
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
 from gradscribe.transpiler.frontend.reading import Reading, StillHolds
@@ -155,7 +155,8 @@ class Lifting(Arrays):
         if isinstance(value, np.generic) and value.dtype.kind not in "biufc":
             raise DTypeError(current_span(), f"{leaf.path}: numbers of dtype {value.dtype} are not accepted")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise DTypeError(current_span(), f"{leaf.path}: {value} does not fit 64 bits")
+            message = f"{leaf.path}: {value} does not fit the 64 bits of a Python int here"
+            raise IntegerRangeError(current_span(), message)
         var = Var(type_of_scalar(value), leaf.path)
         self.parameters.append(Parameter(var, leaf, None, value))
         if not isinstance(value, int):

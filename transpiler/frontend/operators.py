@@ -131,7 +131,7 @@ class Operators(Indexing):
         if is_integer(a) and is_integer(b):
             known = self._integers(op, a, b)
             if known is not None:
-                return known
+                return self.solver.made_at(known, current_span())
         if _is_sequence(a) or _is_sequence(b):
             known = self._sequences(op, a, b)
             if known is not None:
@@ -268,7 +268,7 @@ class Operators(Indexing):
             return self.python(PYTHON[op], value)
         if isinstance(value, Dim):
             if op == "USub":
-                return simplest(-self.solver.normalize(value))
+                return self.solver.made_at(simplest(-self.solver.normalize(value)), current_span())
             if op == "UAdd":
                 return value
         if isinstance(value, Object):

@@ -10,8 +10,9 @@ depends on data raises `DataEquality`, for the interpreter to check at run time 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from gradscribe.transpiler.errors import ShapeError
+from gradscribe.transpiler.errors import ShapeError, Span
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span
@@ -38,8 +39,19 @@ class Solver(Equalities):
         self.local: list[tuple[Atom, Dim]] = []  # equalities of data sizes, checked at run time in the open regions
         self.guards: dict[tuple[str, Dim], Guard] = {}
         self.bounded: list[Var] = []
+        self.made: dict[Dim, Span | None] = {}  # where the user last computed a polynomial
         self.default_names: dict[Atom, None] = {}
         self.invented: dict[Atom, None] = {}  # symbols of a signature given as text: their example is made up
+
+    # ---- polynomials ----
+    def made_at(self, value: Any, span: Span | None) -> Any:
+        """Remember the place of a polynomial: what becomes of it as data may fail there."""
+        if isinstance(value, Dim):
+            self.made[value] = span
+        return value
+
+    def origin(self, dim: Dim, otherwise: Span | None) -> Span | None:
+        return self.made.get(dim, otherwise)
 
     # ---- atoms ----
     def bound(self, var: Var) -> Var:

@@ -31,7 +31,7 @@ from gradscribe.transpiler.frontend.values import (
     simplest,
 )
 from gradscribe.transpiler.frontend.views import Views
-from gradscribe.transpiler.ir.builder import current_span, emit
+from gradscribe.transpiler.ir.builder import at_span, current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
@@ -72,7 +72,8 @@ class Tracing:
             atom = dim.single_atom
             if isinstance(atom, Var) and isinstance(atom.type, ArrayType) and atom.type.weak:
                 return atom
-            return emit(PRIMITIVES["dim_value"], (), {"dim": dim})[0]
+            with at_span(self.solver.origin(dim, current_span())):
+                return emit(PRIMITIVES["dim_value"], (), {"dim": dim})[0]
         if isinstance(value, (bool, int, float, complex, np.generic)):
             return Literal(value)
         if isinstance(value, Poison):

@@ -39,12 +39,14 @@ from gradscribe.transpiler.primitives.arithmetic import (
     not_equal,
     select,
 )
+from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.logic import (
     bitwise_and,
     bitwise_invert,
     bitwise_or,
     bitwise_xor,
     left_shift,
+    logical_and,
     logical_not,
     right_shift,
 )
@@ -190,6 +192,7 @@ def _binary(name: str) -> Rule:
                     return _simple(equalities().normalize(symbolic))
         if name == "Pow":
             _check_integer_power(x, y)
+            _check_float_power(data(x), data(y))
         return finish(_ON_DATA[name](data(x), data(y)))
 
     return rule
@@ -206,6 +209,49 @@ def _check_integer_power(x: Any, y: Any) -> None:
             "the result of int ** int is a float where the exponent is negative, and its sign is not known here",
             "write `float(x) ** n`, or make the exponent static",
         )
+
+
+def _python_floats(x: Operand, y: Operand) -> bool:
+    """Python numbers, not both of them integers."""
+    return array_type(x).weak and array_type(y).weak and "f" in (x.dtype.kind, y.dtype.kind)
+
+
+def _check_float_power(x: Operand, y: Operand) -> None:
+    """Python floats: 0.0 to a negative power raises, and a negative base with a fractional exponent is complex, which
+    is refused because the type would depend on a value."""
+    if not _python_floats(x, y) or (isinstance(x, Literal) and isinstance(y, Literal)):
+        return
+    exponent = y.value if isinstance(y, Literal) and np.isfinite(y.value) else None
+    if exponent is None or exponent < 0:
+        pole = equal(x, 0.0)
+        if exponent is None:
+            pole = logical_and(pole, logical_and(less(y, 0.0), not_equal(y, -np.inf)))
+        message = "0.0 cannot be raised to a negative power"
+        emit(check, (logical_not(pole),), {"message": message, "error": ZeroDivisionError})
+    if exponent is None or exponent != int(exponent):
+        roots = logical_and(less(x, 0.0), not_equal(x, -np.inf))
+        if exponent is None:
+            roots = logical_and(roots, logical_and(not_equal(y, rint(y)), equal(y, y)))
+        message = "a negative number to a fractional power is complex in Python, a type that depends on a value"
+        emit(check, (logical_not(roots),), {"message": message, "error": ValueError})
+
+
+def check_divisor(x: Any, y: Any) -> None:
+    """Python numbers raise on division by zero, NumPy's do not."""
+    if not is_data((x, y)):
+        return
+    a, b = data(x), data(y)
+    if not (array_type(a).weak and array_type(b).weak):
+        return
+    if isinstance(b, Literal) and b.value == 0:
+        raise ZeroDivisionError("division by zero")
+    if not isinstance(b, Literal):
+        emit(check, (not_equal(b, 0),), {"message": "division by zero", "error": ZeroDivisionError})
+
+
+def _true_divide(x: Any, y: Any) -> Any:
+    check_divisor(x, y)
+    return BINARY["Div"](x, y)
 
 
 def _polynomial(x: Any) -> Dim:
@@ -275,6 +321,8 @@ def _larger(a: Any, b: Any) -> Any:
     """Python's max of two: the first unless the second is greater."""
     if _is_int(a) and _is_int(b):
         d = _dim(b) - _dim(a)
+        if _dim(b) == 0:
+            a, b, d = b, a, -d  # max(a, 0): one atom, as lengths of slices are
         return b if is_positive(d) else a if is_nonnegative(-d) else _simple(_dim(a) + d.positive())
     if not is_data((a, b)):
         return max(a, b)
@@ -351,6 +399,7 @@ def power_of(x: Any, y: Any, modulus: Any = None) -> Any:
 
 
 def divide_with_remainder(x: Any, y: Any) -> Any:
+    check_divisor(x, y)
     return BINARY["FloorDiv"](x, y), BINARY["Mod"](x, y)
 
 
@@ -384,7 +433,7 @@ BUILTINS: dict[Any, Rule] = {
     operator.add: BINARY["Add"],
     operator.sub: BINARY["Sub"],
     operator.mul: BINARY["Mult"],
-    operator.truediv: BINARY["Div"],
+    operator.truediv: _true_divide,
     operator.matmul: BINARY["MatMult"],
     operator.pow: BINARY["Pow"],
     operator.neg: UNARY["USub"],

@@ -144,7 +144,8 @@ class _Checker:
             scope.before.extend((f, span) for f in moved)
 
     def before_loop(self, fact: _Fact, scope: _Scope) -> list[_Fact] | None:
-        """The facts in front of the scope's loop that make `fact` hold in every iteration."""
+        """The facts in front of the scope's loop that make `fact` hold in every iteration (and hold, if no partial sum
+        of the polynomial leaves the dtype in any iteration)."""
         if scope.loop is None:
             return None
         index, lo, hi = scope.loop.regions[-1].params[0], scope.loop.params["lo"], scope.loop.params["hi"]
@@ -155,7 +156,14 @@ class _Checker:
         if not mentioned:
             return [replace(fact, given=given)]
         if not self.is_monotone(fact.dim, index):
-            return None
+            parts = [
+                Dim({m: abs(c) for m, c in fact.dim.terms.items() if (c > 0) == rising}) for rising in (True, False)
+            ]
+            if not all(self.ranges.dim(part)[0] >= 0 and self.is_monotone(part, index) for part in parts):
+                return None
+            # the difference of two sums of natural numbers fits if both do
+            last = [part.substitute(lambda a: hi - 1 if a == index else None) for part in parts]
+            return [replace(fact, dim=end, given=given) for end in last]
         ends = [fact.dim.substitute(lambda a, end=end: end if a == index else None) for end in (lo, hi - 1)]  # type: ignore[misc]
         return [replace(fact, dim=end, given=given) for end in ends]
 
@@ -164,7 +172,7 @@ class _Checker:
         if any(index in d.leaves() for a in dim.atoms() for d in a.inner_dims()):
             return False
         terms = [(m, c) for m, c in dim.terms.items() if index in m]
-        if all(len(m) == 1 for m, _ in terms):
+        if all(m.count(index) == 1 for m, _ in terms):
             return True
         factors = [Dim.of(a) for m, _ in terms for a in m]
         return len({c > 0 for _, c in terms}) == 1 and all(self.ranges.dim(f)[0] >= 0 for f in factors)

@@ -55,7 +55,7 @@ def polynomial(eqn: Eqn) -> Dim | None:
     """Sums, differences and products of integers as an integer polynomial."""
     if eqn.operation not in (add, subtract, multiply, negative) or not all(map(is_integer, eqn.operands)):
         return None
-    dims = [Dim.of(int(x.value) if isinstance(x, Literal) else x) for x in eqn.operands]  # type: ignore[arg-type]
+    dims = [Dim.of(int(x.value) if isinstance(x, Literal) else x) for x in eqn.operands]
     if eqn.operation is negative:
         return -dims[0]
     a, b = dims
@@ -247,25 +247,24 @@ class Ranges:
         eqn = x.definition if isinstance(x, Var) else None
         if eqn is None:
             return None
-        if eqn.operation is dim_value or (is_python_integer(eqn.result) and polynomial(eqn) is not None):
-            return self._growth_of_dim(eqn.params["dim"] if eqn.operation is dim_value else polynomial(eqn), base)
         if eqn.operation is select:
             return self._either(eqn.operands[1], eqn.operands[2], base)
         if eqn.operation is if_:
-            place = eqn.results.index(x)  # type: ignore[arg-type]
+            place = eqn.results.index(x)
             return self._either(eqn.regions[0].results[place], eqn.regions[1].results[place], base)
         if eqn.operation is loop and is_counted(eqn) and x in result_carries(eqn):
-            place = result_carries(eqn).index(x)  # type: ignore[arg-type]
+            place = result_carries(eqn).index(x)
             before = self._growth(eqn.operands[place], base)
             step = self._growth(body_carries(eqn)[place], loop_carries(eqn)[place])
             if before is not None and step is not None:
                 most = self._trips(eqn)
                 return (before[0] + min(step[0] * most, 0), before[1] + max(step[1] * most, 0))
-        return None
+        if eqn.operation is dim_value:
+            return self._growth_of_dim(eqn.params["dim"], base)
+        total = polynomial(eqn) if is_python_integer(x) else None
+        return None if total is None else self._growth_of_dim(total, base)
 
-    def _growth_of_dim(self, dim: Dim | None, base: Var) -> Interval | None:
-        if dim is None:
-            return None
+    def _growth_of_dim(self, dim: Dim, base: Var) -> Interval | None:
         for atom in dim.atoms():
             if isinstance(atom, Var) and dim.coefficient(atom) == 1 and _is_linear(dim, atom):
                 before = self._growth(atom, base)
