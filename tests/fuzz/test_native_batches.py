@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuzz.native_batches import Subject, agree, check_programs, subject
+from fuzz.native_batches import check_programs
 from fuzz.programs import FLAVOURS
 
 PROGRAMS = [(seed, flavour) for seed in (7, 11, 12) for flavour in FLAVOURS]
@@ -19,6 +19,7 @@ def test_values_and_cotangents_in_native_code(tmp_path, monkeypatch):
     with np.errstate(all="ignore"):
         for seed, flavour, outcomes in check_programs(PROGRAMS):
             for outcome in outcomes:
-                assert outcome.verdict != "wrong", f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}"
+                where = f"program_text({seed}, {flavour!r}) {outcome.check}"
+                assert outcome.verdict != "wrong", f"{where}: {outcome.detail}"
                 compared += outcome.check == "native vjp"
     assert compared >= 10
