@@ -94,3 +94,46 @@ def test_checked_power():
         fits = -(2**63) <= wanted < 2**63
         assert status.tolist() == ([0, 0, 0, 0] if fits else [status_codes.OVERFLOW, 17, base, exponent])
         assert not fits or value == wanted
+
+
+CHECKED = {
+    "checked_left_shift": operator.lshift,
+    "checked_right_shift": operator.rshift,
+    "checked_floor_divide": operator.floordiv,
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_checked_operations_are_exact_or_report(name):
+    kernel = getattr(kernels, name)
+    call = compiled(lambda a, b, status: kernel(a, b, status, 17))
+    for a, b in itertools.product(EDGES, [-1, 1, 2, 5, 31, 62, 63, 64, 2**40]):
+        negative = b < 0 and "shift" in name
+        wanted = 0 if negative else CHECKED[name](a, min(b, 200) if "shift" in name else b)
+        for function in (call, call.py_func):
+            status = kernels.new_status()
+            value = function(a, b, status)
+            if negative:
+                assert status.tolist() == [status_codes.NEGATIVE_SHIFT, 17, a, b]
+            elif -(2**63) <= wanted < 2**63:
+                assert value == wanted and not status.any(), (a, b)
+            else:
+                assert status.tolist() == [status_codes.OVERFLOW, 17, a, b]
+
+
+def test_checked_integer():
+    kernel = kernels.checked_integer
+    call = compiled(lambda x, status: kernel(x, status, 17))
+    bad = {
+        np.nan: status_codes.NAN_TO_INTEGER,
+        np.inf: status_codes.INFINITY_TO_INTEGER,
+        -np.inf: status_codes.INFINITY_TO_INTEGER,
+        2.0**63: status_codes.TOO_LARGE_FOR_INTEGER,
+        -1e300: status_codes.TOO_LARGE_FOR_INTEGER,
+    }
+    for x in (*bad, 0.0, -2.5, 2.5, -(2.0**63), 2.0**62):
+        for function in (call, call.py_func):
+            status = kernels.new_status()
+            value = function(x, status)
+            assert status[0] == bad.get(x, 0)
+            assert x in bad or value == int(x)
