@@ -16,7 +16,9 @@ NONE_IS_FINE := || { code=$$?; test $$code -eq 5; }
 WORKERS ?= 2
 TESTS   ?=
 
-.PHONY: demo test test-fast test-all check check-lint check-types check-floors check-sizes check-golden bench golden clean
+FUZZ    ?= source --seeds 0:400 --seconds 500
+
+.PHONY: demo test test-fast test-all fuzz check check-lint check-types check-floors check-sizes check-golden bench golden clean
 
 demo: $(READY)
 	$(BIN)/python samples/demo.py
@@ -29,6 +31,10 @@ test-fast: $(READY)
 
 test-all: $(READY)
 	$(PYTEST) -q -n $(WORKERS) --dist loadgroup $(TESTS) $(NONE_IS_FINE)
+
+# Random programs by the thousand: make fuzz FUZZ="native --seeds 0:60", make fuzz FUZZ="source --texts --seeds 7:90"
+fuzz: $(READY)
+	cd tests && $(ONE_THREAD) PYTHONPATH=. ../$(BIN)/python -W ignore -m fuzz $(FUZZ)
 
 # `make -k check` shows everything that is wrong, not only the first.
 check: check-lint check-types check-floors check-sizes check-golden
