@@ -24,13 +24,13 @@ demo: $(READY)
 	$(BIN)/python samples/demo.py
 
 test: $(READY)
-	$(PYTEST) -q -n $(WORKERS) --dist loadgroup -m "not slow and not gpu" $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu" $(TESTS) $(NONE_IS_FINE)
 
 test-fast: $(READY)
-	$(PYTEST) -q -n $(WORKERS) --dist loadgroup -m "not slow and not gpu and not native" $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) -m "not slow and not gpu and not native" $(TESTS) $(NONE_IS_FINE)
 
 test-all: $(READY)
-	$(PYTEST) -q -n $(WORKERS) --dist loadgroup $(TESTS) $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(WORKERS) $(TESTS) $(NONE_IS_FINE)
 
 # Random programs by the thousand: make fuzz FUZZ="native --seeds 0:60", make fuzz FUZZ="source --texts --seeds 7:90"
 fuzz: $(READY)

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[VISITED] = set()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def native_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Machine code is kept in a folder of the run, which the processes of one run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "native_cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADSCRIBE_CACHE_DIR", str(folder))
+        yield
 
 
 @pytest.fixture
