@@ -251,7 +251,7 @@ class Inner(Trees):
         if type.weak and type.dtype == INT64:  # an int of the enclosing program: as good as one here
             own.append(Parameter(var, place, None, None))
             return int(leaf.value) if isinstance(leaf, Literal) else Dim.of(leaf)  # type: ignore[arg-type]
-        box = Box(var, var.type) if shape else None  # type: ignore[arg-type]
+        box = Box(var, var.type, name=var.hint) if shape else None  # type: ignore[arg-type]
         own.append(Parameter(var, place, box, None))
         return var if box is None else self.views.of_box(box)
 

@@ -193,7 +193,7 @@ class Lifting(Arrays):
             dims.append(Dim.of(symbol))
         type = ArrayType(value.dtype, tuple(dims))
         var = self._old(Var(type, leaf.path))
-        box = self._old(Box(var, type, () if value.flags.c_contiguous else None, bool(value.flags.writeable)))
+        box = self._old(Box(var, type, () if value.flags.c_contiguous else None, bool(value.flags.writeable), var.hint))
         handle = Array(box, (), type)
         self.parameters.append(Parameter(var, leaf, box, value))
         self.arrays[id(value)] = (value, handle)
@@ -209,7 +209,7 @@ class Lifting(Arrays):
                     self.solver.invented[atom] = None
         var = Var(type, leaf.path)
         if type.shape:
-            box = Box(var, type)
+            box = Box(var, type, name=var.hint)
             self.parameters.append(Parameter(var, leaf, box, None))
             return Array(box, (), type)
         self.parameters.append(Parameter(var, leaf, None, None))

@@ -152,9 +152,24 @@ class Staging(Inner):
             if not trivial and not (guard.kind == "ge" and self.solver.proved(dim)):
                 guards.append(Guard(guard.kind, dim, guard.message, guard.requirement, guard.span))
         hints = tuple(r.hint if isinstance(r, Var) else "" for r in results)
-        function = Function(name, body, tuple(guards), hints, place)
+        function = Function(name, body, tuple(_strongest(guards)), hints, place)
         verify(function)
         return function
+
+
+def _strongest(guards: list[Guard]) -> list[Guard]:
+    """Without the guards that another one implies: d >= 0 says that d + 1 >= 0."""
+
+    def implied(k: int) -> bool:
+        for j, other in enumerate(guards):
+            if j == k or guards[k].kind != "ge" or other.kind != "ge":
+                continue
+            surplus = (guards[k].dim - other.dim).constant
+            if surplus is not None and (surplus > 0 or (surplus == 0 and j < k)):
+                return True
+        return False
+
+    return [guard for k, guard in enumerate(guards) if not implied(k)]
 
 
 def _positional(k: int) -> Accessor:

@@ -90,12 +90,14 @@ class Box(Cell):
 
     __slots__ = ("name", "order", "type", "writable")
 
-    def __init__(self, value: Operand | None, type: ArrayType, order: Order = (), writable: bool = True) -> None:
+    def __init__(
+        self, value: Operand | None, type: ArrayType, order: Order = (), writable: bool = True, name: str = ""
+    ) -> None:
         super().__init__({} if value is None else {VALUE: value})
         self.type = type
         self.order = tuple(range(type.rank)) if order == () else order
         self.writable = writable
-        self.name = ""
+        self.name = name
 
     @property
     def value(self) -> Operand:
