@@ -55,7 +55,7 @@ def polynomial(eqn: Eqn) -> Dim | None:
     """Sums, differences and products of integers as an integer polynomial."""
     if eqn.operation not in (add, subtract, multiply, negative) or not all(map(is_integer, eqn.operands)):
         return None
-    dims = [Dim.of(int(x.value) if isinstance(x, Literal) else x) for x in eqn.operands]
+    dims = [Dim.of(x if isinstance(x, Var) else int(x.value)) for x in eqn.operands if isinstance(x, (Var, Literal))]
     if eqn.operation is negative:
         return -dims[0]
     a, b = dims
