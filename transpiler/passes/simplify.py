@@ -133,6 +133,8 @@ def _rewrite(eqn: Eqn, operands: list[Operand], params: dict[str, Any], algebra:
         return _merge_accumulation(operands, params)
     if operation in (reshape, broadcast_to) and operands[0].type == eqn_type(params["shape"], operands[0]):
         return operands[0]
+    if operation is reshape and (before := _written_by(operands[0], reshape)) is not None:
+        return _rewrite(eqn, [before.operands[0]], params, algebra) or emit(reshape, before.operands, params)[0]
     if operation is convert and operands[0].type == ArrayType(params["dtype"], operands[0].shape):
         return operands[0]
     return None
