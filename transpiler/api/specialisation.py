@@ -69,6 +69,7 @@ class Specialisation:
         self.captures = [(k, p) for k, p in enumerate(staged.parameters) if isinstance(p, CaptureLeaf)]
         self.array_params = [k for k, t in enumerate(self.types) if isinstance(t, ArrayType) and t.shape]
         self.scalar_params = [k for k, t in enumerate(self.types) if isinstance(t, ArrayType) and not t.shape]
+        self.numpy_params = {k: t.dtype.type for k in self.scalar_params if not (t := self.types[k]).weak}
         self.facts = facts_of(function, [p.path for p in staged.parameters])
         self.by_shape_alone = self.facts.by_shape_alone and not self.captures
         self.codes = [
@@ -145,6 +146,9 @@ class Specialisation:
             if type(values[k]) is np.ndarray:
                 inputs = list(values) if inputs is values else inputs
                 inputs[k] = values[k][()]
+            elif type(values[k]) in (int, float, complex) and k in self.numpy_params:
+                inputs = list(values) if inputs is values else inputs
+                inputs[k] = self.numpy_params[k](values[k])  # a tangent given as a Python number is a NumPy scalar
         results = self.run(*inputs)
         for mutation in self.mutations:
             target, new = values[mutation.parameter], results[mutation.position]

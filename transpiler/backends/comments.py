@@ -23,7 +23,7 @@ def annotate(written: Written, home: Span | None) -> list[str]:
     for k, line in enumerate(written.lines):
         backward = written.backward_at is not None and k >= written.backward_at
         note = ""
-        if line.span is not None and k > 0:
+        if line.span is not None and line.commented and k > 0:
             label = _adjoint_label(line.span) if backward else f"{os.path.basename(line.span.file)}:{line.span.line}"
             if label != last:
                 note = label

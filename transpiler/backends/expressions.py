@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from gradscribe.transpiler.backends.dialect import NumPyDialect, call, expression, has_default_dtype, python_constant
 from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.backends.names import Names
+from gradscribe.transpiler.backends.number_kinds import NumberKinds
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, is_whole
@@ -53,6 +54,7 @@ class Expressions:
         self.folding = folding
         self.names = names
         self.dialect = dialect
+        self.numbers = NumberKinds(function, dialect)
         self.symbols: dict[Symbol, None] = {}
         types = [v.type for v in region_vars(function.region)]
         # with other dtypes about, it matters whether a scalar is Python's or NumPy's
@@ -187,7 +189,7 @@ class Expressions:
             values[stand_in] = self.dim(dim)
             return stand_in
 
-        template = self.dialect.template(eqn, write)
+        template = self.numbers.text(eqn) or self.dialect.template(eqn, write)
         if not template:
             raise NotImplementedError(f"`{eqn.operation.name}` has no text")
         for k in range(len(eqn.operands)):

@@ -19,6 +19,7 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Var
 from gradscribe.transpiler.ir.walk import Substitution, clone_region
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.drop_broadcasts import drop_broadcasts
+from gradscribe.transpiler.passes.leave_to_python import leave_to_python
 from gradscribe.transpiler.passes.sink_writes import sink_writes
 
 
@@ -54,8 +55,10 @@ def numpy_module(
     backward_from = function.backward_from if backward_from is None else backward_from
     env = Substitution()  # the passes below work on a clone: values know the equation that defines them
     region = clone_region(function.region, env)
-    mark = region.eqns[backward_from] if backward_from is not None and backward_from < len(region.eqns) else None
-    own = Function(name, region, _guards(function, env), function.result_hints, function.span)
+    own = Function(name, region, _guards(function, env), function.result_hints, function.span, backward_from)
+    own = leave_to_python(own)
+    backward = () if own.backward_from is None else own.region.eqns[own.backward_from :]
+    mark = backward[0] if backward else None
     own = sink_writes(drop_broadcasts(own))
     given = [region.params[function.params.index(p)] for p in donated]
     buffered = bufferize(own, given, identities)

@@ -41,11 +41,12 @@ _AUGMENTED = {add: "+=", subtract: "-=", multiply: "*=", divide: "/="}
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text; `span` is where in the user's text it comes from."""
+    """One line of text; `span` is where in the user's text it comes from, `commented` whether a comment says so."""
 
     indent: int
     text: str
     span: Span | None = None
+    commented: bool = True
 
 
 class Statements:

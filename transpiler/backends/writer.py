@@ -14,16 +14,20 @@ from typing import Any
 from gradscribe.transpiler.backends.dialect import NumPyDialect
 from gradscribe.transpiler.backends.entry_checks import binding_places, check_lines, size_lines
 from gradscribe.transpiler.backends.expressions import Expressions
-from gradscribe.transpiler.backends.folding import fold
+from gradscribe.transpiler.backends.folding import Folding, fold
 from gradscribe.transpiler.backends.layout import broken
 from gradscribe.transpiler.backends.names import assign_names
 from gradscribe.transpiler.backends.statements import Line, Statements
 from gradscribe.transpiler.backends.storage import assign_storage
 from gradscribe.transpiler.backends.storage_check import check_storage
+from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.dims import Symbol
-from gradscribe.transpiler.ir.nodes import Function, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Var
+from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.arithmetic import add, multiply, negative, subtract
 
 ResultWriter = Callable[[list[ast.expr]], ast.expr | None]
+_NEVER_RAISING = (add, subtract, multiply, negative)
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,25 @@ def write_function(
     start += size_lines(function, exprs, used) + guards
     end: list[Line] = []
     if returned is not None:
-        end = [Line(1, text) for text in broken("return ", returned, "", 4, bare_tuple=True)]
+        place = _raising_span(function, folding)
+        end = [Line(1, text, place, False) for text in broken("return ", returned, "", 4, bare_tuple=True)]
     elif not body and not guards:
         end = [Line(1, "    pass")]
     mark = None if backward_at is None else len(start) + backward_at
     return Written((*start, *body, *end), mark)
+
+
+def _raising_span(function: Function, folding: Folding) -> Span | None:
+    """The place of the first operation on Python numbers, of those that may raise, in the returned expression."""
+    waiting = list(reversed(function.results))
+    found: list[Eqn] = []
+    while waiting:
+        x = waiting.pop()
+        if isinstance(x, Var) and folding.is_inline(x) and x.definition is not None:
+            waiting += reversed(x.definition.operands)
+            if isinstance(x.type, ArrayType) and x.type.weak and x.definition.operation not in _NEVER_RAISING:
+                found.append(x.definition)
+    return found[-1].span if found else None
 
 
 def _body(function: Function, statements: Statements, backward_from: int | None) -> tuple[list[Line], int | None]:

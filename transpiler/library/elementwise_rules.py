@@ -32,6 +32,7 @@ from gradscribe.transpiler.library.arguments import (
     strong,
     truth,
 )
+from gradscribe.transpiler.library.math_domains import check_domain
 from gradscribe.transpiler.library.operator_rules import BINARY
 from gradscribe.transpiler.primitives import arithmetic, elementary, logic, piecewise, powers
 from gradscribe.transpiler.primitives.arithmetic import equal, greater, less, select
@@ -281,6 +282,7 @@ def _python(operation: Elementwise, python: Callable[..., Any]) -> Rule:
         if not is_data(args):
             return python(*args)
         operands = [_as_float(x) for x in args]
+        check_domain(python.__name__, *operands)
         return emit(operation, operands, {"weak": True})[0]
 
     return rule
@@ -313,7 +315,11 @@ def _math_log(x: Any, base: Any = None) -> Any:
 
 
 def _math_pow(x: Any, y: Any) -> Any:
-    return math.pow(x, y) if not is_data((x, y)) else BINARY["Pow"](to_weak(x), to_weak(y))
+    if not is_data((x, y)):
+        return math.pow(x, y)
+    x, y = to_weak(x), to_weak(y)
+    check_domain("pow", x, y)
+    return OPERATORS["power"](x, y)
 
 
 def to_weak(x: Any) -> Operand:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.ir.builder import as_operand, current_span, emit
-from gradscribe.transpiler.ir.nodes import OPERATORS, Literal, Operand
+from gradscribe.transpiler.ir.nodes import OPERATORS, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.arithmetic import equal, select
 from gradscribe.transpiler.primitives.elementary import log
@@ -46,7 +46,7 @@ def _integer_power_partials(y: Operand, x: Operand, *, exponent: int) -> Sequenc
         return [None]
     if exponent == -1:
         return [lambda t: -(t * (y * y))]
-    return [exponent * _integer_power(x, exponent - 1)]
+    return [exponent * (_numpy_power(x, exponent - 1) if exponent < 0 else _integer_power(x, exponent - 1))]
 
 
 integer_power: Elementwise = Elementwise(
@@ -62,10 +62,11 @@ integer_power: Elementwise = Elementwise(
 
 def _power_partials(z: Operand, x: Operand, y: Operand) -> Sequence[Partial]:
     """d x^y = y x^(y-1) dx + log(x) x^y dy; the second term is 0 at x = 0, as in JAX (there log would be -inf)."""
-    by_base = y * _power(x, y - 1)
+    by_base = y * _numpy_power(x, y - 1)
     if isinstance(y, Literal):
         return [by_base, None]
-    return [by_base, z * log(select(equal(x, 0.0), 1.0, x))]
+    base = select(equal(x, 0.0), 1.0, x)
+    return [by_base, z * emit(log, (base,), {"weak": False} if base.type.weak else {})[0]]
 
 
 power: Elementwise = Elementwise(
@@ -119,6 +120,15 @@ def _power(x: Any, y: Any) -> Operand:
             )
         x = emit(python_scalar, (x,), {"dtype": np.dtype(np.float64)})[0]
     return _integer_power(x, exponent)
+
+
+def _numpy_power(x: Operand, y: Any) -> Operand:
+    """`x ** y` with NumPy's inf and NaN, where Python's numbers would raise: a derivative may have a pole."""
+    power_ = _power(x, y)
+    eqn = power_.definition if isinstance(power_, Var) else None
+    if eqn is None or not power_.type.weak or power_ is x:
+        return power_
+    return emit(eqn.operation, eqn.operands, {**eqn.params, "weak": False})[0]
 
 
 OPERATORS.update(power=_power)
