@@ -19,6 +19,7 @@ from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
+from gradscribe.transpiler.passes.affine.forwarding import forward_loads
 from gradscribe.transpiler.passes.dead_code import has_effect, prune_region
 from gradscribe.transpiler.passes.hoist import hoist_invariants
 from gradscribe.transpiler.passes.simplify import simplify
@@ -82,8 +83,9 @@ def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> R
 
 
 def _prepared(function: Function) -> Function:
-    """What is differentiated is the simplified program: nothing is saved that need not be computed again."""
-    return simplify(hoist_invariants(simplify(function)))
+    """What is differentiated is the simplified program: nothing is saved that need not be computed again. A value that
+    is stored and loaded again is one value (in adjoints it would be saved twice)."""
+    return simplify(forward_loads(hoist_invariants(simplify(function))))
 
 
 def _sweep(function: Function, wrt: Sequence[int], seeds: dict[int, Operand]) -> Region:
