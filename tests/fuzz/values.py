@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from frontend.running import run_staged
 from fuzz.programs import load_program, make_arguments, program_text
-
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.fence import InternalError
 from gradscribe.transpiler.frontend.stage import stage
