@@ -81,3 +81,20 @@ def test_check_grads_sees_a_kink():
         gs.check_grads(kinked, (np.zeros(1),), order=1)
     with pytest.raises(ValueError, match="modes"):
         gs.check_grads(functions.cube, (X,), modes=("forward",))
+
+
+def activation(x, kind, scale, *, shifted=False):
+    y = np.maximum(x, 0.0) if kind == "relu" else np.tanh(x)
+    return (y + 1.0 if shifted else y) * scale
+
+
+def test_the_header_lists_the_static_values_the_text_was_written_for():
+    text = gs.source(gs.jit(activation, static_argnums=(2,)), X, "relu", 3, shifted=True)
+    head = text[: text.index("import")]
+    assert "# Written for:\n#   kind = 'relu'\n#   scale = 3\n#   shifted = True\n" in head
+    assert "Written for" not in gs.source(gs.grad(functions.cube), X)
+
+
+def test_captured_strings_are_listed_too():
+    mode = "tanh"
+    assert "#   mode = 'tanh'\n" in gs.source(lambda x: activation(x, mode, 1.0), X)

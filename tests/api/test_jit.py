@@ -157,3 +157,31 @@ def test_tapes_of_batched_loops_are_copied(backend):
     x = np.array([0.5, 2.0, 9.0, 400.0])
     np.testing.assert_allclose(gs.jit(derivative, backend=backend)(x), derivative(x), rtol=1e-14)
     np.testing.assert_allclose(derivative(x), 0.5 / np.sqrt(x), rtol=1e-9)
+
+
+def factorial(n):
+    return 1 if n <= 1 else n * factorial(n - 1)
+
+
+def test_an_integer_that_ends_a_recursion_becomes_static(backend):
+    f = gs.jit(factorial, backend=backend)
+    assert [f(n) for n in (1, 4, 6)] == [1, 24, 720]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_dtypes_without_native_code_are_refused_at_their_line(backend, dtype):
+    def double(x):
+        return x + x
+
+    def within(x):
+        return np.sum(x.astype(np.float16) * 2.0)
+
+    compiled = gs.jit(double, backend=backend)
+    if backend == "python" and dtype is np.float16:
+        assert compiled(np.ones(2, dtype)).dtype == dtype
+        return
+    with pytest.raises(gs.DTypeError, match=r"test_jit.py:\d+:.*float(16|128|96)[\s\S]*(float32|float64)"):
+        compiled(np.ones(2, dtype))
+    if backend == "native":
+        with pytest.raises(gs.DTypeError, match=r"float16[\s\S]*astype\(np\.float16\)[\s\S]*backend=\"python\""):
+            gs.jit(within)(np.ones(2))

@@ -98,6 +98,8 @@ def header_of(staged: Staged, title: str) -> list[str]:
         lines.append(f"From {function.span.location.rsplit(':', 1)[0]}.")
     for var, parameter in zip(function.params, staged.parameters, strict=True):
         lines.append(f"  {var.hint or '_'}: {var.type!r}, {parameter.path}")
+    if staged.statics:
+        lines += ["Written for:", *(f"  {path} = {value}" for path, value in staged.statics)]
     assumed = [guard.message for guard in function.guards if not guard.requirement]
     if assumed:
         lines += ["Valid only where:", *(f"  {message}" for message in assumed)]

@@ -23,11 +23,13 @@ from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
 from gradscribe.transpiler.backends.native_cache import compiled
 from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, IntegerRangeError, ShapeError
-from gradscribe.transpiler.ir.nodes import Function
-from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.nodes import Function, region_vars
+from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.lower.lowering import lower
 
 _KERNELS = frozenset(kernels.__all__)
+_PYTHON_BACKEND = 'use `gs.jit(..., backend="python")`'
 _compiling = threading.RLock()
 _BY_KIND = {kernels.status.INDEX: IndexRangeError, kernels.status.SHAPE: ShapeError}
 
@@ -163,12 +165,32 @@ def compile_native(
     `donated` are positions of parameters that the program may overwrite; `identities` maps positions of results to
     positions of donated parameters whose final value they are. Thread-safe; equal programs share machine code through
     the disk cache."""
+    _refuse_dtypes(function)
     lowered = lower(function)
     name = _identifier(name or function.name)
     if name != lowered.name:
         lowered = Function(name, lowered.region, lowered.guards, lowered.result_hints, lowered.span)
     module = write_loop_module(lowered, donated, identities, _KERNELS)
-    return load_native(module)
+    try:
+        return load_native(module)
+    except numba.core.errors.TypingError as error:
+        dtypes = dict.fromkeys(x.type.dtype.name for x in region_vars(function.region) if x.type.dtype.kind == "c")
+        if not dtypes:
+            raise
+        message = f"compiled code has not all of this arithmetic for {' and '.join(dtypes)}"
+        raise DTypeError(function.span, message, _PYTHON_BACKEND) from error
+
+
+def _refuse_dtypes(function: Function) -> None:
+    """DTypeError where a value has a dtype that compiled code has no arithmetic for."""
+    places = {r: eqn.span for eqn in inner_eqns(function.region) for r in eqn.results}
+    for x in region_vars(function.region):
+        if isinstance(x.type, (ArrayType, StackType)) and x.type.dtype == np.float16:
+            raise DTypeError(
+                places.get(x) or function.span,
+                f"native code does not compute in {x.type.dtype}" + (f" (`{x.hint}`)" if x.hint else ""),
+                f"convert to float32, or {_PYTHON_BACKEND}",
+            )
 
 
 def _identifier(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend.branches import Raised, check_fails
 from gradscribe.transpiler.frontend.fence import check_accepted
 from gradscribe.transpiler.frontend.operators import PythonError
@@ -161,13 +161,10 @@ class Calls(PythonFunctions):
     def _refuse_random(self, function: Any) -> None:
         module = getattr(function, "__module__", None) or ""
         owner = getattr(function, "__self__", None)
-        if (
-            module.startswith("numpy.random")
-            or type(owner).__module__.startswith("numpy.random")
-            or module == "random"
-        ):
+        if module.startswith("numpy.random") or type(owner).__module__.startswith("numpy.random") or module == "random":
             self.refuse(
-                "random numbers with hidden state are not accepted in a staged function", "use gradscribe.random"
+                "random numbers with hidden state are not accepted in a staged function",
+                "pass the random numbers in as an argument",
             )
 
     def _unknown(self, function: Any) -> NoReturn:
@@ -190,11 +187,7 @@ class Calls(PythonFunctions):
         check_accepted(closure)
         slots = self._bind(closure, args, kwargs)
         if len(self.frames) >= self.depth_limit:
-            atoms = [leaf for value in slots.values() for leaf in _leaves(value)]
-            why = f"`{closure.name}` calls itself more than {self.depth_limit} times deep"
-            raise NeedStatic(
-                why, atoms, current_span(), "is the recursion ended by data, or not at all? Write a loop"
-            )
+            raise _endless(closure, slots, current_span())
         frame = Frame(closure, slots, current_span())
         call_span = current_span()
         self.frames.append(frame)
@@ -208,6 +201,8 @@ class Calls(PythonFunctions):
             if value is MISSING:
                 return None
             return self._returned(value, code)
+        except RecursionError:  # Python's own limit, met before ours
+            raise _endless(closure, slots, call_span) from None
         except GradscribeError as error:
             if call_span is not None and len(self.frames) > 1:
                 error.note(call_span, f"in the call of `{closure.name}` here")
@@ -409,6 +404,21 @@ class UserException(Exception):
     def __init__(self, exception: Exception) -> None:
         super().__init__(str(exception))
         self.exception = exception
+
+
+def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:
+    """A recursion that staging does not see the end of: integers behind it are made static, other data cannot be."""
+    atoms = [leaf for value in slots.values() for leaf in _leaves(value)]
+    data = [str(name) for name, value in slots.items() if is_data(value)]
+    if not data:
+        return NeedStatic(f"`{closure.name}` calls itself without end", atoms, span, "give the recursion an end")
+    named = " or ".join(f"`{name}`" for name in data)
+    return NeedStatic(
+        f"`{closure.name}` calls itself without end here: {named} is data, which cannot decide where recursion ends",
+        atoms,
+        span,
+        "make the argument that decides static (`static_argnums`, or bind it: `functools.partial`), or write a loop",
+    )
 
 
 def _leaves(value: Any) -> list[Any]:

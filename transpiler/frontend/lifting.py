@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import reprlib
 import types
 from collections import defaultdict
 from collections.abc import Callable
@@ -87,6 +88,7 @@ class Lifting(Arrays):
         self.parameters: list[Parameter] = []
         self.visible_containers: list[Visible] = []
         self.static_checks: list[Callable[[], bool]] = []
+        self.statics: dict[str, str] = {}  # path -> value, of what is baked into the program
         self.sources: dict[Any, None] = {}
         self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments
         self.lifted: dict[int, tuple[Any, Any]] = {}  # id -> (the object, kept alive; its value)
@@ -137,15 +139,15 @@ class Lifting(Arrays):
 
     def _leaf(self, value: Any, path: str, number: int) -> Any:
         if isinstance(value, StaticLeaf):
+            self._note_static(path, value.value)
             return self.lift(value.value, path, None)
         leaf = ArgumentLeaf(path, number)
         if isinstance(value, ArrayType):
             return self._abstract_leaf(value, leaf)
-        if isinstance(value, StaticLeaf):
-            return self.lift(value.value, path, None)
         if isinstance(value, np.ndarray):
             return self._array_leaf(value, leaf, number)
         if isinstance(value, (bool, str, bytes, type(None))):
+            self._note_static(path, value)
             return value
         if isinstance(value, (int, float, complex, np.generic)):
             return self._scalar_leaf(value, leaf, number)
@@ -228,6 +230,8 @@ class Lifting(Arrays):
         if isinstance(value, (float, complex, np.floating, np.complexfloating)):
             return value if read is None else self._captured_scalar(value, path, read)
         self._check_static(value, read)
+        if read is not None:
+            self._note_static(path, value)
         if isinstance(value, (*_STATIC_CLASSES, np.generic)):
             return value
         if isinstance(value, tuple):
@@ -248,6 +252,11 @@ class Lifting(Arrays):
             again = leaf.read
             self.static_checks.append(lambda: again() is first())
         return self._array_leaf(value, leaf, None)
+
+    def _note_static(self, path: str, value: Any) -> None:
+        """For readers of the text: what is written into it as if it were a constant."""
+        if isinstance(value, (str, bytes, bool, int, float, complex)):
+            self.statics.setdefault(path, reprlib.repr(value))
 
     def _check_static(self, value: Any, read: Callable[[], Any] | None) -> None:
         """At each call, the place has to hold what it held: an equal number or string, the very object otherwise, with

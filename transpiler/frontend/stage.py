@@ -110,6 +110,7 @@ class Staging(Inner):
             mutations=tuple(self.mutations),
             container_mutations=tuple(self.container_mutations),
             static_checks=tuple(self.static_checks),
+            statics=tuple(self.statics.items()),
             sources=tuple(self.sources),
         )
 

@@ -86,4 +86,5 @@ class Staged:
     mutations: tuple[Mutation, ...] = ()
     container_mutations: tuple[ContainerMutation, ...] = ()
     static_checks: tuple[Callable[[], bool], ...] = ()  # captured static values are still what they were
+    statics: tuple[tuple[str, str], ...] = ()  # strings, truth values and such that the program relies on: path, text
     sources: tuple[Any, ...] = ()  # every Python function whose text was staged (for cache keys)
