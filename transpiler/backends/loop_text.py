@@ -121,7 +121,9 @@ class Expressions:
             elif abs(c) != 1 and factors:
                 factors.insert(0, str(abs(c)))
             for k in range(1, len(factors)):
-                tests.append(self.kernel_call("product_overflows", " * ".join(factors[:k]), factors[k]))
+                partial = self.kernel_call("product_overflows", " * ".join(factors[:k]), factors[k])
+                zeros = dict.fromkeys(f"{factor} != 0" for factor in factors[k + 1 :])  # a zero undoes it
+                tests.append(" and ".join([partial, *zeros]))
             sign, text = self.monomial(monomial, c)
             if total or sign == "-":
                 kernel = "difference_overflows" if sign == "-" else "sum_overflows"
