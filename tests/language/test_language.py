@@ -1,7 +1,8 @@
 """Every program of the language x {value, jvp, vjp, hvp} x {emitted NumPy source, native code}, compared with NumPy
 and finite differences.
 
-Native jvp and hvp compile the longest programs and say little that vjp and the source cells do not: they are slow cells.
+Native jvp and hvp compile the longest programs and say little that vjp and the source cells do not: they are slow
+cells.
 """
 
 from __future__ import annotations

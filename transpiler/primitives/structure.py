@@ -28,6 +28,7 @@ from gradscribe.transpiler.primitives.primitive import (
     broadcast_shapes,
     zeros_of,
 )
+from gradscribe.transpiler.primitives.repeated_positions import are_distinct, last_writes
 from gradscribe.transpiler.primitives.sample import draw, integers, uniform
 from gradscribe.transpiler.primitives.source_text import tuple_text
 
@@ -257,11 +258,25 @@ def _added(x: Any, v: Any, *takes: Any, at: Any) -> Any:
 def _update_vjp(
     ct: Operand, x: Operand, v: Operand, *takes: Operand, at: Index, once: bool = False
 ) -> tuple[Operand, Operand]:
-    v_bar = sum_to_shape(emit(index, (ct, *takes), {"at": at})[0], v.shape)
+    v_bar = sum_to_shape(_of_last_writes(emit(index, (ct, *takes), {"at": at})[0], x, takes, at, once), v.shape)
     if once:  # the old element was never read: its cotangent needs no zeroing
         return ct, v_bar
     zero = ct.dtype.type(0)
     return emit(update, (ct, zero, *takes), {"at": at})[0], v_bar
+
+
+def _of_last_writes(ct: Operand, x: Operand, takes: Sequence[Operand], at: Index, once: bool) -> Operand:
+    """`ct` where the write was the last one to its place: an earlier one has left nothing."""
+    if once or not takes or are_distinct(takes):
+        return ct
+    order = [c.operand for c in at if isinstance(c, Take)]
+    sizes = tuple(x.shape[k] for k, c in enumerate(at) if isinstance(c, Take))
+    won = last_writes(sizes, [takes[k] for k in order])
+    layout = _layout(at, won.rank)
+    after = len(layout) - 1 - max(k for k, (kind, _) in enumerate(layout) if kind == "take")
+    if after:
+        won = reshape(won, shape=(*won.shape, *(Dim.of(1),) * after))
+    return PRIMITIVES["select"](won, ct, ct.dtype.type(0))  # type: ignore[no-any-return]
 
 
 def _update_batch(operation: Any) -> Any:
@@ -294,7 +309,12 @@ update: Linear = Linear(
     run=_written,
     transpose=_update_vjp,
     batching=_update_batch(lambda: update),
-    samples=_writes,
+    samples=(
+        *_writes,
+        draw(uniform(-1, 1, 4), uniform(-1, 1, 6), integers(0, 4, 6), at=(Take(0),)),
+        draw(uniform(-1, 1, 3, 4, 2), uniform(-1, 1, 3, 6, 2), integers(0, 4, 6), at=(_all(3), Take(0), _all(2))),
+        draw(uniform(-1, 1, 3, 4), uniform(-1, 1), integers(0, 3, 6), integers(0, 4, 6), at=(Take(0), Take(1))),
+    ),
 )
 update_add: Linear = Linear(
     name="update_add",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.lower.accesses import Accesses
@@ -30,8 +30,10 @@ def contract_workspaces(function: Function) -> Function:
     _find(function.region, dropped)
     if not dropped:
         return function
-    region = _Rewriting(dropped).region(function.region)
-    return Function(function.name, region, function.guards, function.result_hints, function.span)
+    rewriting = _Rewriting(dropped)
+    region, env = rewriting.region(function.region), rewriting.env
+    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
+    return Function(function.name, region, guards, function.result_hints, function.span)
 
 
 # ---- which axes ----
