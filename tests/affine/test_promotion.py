@@ -108,6 +108,19 @@ def test_downwards_conditional_and_old_versions():
     assert promoted(body) == 4
 
 
+def test_an_array_that_is_handed_on_twice_is_looked_at():
+    """Every iteration's y is also the x of the next one."""
+
+    def body(x, y, m):
+        def step(i, x, y):
+            y = update_add(y, load(m, 0, 0), at=at(1))
+            return y, y
+
+        return nest(0, N, [x, y], step)
+
+    assert promoted(body) == 1  # m[0, 0]
+
+
 def test_through_inner_loops_of_both_kinds():
     """y[0] is written in a while and in a counted loop inside the loop that carries it."""
 

@@ -17,6 +17,16 @@ def exit_code_of_an_inner_loop(a, s):
     return s + a.sum()
 
 
+def carried_array_with_two_names(a, b):
+    """The loop hands one array on twice, as `a` and as `b`: an element of it does not stay in a scalar meanwhile."""
+    first, last = a, b[3]
+    for _ in range(2):
+        a = b
+        b[2] += last * 0.5
+    return a.sum() + 2 * np.sin(b).sum() + 3 * first.sum()
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
+    carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
 }

@@ -202,9 +202,10 @@ class Dependences:
     def _reads(self, version: Var, line: Lineage, result: Var, body: Region) -> Iterator[Access]:
         for use in self._uses.get(version, ()):
             if isinstance(use, Region):
-                # handed on: by the body itself, or by a loop body or branch of the lineage
+                # handed on: by the body itself (as this carry and no other), or by a loop body or branch of the lineage
                 owner = self.layout.owner.get(use)
-                if not (use is body and version is result) and not self._hands_on(use, owner, version, line):
+                as_carry = use is body and version is result and use.results.count(version) == 1
+                if not as_carry and not self._hands_on(use, owner, version, line):
                     yield Access(self._last(use), None, "read")
             elif use.operation is index and use.operands[0] is version and version not in use.operands[1:]:
                 yield Access(use, use.params["at"], "read")
