@@ -10,9 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradscribe as gs
+from gradscribe.transpiler.api.emission import emit
 from oracles import combine, is_inexact, random_like
 from programs.catalogue import PROGRAMS
 from programs.program import Program
+
+
+def gradient_text(program: Program) -> str:
+    """The text a user reads: value and gradients, weighted where the result is not one number."""
+    args = program.make_inputs(seed=3)
+    command = "value_and_grad" if isinstance(program(*args), float) else "vjp"
+    return emit(command, program.function, args, program.argnums).text()
 
 
 def texts_of(program: Program) -> Iterator[tuple[str, str]]:

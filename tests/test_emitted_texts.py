@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import gradscribe as gs
-from emitted_texts import texts_of
+from emitted_texts import gradient_text, texts_of
 from gradscribe.transpiler.backends.native_cache import cache_directory
 from programs.catalogue import PROGRAMS, program_named
 
@@ -80,6 +80,17 @@ def test_native_modules_never_import_the_compiler():
     for path in modules:
         found = imported(path.read_text(encoding="utf-8"))
         assert found and all(is_among(module, IN_NATIVE_MODULES) for module in found), found
+
+
+READ_BY_PEOPLE = (
+    "arc_distance", "branch_in_loop", "cholesky", "conv2d", "early_return", "first_crossing", "jacobi_2d", "lorenz",
+    "mlp_tanh", "newton", "rosenbrock", "seidel_2d", "softmax", "vadv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ_BY_PEOPLE)
+def test_gradients_as_people_read_them(golden, name):
+    golden.check(f"gradients/{name}.py", gradient_text(program_named(name)))
 
 
 def test_equal_input_gives_equal_bytes():

@@ -18,8 +18,9 @@ from gradscribe.transpiler.backends.execute import execute, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
 from gradscribe.transpiler.errors import GradscribeError, IndexRangeError
-from gradscribe.transpiler.ir.nodes import Function
+from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
+from gradscribe.transpiler.ir.types import ArrayType
 
 Backend = Literal["native", "python"]
 Executable = Callable[..., tuple[Any, ...]]
@@ -97,13 +98,21 @@ def header_of(staged: Staged, title: str) -> list[str]:
     if function.span is not None:
         lines.append(f"From {function.span.location.rsplit(':', 1)[0]}.")
     for var, parameter in zip(function.params, staged.parameters, strict=True):
-        lines.append(f"  {var.hint or '_'}: {var.type!r}, {parameter.path}")
+        lines.append(_parameter_line(var, parameter.path))
     if staged.statics:
         lines += ["Written for:", *(f"  {path} = {value}" for path, value in staged.statics)]
     assumed = [guard.message for guard in function.guards if not guard.requirement]
     if assumed:
         lines += ["Valid only where:", *(f"  {message}" for message in assumed)]
     return lines
+
+
+def _parameter_line(var: Var, path: str) -> str:
+    """`w: f64[n, d]`, `steps: int`, and where a parameter stands in a tree: `params_w: f64[d], params['w']`."""
+    kind = repr(var.type)
+    if isinstance(var.type, ArrayType) and var.type.weak:
+        kind = {"f": "float", "i": "int", "b": "bool", "c": "complex"}[var.dtype.kind]
+    return f"  {var.hint or '_'}: {kind}" + (f", {path}" if path != var.hint else "")
 
 
 def _explicit(staged: Staged) -> tuple[Function, Any]:

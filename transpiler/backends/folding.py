@@ -7,7 +7,7 @@ printer, so printing a printed program again folds alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from gradscribe.transpiler.ir.dims import Atom, Dim
@@ -90,9 +90,10 @@ class Folding:
         return list(free)
 
 
-def fold(function: Function, inline_arrays: bool = True) -> Folding:
-    """Decide for every value of a bufferized function. Without `inline_arrays` only scalars are folded (loop text)."""
-    folder = _Folder(function, inline_arrays)
+def fold(function: Function, inline_arrays: bool = True, apart: Collection[Var] = ()) -> Folding:
+    """Decide for every value of a bufferized function. Without `inline_arrays` only scalars are folded (loop text).
+    `apart` are values that are not printed in the `return`: those of the forward part."""
+    folder = _Folder(function, inline_arrays, apart)
     folder.bare_indices(function.region)
     folder.count(function.region)
     folder.region(function.region, 1)
@@ -100,11 +101,12 @@ def fold(function: Function, inline_arrays: bool = True) -> Folding:
 
 
 class _Folder:
-    def __init__(self, function: Function, inline_arrays: bool) -> None:
+    def __init__(self, function: Function, inline_arrays: bool, apart: Collection[Var]) -> None:
         self.folding = Folding()
         self.uses: dict[Var, _Use] = {}
         self.widths: dict[Var, int] = {}
         self.inline_arrays = inline_arrays
+        self.apart = apart
 
     # ---- wrapped indices ----
     def bare_indices(self, region: Region) -> None:
@@ -248,6 +250,7 @@ class _Folder:
             or len(eqn.results) != 1
             or eqn.operation in _STATEMENTS
             or x in self.folding.bare
+            or (consumer is None and x in self.apart)
         ):
             return False
         if eqn.operation.effect is not Effect.PURE or (x.type.dims() and not self.inline_arrays):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 LINE_WIDTH = 88
 
@@ -114,7 +115,7 @@ def subscript(index: ast.expr) -> str:
 def broken(before: str, node: ast.expr, after: str, indent: int, bare_tuple: bool = False) -> list[str]:
     """`before node after` on one line if it fits, else over several; `indent` in spaces."""
     pad = " " * indent
-    text = items(node.elts) if bare_tuple and isinstance(node, ast.Tuple) and node.elts else write(node)
+    text = items(node.elts) if bare_tuple and isinstance(node, ast.Tuple) and len(node.elts) > 1 else write(node)
     if len(pad) + len(before) + len(text) + len(after) <= LINE_WIDTH:
         return [f"{pad}{before}{text}{after}"]
     opening, parts, closing = _parts(node)
@@ -122,29 +123,57 @@ def broken(before: str, node: ast.expr, after: str, indent: int, bare_tuple: boo
         return [f"{pad}{before}{text}{after}"]
     inner = " " * (indent + 4)
     lines = [f"{pad}{before}{opening}"]
-    joined = " ".join(parts).rstrip(",")
+    joined = " ".join(part.text for part in parts).rstrip(",")
     if len(inner) + len(joined) <= LINE_WIDTH and not (isinstance(node, ast.Tuple) and len(parts) == 1):
         lines.append(inner + joined)
     else:
-        lines += [inner + part for part in parts]
+        lines += [line for part in parts for line in _part_lines(part, indent + 4)]
     return [*lines, f"{pad}{closing}{after}"]
 
 
-def _parts(node: ast.expr) -> tuple[str, list[str], str]:
-    """Opening, parts that may stand on lines of their own, closing."""
+@dataclass(frozen=True)
+class _Part:
+    """Something that may stand on lines of its own: `before node,`, or a text that is not broken further."""
+
+    text: str
+    before: str = ""
+    node: ast.expr | None = None
+
+
+def _part_lines(part: _Part, indent: int) -> list[str]:
+    pad = " " * indent
+    if part.node is None or len(pad) + len(part.text) <= LINE_WIDTH:
+        return [pad + part.text]
+    if isinstance(part.node, ast.BinOp):  # inside brackets an operation needs none of its own
+        _, chain, _ = _parts(part.node)
+        texts = [p.text for p in chain] or [write(part.node)]
+        return [pad + text for text in (part.before + texts[0], *texts[1:-1], f"{texts[-1]},")]
+    return broken(part.before, part.node, ",", indent)
+
+
+def _element(node: ast.expr, before: str = "") -> _Part:
+    return _Part(f"{before}{write(node)},", before, node)
+
+
+def _parts(node: ast.expr) -> tuple[str, list[_Part], str]:
+    """Opening, parts, closing."""
     if isinstance(node, ast.Call) and (node.args or node.keywords):
-        return f"{write(node.func, _ATOM)}(", [a + "," for a in arguments(node)], ")"
+        named = [_element(k.value, f"{k.arg}=") for k in node.keywords]
+        return f"{write(node.func, _ATOM)}(", [*map(_element, node.args), *named], ")"
     if isinstance(node, ast.Tuple):
-        return "(", [write(e) + "," for e in node.elts], ")"
+        return "(", [_element(e) for e in node.elts], ")"
     if isinstance(node, ast.List):
-        return "[", [write(e) + "," for e in node.elts], "]"
+        return "[", [_element(e) for e in node.elts], "]"
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return "{", [_element(v, f"{write(k)}: ") for k, v in pairs if k is not None], "}"
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
         strength = _BINARY[type(node.op)][1]
-        chain: list[str] = []
+        chain: list[_Part] = []
         left: ast.expr = node
         while isinstance(left, ast.BinOp) and _BINARY[type(left.op)][1] == strength:
             sign = _BINARY[type(left.op)][0]
-            chain.append(f"{sign} {write(left.right, strength + 1)}")
+            chain.append(_Part(f"{sign} {write(left.right, strength + 1)}"))
             left = left.left
-        return "(", [write(left, strength), *reversed(chain)], ")"
+        return "(", [_Part(write(left, strength)), *reversed(chain)], ")"
     return "", [], ""

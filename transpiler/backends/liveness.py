@@ -202,7 +202,8 @@ class Interference:
         self._region(body, inside)
         if is_counted(eqn):
             index = find(body.params[0])
-            self._assign(index, {**head, **inside})
+            bounds = {find(v): None for v in range_leaves(eqn, self.folding)}  # `for k in range(k)` would be legal
+            self._assign(index, {**head, **inside, **bounds})
             inside.pop(index, None)
         else:
             inside.update(head)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from gradscribe.transpiler.backends.storage import Storage
 from gradscribe.transpiler.ir.dims import Symbol
 from gradscribe.transpiler.ir.nodes import Function, Var
+from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
 
 UNNAMED = "t"
+IGNORED, COUNTERS = "_", ("k", "i", "j", "m")  # `for _ in range(n)`: a derivative that reads the counter names it
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Names:
 
 
 def _legal(hint: str, reserved: Collection[str]) -> str:
-    text = re.sub(r"\W", "_", hint) or UNNAMED
+    text = hint if re.fullmatch(r"\w*", hint) else re.sub(r"[\W_]+", "_", hint).strip("_")
+    text = text or UNNAMED
     if text[0].isdigit():
         text = "_" + text
     return text + "_" if keyword.iskeyword(text) or text in reserved else text
@@ -66,11 +69,15 @@ def assign_names(function: Function, storage: Storage, symbols: Sequence[Symbol]
     def neighbours(c: Var) -> set[str]:
         return everywhere | {names[other] for other in storage.edges.get(c, ()) if other in names}
 
+    hinted = {*given, *storage.hints.values()}
+    read = {x for eqn in inner_eqns(function.region) for x in eqn_reads(eqn) if x.hint == IGNORED}
     waiting: list[tuple[Var, str]] = []
     for c in storage.classes:
         if c in names:
             continue
         text = _legal(storage.hints[c], reserved)
+        if text == IGNORED and any(storage.find(x) is c for x in read):
+            text = next((c for c in COUNTERS if c not in hinted and c not in everywhere), COUNTERS[0])
         if text in neighbours(c):
             waiting.append((c, text))
         else:

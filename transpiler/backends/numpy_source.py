@@ -6,7 +6,7 @@ arguments unless they are donated. Equal input gives equal bytes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from gradscribe.transpiler.backends.dialect import NumPyDialect
 from gradscribe.transpiler.backends.results import result_writer
 from gradscribe.transpiler.backends.writer import write_function
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Var
+from gradscribe.transpiler.ir.nodes import Function, Guard, Var
 from gradscribe.transpiler.ir.walk import Substitution, clone_region
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.drop_broadcasts import drop_broadcasts
@@ -58,7 +58,7 @@ def numpy_module(
     own = Function(name, region, _guards(function, env), function.result_hints, function.span, backward_from)
     own = leave_to_python(own)
     backward = () if own.backward_from is None else own.region.eqns[own.backward_from :]
-    mark = backward[0] if backward else None
+    reverse = {r for eqn in backward for r in eqn.results}
     own = sink_writes(drop_broadcasts(own))
     given = [region.params[function.params.index(p)] for p in donated]
     buffered = bufferize(own, given, identities)
@@ -70,7 +70,7 @@ def numpy_module(
         results=result_writer(result_template, bufferized),
         checks=checks,
         donated=[buffered.clone[p] for p in given],  # type: ignore[misc]
-        backward_from=None if mark is None else _first_from(own, bufferized, mark, buffered.clone),
+        backward_from=_first_of(reverse, own, bufferized, buffered.clone) if reverse else None,
     )
     lines = annotate(written, function.span) if comments else [line.text for line in written.lines]
     spans = [line.span for line in written.lines]
@@ -83,6 +83,8 @@ def numpy_module(
         for m in ("math", "np", "scipy.special")
         if re.search(rf"\b{re.escape(m)}\.", _code(lines))
     ]
+    if len(imports) > 1 and imports[0] == "import math":  # the standard library stands apart
+        imports.insert(1, "")
     head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
     return Source(
         name, "\n".join(head) + "\n" * bool(head) + body + "\n", (*[None] * len(head), *spans), buffered.copies
@@ -102,12 +104,9 @@ def _guards(function: Function, env: Substitution) -> tuple[Guard, ...]:
     return tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
 
 
-def _first_from(before: Function, after: Function, mark: Eqn, clone: Mapping[Var, Any]) -> int:
+def _first_of(reverse: Set[Var], before: Function, after: Function, clone: Mapping[Var, Any]) -> int:
     """Where the backward part starts after sinking and copying: the first equation that computes something of it."""
-    place = next((k for k, e in enumerate(before.region.eqns) if any(r in mark.results for r in e.results)), None)
-    if place is None:
-        return len(after.region.eqns)
-    backward = {clone[r] for eqn in before.region.eqns[place:] for r in eqn.results}
+    backward = {clone[r] for eqn in before.region.eqns for r in eqn.results if r in reverse}
     known = set(clone.values())
     for k, eqn in enumerate(after.region.eqns):
         if any(r in backward for r in eqn.results):

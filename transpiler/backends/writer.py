@@ -56,7 +56,7 @@ def write_function(
     backward_from: int | None = None,
 ) -> Written:
     """The text of a bufferized function. `backward_from` counts its top-level equations."""
-    folding = fold(function, dialect.inline_arrays)
+    folding = fold(function, dialect.inline_arrays, _forward_values(function, backward_from))
     storage = assign_storage(function, folding)
     symbols = list(binding_places(function))
     reserved = dialect.reserved | {name}
@@ -82,6 +82,15 @@ def write_function(
         end = [Line(1, "    pass")]
     mark = None if backward_at is None else len(start) + backward_at
     return Written((*start, *body, *end), mark)
+
+
+def _forward_values(function: Function, backward_from: int | None) -> set[Var]:
+    """Results that the forward part computes: they get their line, and a name, there."""
+    forward = {r for eqn in function.region.eqns[: backward_from or 0] for r in eqn.results}
+    values = [x for x in function.results if isinstance(x, Var) and x in forward]
+    for x in values:
+        x.hint = x.hint or "value"
+    return set(values)
 
 
 def _raising_span(function: Function, folding: Folding) -> Span | None:

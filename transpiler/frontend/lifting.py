@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import reprlib
 import types
 from collections import defaultdict
@@ -337,7 +338,7 @@ def _mutable(value: Any) -> bool:
 
 
 def _size_name(path: str, axis: int, rank: int) -> str:
-    base = "".join(c if c.isalnum() else "_" for c in path).strip("_") or "x"
+    base = re.sub(r"\W+", "_", path).strip("_") or "x"
     return f"{base}_size" if rank == 1 else f"{base}_{axis}"
 
 

@@ -190,7 +190,8 @@ class Solver(Equalities):
 
     def _guard_sign(self, fact: Dim) -> None:
         if ("ge", fact) not in self.guards:
-            self.guard_nonnegative(fact, f"staged for {self.named(fact)} >= 0")
+            more, less = self.named(fact.positive_part()), self.named(fact.negative_part())
+            self.guard_nonnegative(fact, f"staged for {more} >= {less}")
 
     def _least_at_entry(self, dim: Dim) -> Dim | None:
         """A lower bound of dim in terms of sizes and arguments: loop indices replaced by the ends of their ranges."""

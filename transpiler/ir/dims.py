@@ -264,6 +264,14 @@ class Dim:
             self._hash = hash(c) if c is not None else hash(frozenset(self.terms.items()))
         return self._hash
 
+    def positive_part(self) -> Dim:
+        """The terms with positive coefficients: `a - b - 1 >= 0` reads `a >= b + 1`."""
+        return Dim({m: c for m, c in self.terms.items() if c > 0})
+
+    def negative_part(self) -> Dim:
+        """The terms with negative coefficients, as a positive sum."""
+        return Dim({m: -c for m, c in self.terms.items() if c < 0})
+
     def __repr__(self) -> str:
         parts: list[str] = []
         for m in self.sorted_monomials():

@@ -171,7 +171,7 @@ class _Walk:
         for eqn in reversed(region.eqns):
             for result in eqn.results:
                 live.pop(result, None)
-            eqn, *earlier = self.accumulating(eqn, carries, live)
+            eqn, *earlier = self.accumulating(eqn, owned, carries, live)
             captures = {v: None for r in eqn.regions for v in free_vars(r, with_types=False)}
             during = {**live, **captures} if eqn.operation is loop else live
             operands = list(eqn.operands)
@@ -211,8 +211,9 @@ class _Walk:
         made = Eqn(copy, (view,), eqn.results, {}, (), eqn.span)
         return [made, Eqn(eqn.operation, eqn.operands, (view,), eqn.params, (), eqn.span)]
 
-    def accumulating(self, eqn: Eqn, carries: tuple[Var, ...], live: Mapping[Var, None]) -> list[Eqn]:
-        """`total + x` becomes an accumulation into `total`, where `total` is carried by this loop and not read again.
+    def accumulating(self, eqn: Eqn, owned: set[Var], carries: tuple[Var, ...], live: Mapping[Var, None]) -> list[Eqn]:
+        """`total + x` becomes an accumulation into `total`, which this loop carries or which was being written,
+        where it is not read again.
 
         The equation to take, and after it one that must stand before it."""
         if eqn.operation not in (add, subtract) or not eqn.result.type.dims():
@@ -221,7 +222,9 @@ class _Walk:
         for total, term in ((x, y), (y, x)) if eqn.operation is add else ((x, y),):
             if not isinstance(total, Var) or total is term or total in live or total.type != eqn.result.type:
                 continue
-            if not _carried(total, carries) or self.sharing(total, live):
+            if self.sharing(total, live):
+                continue
+            if not _carried(total, carries) and not (_written(total) and self.may_take(total, owned, set(), live)):
                 continue
             assert isinstance(total.type, ArrayType)
             earlier = []
@@ -267,6 +270,10 @@ def _copied(x: Var, into: list[Eqn]) -> Var:
 def _own_values(region: Region) -> set[Var]:
     """Values that the region's equations give memory of their own (views are resolved to these)."""
     return {r for eqn in region.eqns for r in eqn.results if has_memory(r)}
+
+
+def _written(x: Var) -> bool:
+    return x.definition is not None and x.definition.operation in WRITES
 
 
 def _carried(x: Var, carries: tuple[Var, ...]) -> bool:

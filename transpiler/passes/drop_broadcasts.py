@@ -12,8 +12,9 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.dead_code import prune_region
+from gradscribe.transpiler.primitives.arithmetic import negative
 from gradscribe.transpiler.primitives.primitive import Elementwise
-from gradscribe.transpiler.primitives.structure import broadcast_to
+from gradscribe.transpiler.primitives.structure import broadcast_to, update, update_add
 
 
 def drop_broadcasts(function: Function) -> Function:
@@ -26,8 +27,15 @@ def _rewritten(region: Region) -> Region:
     eqns = []
     for eqn in region.eqns:
         operands, regions = eqn.operands, eqn.regions
+        if eqn.operation is negative and (source := _broadcast(operands[0])) is not None:  # of fewer numbers
+            minus = Var(source.type)
+            eqns.append(Eqn(negative, (source,), (minus,), {}, (), eqn.span))
+            eqn = Eqn(broadcast_to, (minus,), eqn.results, {"shape": eqn.result.shape}, (), eqn.span)
+            operands = eqn.operands
         if isinstance(eqn.operation, Elementwise):
             operands = _narrowed(eqn)
+        elif eqn.operation in (update, update_add):
+            operands = _narrow_value(eqn)
         if regions:
             regions = tuple(_rewritten(r) for r in regions)
         if operands is not eqn.operands or regions is not eqn.regions:
@@ -39,10 +47,10 @@ def _rewritten(region: Region) -> Region:
 def _narrowed(eqn: Eqn) -> tuple[Operand, ...]:
     operands = list(eqn.operands)
     for k, x in enumerate(operands):
-        source = x.definition if isinstance(x, Var) else None
-        if source is None or source.operation is not broadcast_to:
+        source = _broadcast(x)
+        if source is None:
             continue
-        narrow = [*operands[:k], source.operands[0], *operands[k + 1 :]]
+        narrow = [*operands[:k], source, *operands[k + 1 :]]
         (type,) = eqn.operation.infer(tuple(y.type for y in operands), eqn.params, ())
         if not isinstance(type, ArrayType) or _common_shape([y.shape for y in narrow]) != type.shape:
             continue
@@ -50,6 +58,19 @@ def _narrowed(eqn: Eqn) -> tuple[Operand, ...]:
         if narrower == type:
             operands = narrow
     return tuple(operands) if operands != list(eqn.operands) else eqn.operands
+
+
+def _narrow_value(eqn: Eqn) -> tuple[Operand, ...]:
+    """A write broadcasts its value by itself."""
+    base, value, *takes = eqn.operands
+    source = _broadcast(value)
+    return eqn.operands if source is None or source.dtype != base.dtype else (base, source, *takes)
+
+
+def _broadcast(x: Operand) -> Operand | None:
+    """What x is a broadcast of."""
+    eqn = x.definition if isinstance(x, Var) else None
+    return eqn.operands[0] if eqn is not None and eqn.operation is broadcast_to else None
 
 
 def _common_shape(shapes: Sequence[tuple[Dim, ...]]) -> tuple[Dim, ...]:

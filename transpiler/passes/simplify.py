@@ -11,13 +11,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, current_block, emit
+from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution
 from gradscribe.transpiler.passes.dead_code import drop_dead_code
+from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
+from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import is_literal
+from gradscribe.transpiler.primitives.reductions import reduce_sum
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.structure import broadcast_to, convert, index, reshape, update, update_add, zeros
 
@@ -135,6 +140,13 @@ def _rewrite(eqn: Eqn, operands: list[Operand], params: dict[str, Any], algebra:
         return operands[0]
     if operation is reshape and (before := _written_by(operands[0], reshape)) is not None:
         return _rewrite(eqn, [before.operands[0]], params, algebra) or emit(reshape, before.operands, params)[0]
+    minus = _written_by(operands[0], negative) if operation in (reduce_sum, broadcast_to) else None
+    if algebra and minus is not None:
+        positive = _rewrite(eqn, [minus.operands[0]], params, algebra) or emit(operation, minus.operands, params)[0]
+        moved: Operand = -positive
+        return moved
+    if operation is wrap_index and _counts_within(operands[0], params["size"]):
+        return operands[0]
     if operation is convert and operands[0].type == ArrayType(params["dtype"], operands[0].shape):
         return operands[0]
     return None
@@ -147,6 +159,15 @@ def eqn_type(shape: Any, x: Operand) -> ArrayType:
 def _written_by(x: Operand, operation: Any) -> Eqn | None:
     eqn = x.definition if isinstance(x, Var) else None
     return eqn if eqn is not None and eqn.operation is operation else None
+
+
+def _counts_within(x: Operand, size: Dim) -> bool:
+    """Whether x is an `arange` whose numbers all lie in 0..size - 1."""
+    counter = _written_by(x, arange)
+    if counter is None or counter.params["step"] != 1:
+        return False
+    start, end = counter.params["start"], counter.params["start"] + counter.params["length"]
+    return is_nonnegative(start) and is_nonnegative(size - end)
 
 
 def _forward_store(operands: list[Operand], params: dict[str, Any]) -> Operand | None:

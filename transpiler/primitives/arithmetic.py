@@ -162,9 +162,12 @@ def _add(x: Any, y: Any) -> Operand:
     folded = _fold(add, x, y)
     if folded is not None:
         return folded
-    if (b := _negated(y)) is not None:
+    a, b = _negated(x), _negated(y)
+    if a is not None and b is not None:
+        return _negative(_add(a, b))
+    if b is not None:
         return _subtract(x, b)
-    if (a := _negated(x)) is not None:
+    if a is not None:
         return _subtract(y, a)
     return emit(add, (x, y))[0]
 

@@ -72,9 +72,8 @@ def _winners(y: Operand, x: Operand, axes: tuple[int, ...]) -> tuple[Operand, Op
 
 def _extremum_pull(ct: Operand, y: Operand, x: Operand, *, axes: tuple[int, ...]) -> Operand:
     attained, count = _winners(y, x, axes)
-    rest = 0.0 / count  # NaN where no element equals the extremum, which is then NaN
-    share: Operand = select(attained, keep_axes(ct / count, x, axes), keep_axes(rest, x, axes))
-    return share
+    share: Operand = convert(attained, dtype=x.dtype) * keep_axes(ct / count, x, axes)
+    return share  # of a NaN extremum: 0 (ct / 0) is NaN
 
 
 def _extremum_push(t: Operand, y: Operand, x: Operand, *, axes: tuple[int, ...]) -> Operand:
