@@ -10,6 +10,7 @@ any of its compiled functions, or cached machine code, can run.
 """
 
 from gradscribe.kernels.blas import gemm, gemm_batched, gemv
+from gradscribe.kernels.callbacks import read_slots, tell, telling, waiting_error
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
 from gradscribe.kernels.growable import grow
 from gradscribe.kernels.integers import (
@@ -155,6 +156,7 @@ __all__ = [
     "pow",
     "product_overflows",
     "radd",
+    "read_slots",
     "reciprocal",
     "record",
     "remainder",
@@ -168,8 +170,11 @@ __all__ = [
     "sum_overflows",
     "tan",
     "tanh",
+    "tell",
+    "telling",
     "trtrs",
     "trunc",
+    "waiting_error",
     "worst_index",
     "wrap_index",
 ]

@@ -36,6 +36,7 @@ NEGATIVE_SHIFT = 10
 NAN_TO_INTEGER = 11
 INFINITY_TO_INTEGER = 12
 TOO_LARGE_FOR_INTEGER = 13
+RAISED = 14
 
 _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     INDEX: (IndexError, "index {first} is out of bounds for an axis of size {second}"),
@@ -51,6 +52,7 @@ _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     NAN_TO_INTEGER: (ValueError, "cannot convert float NaN to integer"),
     INFINITY_TO_INTEGER: (OverflowError, "cannot convert float infinity to integer"),
     TOO_LARGE_FOR_INTEGER: (OverflowError, "the float is too large for an integer: Python ints are int64 here"),
+    RAISED: (RuntimeError, "a call back into Python raised"),
 }
 
 

@@ -38,6 +38,7 @@ _LAZY: dict[str, str] = {
     "ShapeDtype": f"{_API}.inspection",
     "check_grads": f"{_API}.checking",
     "config": f"{_API}.settings",
+    "debug": "gradscribe.transpiler.library.debug",
     "eval_shape": f"{_API}.inspection",
     "grad": f"{_API}.gradients",
     "hessian": f"{_API}.jacobians",

@@ -58,6 +58,8 @@ def entry_for(version: Specialisation, call: EntryCall) -> Entry | None:
     arrays, or static values without a simple test."""
     if version.written or version.writes_containers or version.containers or version.mutations:
         return None
+    if isinstance(version.run, NativeFunction) and version.run.module.sites:  # it calls back into Python
+        return None
     if call.definition.size > _SIZE_LIMIT or version.builder.definition.size > _SIZE_LIMIT:
         return None
     try:

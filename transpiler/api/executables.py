@@ -48,7 +48,7 @@ def executable(function: Function, backend: Backend, identities: Mapping[int, in
 
 def located(module: Source) -> Executable:
     """The function of a module; its errors carry the user's line, and an index out of range is an `IndexRangeError`."""
-    function = execute(module.text, module.name)
+    function = execute(module.text, module.name, module.outside)
 
     def run(*values: Any) -> tuple[Any, ...]:
         try:

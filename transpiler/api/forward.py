@@ -33,6 +33,7 @@ from gradscribe.transpiler.api.transformed import (
     transform,
 )
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
+from gradscribe.transpiler.passes.dead_code import without_io
 from gradscribe.transpiler.transforms.jvp import jvp as differentiate
 
 
@@ -51,7 +52,8 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     numbers, _ = counted_leaves(given, len(leaves))
     parameters = parameters_by_leaf(inner)
     moving = [(parameters[k], number) for k, number in enumerate(numbers) if number is not None]
-    function = differentiate(inner.function, [parameter for parameter, _ in moving])
+    primal = without_io(inner.function) if transformed.options.get("silent") else inner.function
+    function = differentiate(primal, [parameter for parameter, _ in moving])
     paths = structure.paths("d")
     extra = tuple(ArgumentLeaf(paths[k], n) for k, n in enumerate(numbers) if n is not None)
     tangent_places = _tangent_places(inner)
@@ -107,18 +109,19 @@ def _apply_jvp(
 jvp.__gradscribe_apply__ = _apply_jvp  # type: ignore[attr-defined]
 
 
-def directional(fun: Callable[..., Any], has_aux: bool = False) -> Transformed:
-    """The function (primals, tangents) -> (out, tangent of out)."""
+def directional(fun: Callable[..., Any], has_aux: bool = False, silent: bool = False) -> Transformed:
+    """The function (primals, tangents) -> (out, tangent of out); `silent`: without what the function prints."""
     refuse_static(fun, "jvp")
-    return transform(JVP, fun, {"has_aux": bool(has_aux)})
+    return transform(JVP, fun, {"has_aux": bool(has_aux), **({"silent": True} if silent else {})})
 
 
 def linearize(fun: Callable[..., Any], *primals: Any) -> Any:
-    """(fun(*primals), the linear map tangents -> tangent of the result). The map runs the function again at each call.
+    """(fun(*primals), the linear map tangents -> tangent of the result). The map runs the function again at each call,
+    but for what it prints.
 
     Example: `y, push = gs.linearize(f, x); dy = push(dx)`
     """
-    derivative = directional(fun)
+    derivative = directional(fun, silent=True)
     held = tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, primals)
     out = transform_identity(fun)(*held)
 

@@ -35,7 +35,8 @@ class NumPyDialect:
     """Array text: what a person would write with `import numpy as np`."""
 
     reserved: frozenset[str] = frozenset(
-        "np math range reversed max min abs float int bool complex list tuple len ValueError TypeError IndexError "
+        "np math sys print breakpoint range reversed max min abs float int bool complex list tuple len ValueError "
+        "TypeError IndexError "
         "ZeroDivisionError OverflowError ArithmeticError".split()
     )
     inline_arrays: bool = True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradscribe.transpiler.errors import Span
@@ -15,11 +15,13 @@ from gradscribe.transpiler.errors import Span
 _numbers = itertools.count(1)
 
 
-def execute(source: str, name: str) -> Callable[..., Any]:
-    """The function `name` of the module text `source`; its file name is `<gradscribe name #k>`."""
+def execute(source: str, name: str, outside: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """The function `name` of the module text `source`; its file name is `<gradscribe name #k>`. `outside`: objects that
+    the text mentions by these names."""
     file = f"<gradscribe {name} #{next(_numbers)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     namespace: dict[str, Any] = {"__name__": f"gradscribe_generated.{name}", "__file__": file}
+    namespace.update(outside or {})
     exec(compile(source, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
     return function

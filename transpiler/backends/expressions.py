@@ -18,9 +18,12 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, is_whole
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Var, region_vars
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
+from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
-from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.checks import check, wrap_index
+from gradscribe.transpiler.primitives.effects import callback, print_
+from gradscribe.transpiler.primitives.messages import shows_kind
 from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.stacks import stack_new
 from gradscribe.transpiler.primitives.structure import broadcast_to, copy, index, reshape, update, update_add
@@ -58,7 +61,7 @@ class Expressions:
         self.symbols: dict[Symbol, None] = {}
         types = [v.type for v in region_vars(function.region)]
         # with other dtypes about, it matters whether a scalar is Python's or NumPy's
-        self.narrow = any(not has_default_dtype(t) for t in types if isinstance(t, ArrayType))
+        self.narrow = any(not has_default_dtype(t) for t in types if isinstance(t, ArrayType)) or _shows_kinds(function)
 
     # ---- operands ----
     def name(self, x: Var) -> ast.Name:
@@ -315,6 +318,18 @@ class Expressions:
         if self.dialect.negative_ends and size.constant is None and distance is not None and distance > 0:
             return python_constant(-distance)
         return self.dim(position)
+
+
+def _shows_kinds(function: Function) -> bool:
+    """Some message tells a Python number from a NumPy one."""
+    texts = [
+        text
+        for eqn in inner_eqns(function.region)
+        for text in (*eqn.params.get("texts", ()), eqn.params.get("message", ""))
+        if eqn.operation in (print_, check)
+    ]
+    called = any(eqn.operation is callback for eqn in inner_eqns(function.region))
+    return called or any(map(shows_kind, texts))
 
 
 def _as_kind(value: object, kind: str) -> object:

@@ -68,6 +68,8 @@ def _written(node: ast.expr) -> tuple[str, int]:
         case ast.Dict(keys=keys, values=values):
             pairs_text = [f"{write(k)}: {write(v)}" for k, v in zip(keys, values, strict=True) if k is not None]
             return f"{{{', '.join(pairs_text)}}}", _ATOM
+        case ast.JoinedStr(values=values):
+            return _f_string(values), _ATOM
         case ast.ListComp(elt=element, generators=[ast.comprehension(target=target, iter=source)]):
             return f"[{write(element)} for {write(target)} in {write(source, _OR)}]", _ATOM
     raise NotImplementedError(ast.dump(node))
@@ -76,8 +78,41 @@ def _written(node: ast.expr) -> tuple[str, int]:
 def _constant(value: object) -> str:
     if isinstance(value, str):
         quoted = repr(value)
-        return '"' + quoted[1:-1] + '"' if quoted[0] == "'" and '"' not in value and "\\" not in quoted else quoted
+        return '"' + quoted[1:-1] + '"' if quoted[0] == "'" and '"' not in value else quoted
     return "..." if value is Ellipsis else repr(value)
+
+
+def _f_string(values: Sequence[ast.expr]) -> str:
+    """An f-string; `"...".format(...)` where an expression in it has a quote or backslash (not allowed before 3.12)."""
+    fields = [v for v in values if isinstance(v, ast.FormattedValue)]
+    texts = [write(v.value) for v in fields]
+    template = []
+    plain = "".join(str(v.value) for v in values if isinstance(v, ast.Constant))
+    quote = "'" if '"' in plain and "'" not in plain else '"'
+    as_format = any(c in text for text in texts for c in "\"'\\\n") or any(text.startswith("{") for text in texts)
+    names = iter(texts)
+    for v in values:
+        if isinstance(v, ast.FormattedValue):
+            conversion = "" if v.conversion < 0 else f"!{chr(v.conversion)}"
+            spec = f":{_escaped(_spec_text(v), quote)}" if v.format_spec is not None else ""
+            name = next(names)
+            template.append(f"{{{'' if as_format else name}{conversion}{spec}}}")
+        elif isinstance(v, ast.Constant):
+            template.append(_escaped(str(v.value), quote).replace("{", "{{").replace("}", "}}"))
+    body = f"{quote}{''.join(template)}{quote}"
+    return f"{body}.format({', '.join(texts)})" if as_format else f"f{body}"
+
+
+def _spec_text(field: ast.FormattedValue) -> str:
+    parts = field.format_spec.values if isinstance(field.format_spec, ast.JoinedStr) else []
+    return "".join(str(p.value) for p in parts if isinstance(p, ast.Constant))
+
+
+def _escaped(text: str, quote: str) -> str:
+    """The inside of a string literal."""
+    return "".join(
+        f"\\{c}" if c in (quote, "\\") else c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def negated(test: ast.expr) -> ast.expr:

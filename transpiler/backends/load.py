@@ -61,6 +61,19 @@ class NativeFunction:
         return self.module.text
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
+        if not self.module.sites:
+            return self._call(args)
+        with kernels.telling(self._hear):
+            return self._call(args)
+
+    def _hear(self, site: int, slots: Any) -> None:
+        """What the program calls back for: printing, raising with a message, a function of the user's."""
+        place = self.module.sites[site]
+        values = kernels.read_slots(slots, [(t.dtype, t.rank) for t in place.types])
+        values = [v.item() if t.weak else v for v, t in zip(values, place.types, strict=True)]
+        place.operation.evaluate(tuple(values), place.params, ())
+
+    def _call(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         status = kernels.new_status()
         for k in self._integers:
             if isinstance(args[k], (float, complex, np.inexact)):
@@ -101,6 +114,10 @@ class NativeFunction:
     def raise_failure(self, status: np.ndarray) -> NoReturn:
         """Raise what a status record says."""
         failure: Failure = self.module.failures[int(status[1])]
+        if int(status[0]) == kernels.status.RAISED:
+            raised = kernels.waiting_error()
+            assert raised is not None
+            raise _located(raised, failure)
         if failure.error is not None and issubclass(failure.error, GradscribeError):
             raise failure.error(failure.span, failure.message)
         if failure.error is not None:
@@ -136,7 +153,7 @@ def allocation_text(output: Output, writer: EntryDims, dtype: str, clip: bool) -
     return f"{'zeros' if output.zeros else 'empty'}({shape}, {dtype})"
 
 
-def _located(error: Exception, failure: Failure) -> Exception:
+def _located(error: BaseException, failure: Failure) -> BaseException:
     if failure.span is not None:
         error.add_note("\n".join([f"at {failure.span.location}", *failure.span.excerpt()]))
     return error

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
 
 from gradscribe.transpiler.backends.caller_outputs import Allocations, Output
 from gradscribe.transpiler.backends.folding import fold
 from gradscribe.transpiler.backends.liveness import back_moves, branch_moves, entry_moves
+from gradscribe.transpiler.backends.loop_checks import Failure, Lines, LoopChecks, Site
 from gradscribe.transpiler.backends.loop_kernels import KERNELS, Call, shape_text
 from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name, literal_text
 from gradscribe.transpiler.backends.names import assign_names
@@ -25,13 +24,11 @@ from gradscribe.transpiler.errors import NoRule, Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.index import Slice
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
-from gradscribe.transpiler.ir.types import INT64, ArrayType, StackType
+from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
-from gradscribe.transpiler.passes.lower.operations import check_fits, check_indices, checked_index, checked_operation
 from gradscribe.transpiler.passes.lower.ranges import LARGEST_SIZE
 from gradscribe.transpiler.passes.ownership import has_memory
-from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_push
 from gradscribe.transpiler.primitives.structure import copy, update, update_add
@@ -39,16 +36,6 @@ from gradscribe.transpiler.primitives.structure import copy, update, update_add
 RESERVED = frozenset(
     "np math njit u status failed range min max abs complex float int bool True False None list tuple len".split()
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a status record with this number means: the error class and message of a `check`, or the kernel's own
-    message (`message` empty) at this place of the user's program. `names` fills `{name}` of entry checks."""
-
-    span: Span | None
-    message: str = ""
-    error: type[Exception] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +51,7 @@ class LoopModule:
     failures: tuple[Failure, ...]
     donated: tuple[int, ...] = ()
     outputs: tuple[Output, ...] = ()
+    sites: tuple[Site, ...] = ()
 
 
 def write_loop_module(
@@ -81,16 +69,7 @@ def write_loop_module(
     return _Writer(ready, tuple(donated), identities, kernels).module()
 
 
-@dataclass
-class _Lines:
-    lines: list[str] = field(default_factory=list)
-    depth: int = 1
-
-    def add(self, text: str) -> None:
-        self.lines.append("    " * self.depth + text)
-
-
-class _Writer:
+class _Writer(LoopChecks):
     def __init__(
         self, function: Function, donated: tuple[int, ...], identities: Mapping[int, int], kernels: Collection[str]
     ) -> None:
@@ -103,8 +82,9 @@ class _Writer:
         self.text = Expressions(names, folding)
         self.names, self.folding = names, folding
         self.taken = {*names.classes.values(), *names.symbols.values(), *RESERVED, *kernels}
-        self.out = _Lines()
+        self.out = Lines()
         self.failures: list[Failure] = []
+        self.sites: list[Site] = []
         self.fails = False
         self.allocations = Allocations(self.symbols)
 
@@ -134,6 +114,7 @@ class _Writer:
             failures=tuple(self.failures),
             donated=self.donated,
             outputs=self.allocations.outputs(list(outputs.values())),
+            sites=tuple(self.sites),
         )
 
     def _returned(self, x: Operand) -> str:
@@ -202,19 +183,6 @@ class _Writer:
         self.out.add(f"record(status, 9, {number}, {value}, 0)")
         self._leave()
 
-    def words(self, *words: str) -> None:
-        for word in words:
-            self.text.words.setdefault(word)
-
-    def _failure(self, failure: Failure) -> int:
-        self.failures.append(failure)
-        return len(self.failures) - 1
-
-    def _leave(self) -> None:
-        self.fails = True
-        self.out.add("return failed()")
-        self.out.depth -= 1
-
     # ---- regions ----
     def region(self, region: Region) -> None:
         for eqn in region.eqns:
@@ -237,6 +205,8 @@ class _Writer:
             self.stack(eqn)
         elif operation.effect is Effect.CHECK:
             self.check(eqn)
+        elif operation.effect is Effect.IO:
+            self.io(eqn)
         elif isinstance(eqn.results[0].type, ArrayType) and eqn.results[0].type.shape:
             self.array(eqn)
         else:
@@ -261,89 +231,6 @@ class _Writer:
         kernel(Call(self, eqn, name))
         if self.out.depth == 1:
             self.allocations.note(eqn, name, start, self.out.lines[start])
-
-    def line(self, text: str) -> None:
-        self.out.add(text)
-
-    def fail_if(self, test: str, code: int, eqn: Eqn) -> None:
-        """Leave with a status record if `test` holds."""
-        self.out.add(f"if {test}:")
-        self.out.depth += 1
-        self.out.add(f"record(status, {code}, {self._failure(Failure(eqn.span))}, 0, 0)")
-        self._leave()
-
-    # ---- checks ----
-    def check(self, eqn: Eqn) -> None:
-        if eqn.operation is checked_index:
-            number = self._failure(Failure(eqn.span))
-            place, size = self.text.operand(eqn.operands[0]), self.text.dim(eqn.params["size"])
-            self.out.add(f"{self.names.of(eqn.results[0])} = check_index({place}, {size}, status, {number})")
-            self.out.add("if status[0] != 0:")
-        elif eqn.operation is check_indices:
-            number = self._failure(Failure(eqn.span))
-            self._check_indices(eqn, number)
-            self.out.add("if status[0] != 0:")
-        elif eqn.operation is checked_operation:
-            number = self._failure(Failure(eqn.span))
-            operands = [self.text.operand(x) for x in eqn.operands]
-            exponent = eqn.params["exponent"]
-            arguments = ", ".join([*operands, *([] if exponent is None else [str(exponent)]), "status", str(number)])
-            self.out.add(f"{self.names.of(eqn.results[0])} = {eqn.params['kernel']}({arguments})")
-            self.out.add("if status[0] != 0:")
-        elif eqn.operation is check_fits:
-            self._check_fits(eqn)
-            return
-        elif eqn.operation is check:
-            number = self._failure(Failure(eqn.span, eqn.params["message"], eqn.params["error"]))
-            self.out.add(f"if not ({self.text.operand(eqn.operands[0])}):")
-            self.out.depth += 1
-            self.out.add(f"record(status, 9, {number}, 0, 0)")
-            self._leave()
-            return
-        else:
-            raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form")
-        self.out.depth += 1
-        self._leave()
-
-    def _check_fits(self, eqn: Eqn) -> None:
-        dim, dtype = eqn.params["dim"], eqn.params["dtype"]
-        message = "a Python int does not fit the 64 bits that native code has for it"
-        if dtype == INT64:
-            tests = self.text.overflow_tests(dim)
-        else:
-            limits = np.iinfo(dtype)
-            highest = min(int(limits.max), 2**63 - 1)
-            tests = [f"not {limits.min} <= {self.text.dim(dim)} <= {highest}"]
-            message = f"Python integer out of bounds for {dtype}"
-        given = [f"{self.text.dim(d)} > 0" for d in eqn.params["given"]]
-        test = " or ".join(tests)
-        if given:
-            test = " and ".join([*given, f"({test})" if len(tests) > 1 else test])
-        number = self._failure(Failure(eqn.span, message, OverflowError))
-        self.out.add(f"if {test}:")
-        self.out.depth += 1
-        self.out.add(f"record(status, 9, {number}, 0, 0)")
-        self._leave()
-
-    def _check_indices(self, eqn: Eqn, number: int) -> None:
-        x, size = eqn.operands[0], self.text.dim(eqn.params["size"])
-        if not x.type.dims():
-            self.out.add(f"check_index({self.text.operand(x)}, {size}, status, {number})")
-            return
-        worst, k, flat = self.fresh("worst"), self.fresh("k"), self.fresh("flat")
-        self.out.add(f"{flat} = {self.text.operand(x)}.reshape(-1)")
-        self.out.add(f"{worst} = NO_INDEX")
-        self.out.add(f"for {k} in range({flat}.size):")
-        self.out.add(f"    {worst} = worst_index({worst}, {flat}[{k}], {size})")
-        self.out.add(f"check_worst_index({worst}, {size}, status, {number})")
-
-    def fresh(self, hint: str) -> str:
-        """A name that nothing else has."""
-        name, k = hint, 2
-        while name in self.taken:
-            name, k = f"{hint}{k}", k + 1
-        self.taken.add(name)
-        return name
 
     # ---- control flow ----
     def loop(self, eqn: Eqn) -> None:

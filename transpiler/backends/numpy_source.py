@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradscribe.transpiler.backends.comments import annotate
 from gradscribe.transpiler.backends.dialect import NumPyDialect
+from gradscribe.transpiler.backends.messages import import_line
 from gradscribe.transpiler.backends.results import result_writer
 from gradscribe.transpiler.backends.writer import write_function
 from gradscribe.transpiler.errors import Span
@@ -25,12 +26,19 @@ from gradscribe.transpiler.passes.sink_writes import sink_writes
 
 @dataclass(frozen=True)
 class Source:
-    """A module's text; `spans[k]` is where line k + 1 comes from in the user's text (None for lines of our own)."""
+    """A module's text; `spans[k]` is where line k + 1 comes from in the user's text (None for lines of our own).
+    `outside`: objects of this process (exceptions, functions called back) by the names that the text has for them."""
 
     name: str
     text: str
     spans: tuple[Span | None, ...]
     copies: int
+    outside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names that the text mentions and no module has: it runs in this process only."""
+        return tuple(name for name, thing in self.outside.items() if not import_line(name, thing))
 
 
 def numpy_module(
@@ -78,26 +86,28 @@ def numpy_module(
         spans.insert(written.backward_at, None)
     top = [f"# {line}".rstrip() for line in header]
     body = "\n".join(lines)
+    code = "\n".join(line.text for line in written.lines)
     imports = [
         f"import {'numpy as np' if m == 'np' else m}"
-        for m in ("math", "np", "scipy.special")
-        if re.search(rf"\b{re.escape(m)}\.", _code(lines))
+        for m in ("math", "sys", "np", "scipy.special")
+        if re.search(rf"\b{re.escape(m)}\.", code)
     ]
     if len(imports) > 1 and imports[0] == "import math":  # the standard library stands apart
         imports.insert(1, "")
+    imports += [line for name, thing in written.outside.items() if (line := import_line(name, thing))]
     head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
     return Source(
-        name, "\n".join(head) + "\n" * bool(head) + body + "\n", (*[None] * len(head), *spans), buffered.copies
+        name,
+        "\n".join(head) + "\n" * bool(head) + body + "\n",
+        (*[None] * len(head), *spans),
+        buffered.copies,
+        written.outside,
     )
 
 
 def numpy_source(function: Function, **options: Any) -> str:
     """The text of `numpy_module`."""
     return numpy_module(function, **options).text
-
-
-def _code(lines: Sequence[str]) -> str:
-    return "\n".join(line.split("  #")[0] for line in lines)
 
 
 def _guards(function: Function, env: Substitution) -> tuple[Guard, ...]:

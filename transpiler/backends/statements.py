@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gradscribe.transpiler.backends.dialect import call
 from gradscribe.transpiler.backends.expressions import Expressions, fill
@@ -23,6 +24,7 @@ from gradscribe.transpiler.backends.liveness import (
     exit_code,
     leaves_by_literals,
 )
+from gradscribe.transpiler.backends.messages import error_call, message, name_of, print_call
 from gradscribe.transpiler.backends.scalar_mutability import MutableScalars
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.index import At, Slice, Take, is_whole
@@ -33,6 +35,7 @@ from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.primitive import broadcast_shapes
+from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import index, update
@@ -54,8 +57,9 @@ class Line:
 class Statements:
     """Writes the statements of one function."""
 
-    def __init__(self, function: Function, write: Expressions) -> None:
+    def __init__(self, function: Function, write: Expressions, outside: dict[str, Any]) -> None:
         self.write = write
+        self.outside = outside  # objects of the process, by the names that the text has for them
         self.folding = write.folding
         self.mutable = MutableScalars(function, write.folding, write.names)
         self.read_values = {x for x in function.results if isinstance(x, Var)}
@@ -91,6 +95,12 @@ class Statements:
             return self.put(depth, target, popped, "", eqn.span)
         if eqn.operation is check:
             return self.check(eqn, depth)
+        if eqn.operation is print_:
+            return self.put(depth, "", print_call(eqn.params, eqn.operands, self.write.value), "", eqn.span)
+        if eqn.operation is callback:
+            return self.callback(eqn, depth)
+        if eqn.operation is breakpoint_:
+            return self.put(depth, "breakpoint()", None, "", eqn.span)
         if len(eqn.results) == 1:
             return self.assign(eqn.result, self.write.equation(eqn), depth, eqn.span)
         targets = ", ".join(self.write.names.of(r) for r in eqn.results)
@@ -174,16 +184,22 @@ class Statements:
         return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts)
 
     def check(self, eqn: Eqn, depth: int) -> list[Line]:
-        condition = negated(self.write.value(eqn.operands[0]))
-        message: ast.expr = ast.Constant(value=eqn.params["message"])
-        if len(eqn.operands) > 1:
-            values = [self.write.value(x) for x in eqn.operands[1:]]
-            message = ast.BinOp(
-                left=message, op=ast.Mod(), right=values[0] if len(values) == 1 else ast.Tuple(elts=values)
-            )
-        error = call(eqn.params["error"].__name__, message)
-        lines = self.put(depth, "if ", condition, ":", eqn.span)
+        text = message(eqn.params["message"], eqn.operands, self.write.value)
+        error = error_call(eqn.params["error"], text, self.outside)
+        condition = eqn.operands[0]
+        if isinstance(condition, Literal) and not condition.value:
+            return self.put(depth, "raise ", error, "", eqn.span)
+        lines = self.put(depth, "if ", negated(self.write.value(condition)), ":", eqn.span)
         return lines + self.put(depth + 1, "raise ", error, "", None)
+
+    def callback(self, eqn: Eqn, depth: int) -> list[Line]:
+        names = eqn.params["names"]
+        values = [self.write.value(x) for x in eqn.operands]
+        made = call(name_of(eqn.params["function"], self.outside), *values[: len(values) - len(names)])
+        assert isinstance(made, ast.Call)
+        named = zip(names, values[len(values) - len(names) :], strict=True)
+        made.keywords = [ast.keyword(arg=name, value=value) for name, value in named]
+        return self.put(depth, "", made, "", eqn.span)
 
     # ---- assignments between variables ----
     def moves(self, moves: Sequence[Move], depth: int, span: Span | None) -> list[Line]:

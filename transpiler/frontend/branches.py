@@ -13,12 +13,14 @@ from typing import Any
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.frontend.joins import Join
 from gradscribe.transpiler.frontend.store import Entry, World
+from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import STALE, VALUE, Box, Cell, Poison
-from gradscribe.transpiler.ir.builder import Block, append_eqn, current_span, emit, open_block, resume_block
+from gradscribe.transpiler.ir.builder import Block, append_eqn, at_span, current_span, emit, open_block, resume_block
 from gradscribe.transpiler.ir.dims import next_serial
-from gradscribe.transpiler.ir.nodes import Effect, Eqn, Operand, Region
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Literal, Operand, Region
 from gradscribe.transpiler.ir.walk import inner_eqns
+from gradscribe.transpiler.passes.dead_code import prune_region
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.regions import if_
 
@@ -28,10 +30,10 @@ Live = Callable[[Cell, Any], bool]
 
 @dataclass(frozen=True)
 class Raised:
-    """Completion of a block that always raises."""
+    """Completion of a block that always raises; `message` is a string or a `Text`."""
 
     error: type[Exception]
-    message: str
+    message: Any
     exception: Any = None
     span: Span | None = None
 
@@ -52,7 +54,10 @@ def everything_lives(cell: Cell, key: Any) -> bool:
 
 def check_fails(tracing: Tracing, condition: Any, raised: Raised) -> None:
     """Emit a check that raises unless `condition`."""
-    emit(PRIMITIVES["check"], (condition,), {"message": raised.message, "error": raised.error})
+    values: list[Operand] = []
+    message = template_of(raised.message, values, first=1)
+    with at_span(raised.span or current_span()):
+        emit(PRIMITIVES["check"], (condition, *values), {"message": message, "error": raised.error})
 
 
 def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, live: Live = everything_lives) -> Any:
@@ -62,7 +67,7 @@ def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, 
     for thunk in (then, otherwise):
         side = _run_side(tracing, birth, thunk)
         if isinstance(side.result, Raised):
-            return _one_side_raises(tracing, predicate, side.result, then, otherwise, raising_first=not sides)
+            return _one_side_raises(tracing, predicate, side, then, otherwise, raising_first=not sides)
         sides.append(side)
     join = Join(tracing, birth, [s.world for s in sides], current_span(), loop=False)
     boxes: dict[Box, int] = {}
@@ -113,11 +118,20 @@ def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
 
 
 def _one_side_raises(
-    tracing: Tracing, predicate: Operand, raised: Raised, then: Thunk, otherwise: Thunk, raising_first: bool
+    tracing: Tracing, predicate: Operand, side: Side, then: Thunk, otherwise: Thunk, raising_first: bool
 ) -> Any:
-    """`if c: raise E` is a check of `not c`; what follows needs no branch."""
-    fine = PRIMITIVES["logical_not"](predicate) if raising_first else predicate
-    check_fails(tracing, fine, raised)
+    """`if c: raise E` is a check of `not c`; what follows needs no branch. What the side does before it raises, and
+    what its message is made of, stays inside a branch."""
+    raised: Raised = side.result
+    with resume_block(side.block):
+        check_fails(tracing, Literal(False), raised)
+    failing = prune_region(Region((), tuple(side.block.eqns), ()))
+    if len(failing.eqns) == 1:
+        fine = PRIMITIVES["logical_not"](predicate) if raising_first else predicate
+        check_fails(tracing, fine, raised)
+    else:
+        regions = (failing, Region((), (), ()))
+        append_eqn(Eqn(if_, (predicate,), (), {}, regions if raising_first else regions[::-1], current_span()))
     return otherwise() if raising_first else then()
 
 

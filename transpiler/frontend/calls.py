@@ -20,7 +20,7 @@ from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend.branches import Raised, check_fails
 from gradscribe.transpiler.frontend.fence import check_accepted
 from gradscribe.transpiler.frontend.operators import PythonError
-from gradscribe.transpiler.frontend.python_functions import PythonFunctions
+from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.values import (
@@ -58,6 +58,7 @@ _LIBRARIES = (
     "dataclasses",
     "cmath",
     "gradscribe",
+    "sys",
 )
 _NUMBERS = (int, float, complex, np.generic)
 
@@ -99,7 +100,12 @@ class Calls(PythonFunctions):
     def _call_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         own = self.own_function(function)
         if own is not None:
+            if function not in TEXT_FUNCTIONS and any(isinstance(v, Text) for v in (*args, *kwargs.values())):
+                self.refuse_text()
             return own(*args, **kwargs)
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, str) and any(map(is_data, (*args, *kwargs.values()))):
+            return self.text_method(owner, function.__name__, args, kwargs)
         if isinstance(function, type) and not library_function(function):
             return self._construct(function, args, kwargs)
         if isinstance(function, types.FunctionType) and not library_function(function):
@@ -138,7 +144,7 @@ class Calls(PythonFunctions):
     def _plain(self, values: list[Any]) -> list[Any]:
         for v in values:
             if isinstance(v, Text):
-                self.refuse("a string made of data is accepted in messages only")
+                self.refuse_text()
         return values
 
     def made(self, value: Any) -> Any:
@@ -225,7 +231,7 @@ class Calls(PythonFunctions):
     def _raise(self, raised: Raised) -> Any:
         """A call that always raises."""
         if not self.births:
-            exception = raised.exception if raised.exception is not None else raised.error(raised.message)
+            exception = raised.exception if raised.exception is not None else raised.error(str(raised.message))
             if raised.span is not None:
                 exception.add_note(f"raised at {raised.span.location}, while gradscribe read the function")
             raise UserException(exception)

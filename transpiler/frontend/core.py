@@ -111,6 +111,12 @@ class Core(Tracing):
     def binary(self, op: str, a: Any, b: Any) -> Any:
         raise NotImplementedError
 
+    def text_operator(self, op: str, a: Any, b: Any) -> Any:
+        raise NotImplementedError
+
+    def refuse_text(self) -> NoReturn:
+        raise NotImplementedError
+
     def truth(self, value: Any) -> Any:
         raise NotImplementedError
 

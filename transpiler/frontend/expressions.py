@@ -26,7 +26,6 @@ from gradscribe.transpiler.frontend.values import (
     Poison,
     Sequence,
     Slice,
-    Text,
     describe,
     is_data,
     is_integer,
@@ -138,23 +137,6 @@ class Expressions(Iteration):
         if isinstance(key, tuple):
             return tuple(self.static_key(k) for k in key)
         return key
-
-    def evaluate_JoinedStr(self, node: Any, frame: Frame) -> Any:
-        parts: list[str] = []
-        for part in node.values:
-            if isinstance(part, gast.Constant):
-                parts.append(str(part.value))
-                continue
-            value = self.evaluate(part.value, frame)
-            if is_data(value) or (part.format_spec is not None and part.format_spec.values[:1] and is_data(value)):
-                return Text(frame.closure.file.text(node))
-            spec = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
-            conversions: dict[int, Any] = {115: str, 114: repr, 97: ascii}
-            conversion = conversions.get(part.conversion, lambda v: v)
-            if isinstance(spec, Text):
-                return spec
-            parts.append(self.python(format, conversion(value), spec))
-        return "".join(parts)
 
     # ---- comprehensions over static iterables ----
     def _comprehension(self, node: Any, frame: Frame, put: Any) -> None:

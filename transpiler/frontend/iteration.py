@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.frontend.operators import Operators, PythonError
+from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
     Array,
     Dict,
@@ -27,7 +28,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 
 
-class Iteration(Operators):
+class Iteration(Texts):
     """Sequences."""
 
     def sequence(self, value: Any) -> Sequence:

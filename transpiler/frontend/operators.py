@@ -26,6 +26,7 @@ from gradscribe.transpiler.frontend.values import (
     NeedStatic,
     Object,
     Poison,
+    Text,
     describe,
     is_data,
     is_integer,
@@ -126,6 +127,8 @@ class Operators(Indexing):
     def binary(self, op: str, a: Any, b: Any) -> Any:
         if not is_data(a) and not is_data(b) and not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray):
             return self.python(PYTHON[op], a, b)
+        if isinstance(a, Text) or isinstance(b, Text) or (isinstance(a, str) and op == "Mod"):
+            return self.text_operator(op, a, b)
         if isinstance(a, Object) or isinstance(b, Object):
             return self._object_operator(op, a, b)
         if is_integer(a) and is_integer(b):
@@ -306,6 +309,8 @@ class Operators(Indexing):
             return True
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
+        if isinstance(value, Text):
+            self.refuse_text()
         return bool(self.python(bool, value))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.statements import Statements
 from gradscribe.transpiler.frontend.table import BUILTINS
+from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     Array,
@@ -25,14 +27,19 @@ from gradscribe.transpiler.frontend.values import (
     Object,
     Partial,
     Sequence,
+    Text,
     describe,
     is_data,
     is_integer,
+    is_number,
     number_type,
     simplest,
 )
+from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.library import debug
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 _NONE = object()
 
@@ -184,6 +191,8 @@ class PythonFunctions(Statements):
             return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[t.dtype.kind] if t.weak else t.dtype.type
         if isinstance(value, (Closure, BoundMethod)):
             return type(lambda: None)
+        if isinstance(value, Text):
+            return str
         return type(value)
 
     def call_hasattr(self, owner: Any, name: str) -> Any:
@@ -204,8 +213,64 @@ class PythonFunctions(Statements):
     def call_callable(self, value: Any) -> Any:
         return isinstance(value, (Closure, BoundMethod, ArrayMethod)) or callable(value)
 
-    def call_print(self, *args: Any, **kwargs: Any) -> None:
-        self.refuse("`print` is not accepted in a staged function yet", "return the value and print it outside")
+    # ---- text ----
+    def call_print(self, *args: Any, **options: Any) -> None:
+        unknown = options.keys() - {"sep", "end", "file", "flush"}
+        if unknown:
+            self.fail(PythonError, f"TypeError: print() got an unexpected keyword argument '{min(unknown)}'")
+        marks = [options.get(name) for name in ("sep", "end")]
+        if not all(mark is None or isinstance(mark, str) for mark in marks):
+            self.refuse("`sep` and `end` of print must be static strings")
+        self.emit_print([self.text_of(value) for value in args], **options)
+
+    def emit_print(
+        self, texts: list[Any], sep: Any = None, end: Any = None, file: Any = None, flush: Any = False, **_: Any
+    ) -> None:
+        """Print these texts when the program runs."""
+        if file is not None and file not in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            self.refuse("print to a file is not accepted in a staged function", "use sys.stdout or sys.stderr")
+        values: list[Operand] = []
+        templates = tuple(t if isinstance(t, tuple) else (t,) for t in (template_of(x, values) for x in texts))
+        emit(
+            PRIMITIVES["print"],
+            values,
+            {
+                "texts": templates,
+                "sep": " " if sep is None else sep,
+                "end": "\n" if end is None else end,
+                "stream": "stderr" if file is not None and file in (sys.stderr, sys.__stderr__) else "stdout",
+                "flush": bool(flush),
+            },
+        )
+
+    def call_debug_print(self, template: Any, *args: Any, ordered: Any = True, **kwargs: Any) -> None:
+        if not isinstance(template, str):
+            self.refuse("gs.debug.print takes a format string first", 'gs.debug.print("x = {}", x)')
+        self.emit_print([self.text_method(template, "format", list(args), kwargs)])
+
+    def call_debug_callback(self, function: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(function, Closure):
+            function = function.function
+        if not callable(function):
+            self.refuse("gs.debug.callback takes a function defined outside", "define it at the top of a module")
+        values = [*args, *kwargs.values()]
+        if not all(is_number(v) or isinstance(v, Array) for v in values):
+            self.refuse("gs.debug.callback passes arrays and numbers only", "pass parts; bind the rest beforehand")
+        emit(PRIMITIVES["callback"], [self.operand(v) for v in values], {"function": function, "names": tuple(kwargs)})
+
+    def call_breakpoint(self, *args: Any, **kwargs: Any) -> None:
+        if args or kwargs:
+            self.refuse("`breakpoint` with arguments is not accepted")
+        emit(PRIMITIVES["breakpoint"], ())
+
+    def call_str(self, value: Any = "", *rest: Any) -> Any:
+        return self.python(str, value, *rest) if rest else self.text_of(value)
+
+    def call_repr(self, value: Any) -> Any:
+        return self.repr_of(value)
+
+    def call_format(self, value: Any, spec: Any = "") -> Any:
+        return self.format_value(value, spec)
 
     def call_reduce(self, function: Any, sequence: Any, initial: Any = _NONE) -> Any:
         items = self.items(sequence)
@@ -343,12 +408,19 @@ def _hashable(value: Any) -> bool:
     return True
 
 
+# Functions that take strings made of data.
+TEXT_FUNCTIONS = frozenset(
+    (print, str, repr, format, debug.print, isinstance, type, hasattr, callable, list, tuple, zip, enumerate, reversed)
+)
+
 _OWN: dict[Any, str] = {
     range: "call_range", len: "call_len", zip: "call_zip", enumerate: "call_enumerate", reversed: "call_reversed",
     map: "call_map", filter: "call_filter", list: "call_list", tuple: "call_tuple", dict: "call_dict",
     sorted: "call_sorted", sum: "call_sum", max: "call_max", min: "call_min", any: "call_any", all: "call_all",
     isinstance: "call_isinstance", type: "call_type", hasattr: "call_hasattr", getattr: "call_getattr",
-    setattr: "call_setattr", callable: "call_callable", print: "call_print", next: "call_next",
+    setattr: "call_setattr", callable: "call_callable", print: "call_print", next: "call_next", str: "call_str",
+    repr: "call_repr", format: "call_format", breakpoint: "call_breakpoint", debug.print: "call_debug_print",
+    debug.callback: "call_debug_callback",
     functools.reduce: "call_reduce", itertools.product: "call_product", itertools.chain: "call_chain",
     functools.partial: "call_partial", copy.deepcopy: "call_deepcopy",
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import gast
 
-from gradscribe.transpiler.frontend.branches import Raised, branch, check_fails
+from gradscribe.transpiler.frontend.branches import Raised, branch
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
 from gradscribe.transpiler.frontend.loop_statements import Loops
 from gradscribe.transpiler.frontend.operators import PythonError
@@ -28,12 +28,12 @@ from gradscribe.transpiler.frontend.values import (
     Frame,
     List,
     Object,
-    Text,
     describe,
+    is_data,
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.nodes import Operand, Var
+from gradscribe.transpiler.ir.nodes import Var
 
 
 class Statements(Loops):
@@ -139,15 +139,12 @@ class Statements(Loops):
         truth = self.truth(self.evaluate(s.test, frame))
         if truth is True:
             return 0
-        message = "" if s.msg is None else self._message(self.evaluate(s.msg, frame), s.msg, frame)
-        raised = Raised(AssertionError, message or frame.closure.file.text(s.test), None, current_span())
-        if truth is False:
-            return raised
-        check_fails(self, truth, raised)
-        return 0
 
-    def _message(self, value: Any, node: Any, frame: Frame) -> str:
-        return value.source if isinstance(value, Text) else str(value)
+        def raised() -> Raised:  # the message is made where the assertion fails
+            message = "" if s.msg is None else self.text_of(self.evaluate(s.msg, frame))
+            return Raised(AssertionError, message or frame.closure.file.text(s.test), None, current_span())
+
+        return raised() if truth is False else branch(self, truth, lambda: 0, raised)
 
     def run_Raise(self, s: Any, frame: Frame) -> Raised:
         if s.exc is None:
@@ -159,10 +156,14 @@ class Statements(Loops):
             kind, args = self.evaluate(s.exc, frame), []
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             self.refuse("only exceptions written as `raise Kind(message)` are accepted")
-        message = ", ".join(self._message(a, s, frame) for a in args)
-        plain = not any(isinstance(a, (Text, Operand, Dim, Array, List, Dict, Object)) for a in args)
-        exception = self.python(kind, *args) if plain else kind(message)
-        return Raised(kind, message or kind.__name__, exception, current_span())
+        if any(map(is_data, args)):
+            if len(args) > 1:
+                self.refuse("an exception of several values, one of them data, is not accepted", "write one f-string")
+            return Raised(kind, self.text_of(args[0]), None, current_span())
+        exception = self.python(kind, *args)
+        if len(args) > 1 and self.births:
+            self.refuse("where data decides, an exception takes one message", "write one f-string")
+        return Raised(kind, str(args[0]) if args else "", exception, current_span())
 
     # ---- if ----
     def run_If(self, s: Any, frame: Frame) -> Any:

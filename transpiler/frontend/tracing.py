@@ -26,6 +26,7 @@ from gradscribe.transpiler.frontend.values import (
     Phantom,
     Poison,
     Slice,
+    Text,
     describe,
     number_type,
     simplest,
@@ -143,6 +144,8 @@ class Tracing:
             return self.visible(value.owner, birth) and self.visible(value.function, birth)
         if isinstance(value, Slice):
             return all(self.visible(v, birth) for v in (value.start, value.stop, value.step))
+        if isinstance(value, Text):
+            return all(isinstance(part, str) or self.visible(part.value, birth) for part in value.parts)
         return not isinstance(value, Phantom)
 
 

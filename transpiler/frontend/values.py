@@ -325,10 +325,25 @@ class Sequence:
 
 
 @dataclass(frozen=True, eq=False)
-class Text:
-    """A string that mentions data (an f-string): good for messages only."""
+class Shown:
+    """A value in a text: `format` with a conversion and a spec, or `spec % value`."""
 
-    source: str
+    value: Operand
+    conversion: str = ""
+    spec: str = ""
+    percent: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A string that mentions data (an f-string): good for printing and for messages only."""
+
+    parts: tuple[str | Shown, ...]
+
+    def __str__(self) -> str:
+        """For messages of staging itself, which does not know the values."""
+        shown = (p if isinstance(p, str) else f"{{{getattr(p.value, 'hint', '') or '...'}}}" for p in self.parts)
+        return "".join(shown)
 
 
 # ---- questions about values ----
@@ -355,7 +370,7 @@ def number_type(value: Any) -> ArrayType:
 
 def is_data(value: Any) -> bool:
     """Does the value, or anything in it, depend on data or sizes?"""
-    if isinstance(value, (Operand, Dim, Array, Container, Phantom)):
+    if isinstance(value, (Operand, Dim, Array, Container, Phantom, Text)):
         return True
     if isinstance(value, (tuple, list)):
         return any(map(is_data, value))
@@ -388,6 +403,8 @@ def describe(value: Any) -> str:
         return f"a {value.cls.__qualname__}"
     if isinstance(value, Closure):
         return f"the function {value.name}"
+    if isinstance(value, Text):
+        return "a string made of data"
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
     if isinstance(value, (str, type(None))):

@@ -22,6 +22,30 @@ def has_effect(eqn: Eqn) -> bool:
     return any(e.operation.effect is not Effect.PURE for r in eqn.regions for e in inner_eqns(r))
 
 
+def has_io(eqn: Eqn) -> bool:
+    """The equation, or one inside its regions, is seen outside."""
+    return eqn.operation.effect is Effect.IO or any(
+        e.operation.effect is Effect.IO for r in eqn.regions for e in inner_eqns(r)
+    )
+
+
+def without_io(function: Function) -> Function:
+    """The program without what is seen outside, for running it once more for its values."""
+    return drop_dead_code(replace(function, region=_silent(function.region), backward_from=None))
+
+
+def _silent(region: Region) -> Region:
+    eqns = []
+    for eqn in region.eqns:
+        if eqn.operation.effect is Effect.IO:
+            continue
+        if has_io(eqn):
+            regions = tuple(map(_silent, eqn.regions))
+            eqn = Eqn(eqn.operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)
+        eqns.append(eqn)
+    return Region(region.params, tuple(eqns), region.results)
+
+
 def drop_dead_code(function: Function) -> Function:
     region = prune_region(function.region)
     return replace(function, region=region, backward_from=_backward_start(function, region))

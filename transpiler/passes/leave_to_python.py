@@ -50,7 +50,7 @@ def _without(region: Region) -> Region:
 
 def _repeated(eqn: Eqn, region: Region) -> bool:
     """A check of exactly the operands of a function that raises, in the region where the function is evaluated."""
-    if eqn.operation is not check or not eqn.params["message"].startswith("math "):
+    if eqn.operation is not check or not str(eqn.params["message"]).startswith("math "):
         return False
     tested = _tested(eqn.operands[0])
     return any(

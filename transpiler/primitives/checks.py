@@ -12,6 +12,7 @@ import numpy as np
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Effect
 from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
+from gradscribe.transpiler.primitives.messages import Template, render
 from gradscribe.transpiler.primitives.primitive import Library
 from gradscribe.transpiler.primitives.sample import draw, integers
 
@@ -47,17 +48,18 @@ wrap_index: Library = Library(
 )
 
 
-def _check(condition: Any, *values: Any, message: str, error: type[Exception]) -> tuple[()]:
+def _check(condition: Any, *values: Any, message: str | Template, error: type[Exception]) -> tuple[()]:
     if not condition:
-        raise error(message)
+        raise error(render(message, (condition, *values)))
     return ()
 
 
-# Raise `error(message)` at the user's line unless the operand is true. `error` is a Python exception class.
+# Raise `error(message)` at the user's line unless the first operand is true. `error` is a Python exception class;
+# the other operands are the values that the message mentions.
 check: Library = Library(
     name="check",
     effect=Effect.CHECK,
-    infer_types=lambda condition, *, message, error: (),
+    infer_types=lambda condition, *values, message, error: (),
     run=_check,
     jvp_rule=lambda operands, results, tangents, **params: (),
     vjp_rule=lambda operands, results, cotangents, **params: (None,) * len(operands),

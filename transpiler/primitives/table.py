@@ -12,6 +12,7 @@ from gradscribe.transpiler.primitives import (
     checks,
     contraction,
     conversion,
+    effects,
     elementary,
     joining,
     linear_algebra,
@@ -45,6 +46,7 @@ FAMILIES = (
     regions,
     stacks,
     checks,
+    effects,
     barriers,
 )
 

@@ -31,10 +31,10 @@ from gradscribe.transpiler.ir.builder import (
 )
 from gradscribe.transpiler.ir.dims import Dim, DimLike
 from gradscribe.transpiler.ir.index import At, whole
-from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, inner_eqns
-from gradscribe.transpiler.passes.dead_code import drop_dead_code
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads
+from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_io
 from gradscribe.transpiler.primitives.arithmetic import equal, greater_equal
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import body_carries, for_loop, if_, loop, loop_carries, result_carries
@@ -136,7 +136,7 @@ def _by_array_where_possible(function: Function, env: Substitution, batcher: _Ba
 def _by_lane(function: Function, env: Substitution, batcher: _Batcher) -> list[Operand]:
     """What is the same in all lanes once, then everything else in one loop over the lanes."""
     while True:
-        inside = [e for e in function.region.eqns if _touches(e, batcher.lanes) or _has_io(e)]
+        inside = [e for e in function.region.eqns if _touches(e, batcher.lanes) or has_io(e)]
         lanes = lane_dependent(function.region, {*batcher.lanes, *(r for e in inside for r in e.results)})
         if len(lanes) == len(batcher.lanes):
             break
@@ -157,14 +157,10 @@ def _touches(eqn: Eqn, lanes: set[Var]) -> bool:
     return any(v in lanes for v in (*eqn_reads(eqn), *eqn.results))
 
 
-def _has_io(eqn: Eqn) -> bool:
-    return any(e.operation.effect is Effect.IO for e in (eqn, *(i for r in eqn.regions for i in inner_eqns(r))))
-
-
 def _refuse_batched_io(function: Function, batcher: _Batcher) -> None:
     """Input and output happen once per lane, lane after lane."""
     for eqn in function.region.eqns:
-        if _has_io(eqn):
+        if has_io(eqn):
             raise NoRule(eqn.span, "input or output inside a batch happens lane by lane", 'use lanes="loop"')
 
 

@@ -20,6 +20,7 @@ from gradscribe.transpiler.ir.index import At, Slice, whole
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
+from gradscribe.transpiler.passes.dead_code import without_io
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.allocation import empty, eye, zeros
 from gradscribe.transpiler.primitives.regions import for_loop
@@ -114,7 +115,9 @@ def _inline(function: Function, operands: Sequence[Operand]) -> list[Operand]:
 
 
 def _only_tangents(pushed: Function, function: Function, results: Sequence[int]) -> Function:
-    """Of (results, tangents of floating results), the tangents of the chosen ones."""
+    """Of (results, tangents of floating results), the tangents of the chosen ones; what the function prints it prints
+    where its value is computed."""
+    pushed = without_io(pushed)
     floating = [k for k, r in enumerate(function.results) if r.type.is_float]
     tangents = pushed.results[len(function.results) :]
     region = build_body(

@@ -20,7 +20,7 @@ from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Re
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.affine.forwarding import forward_loads
-from gradscribe.transpiler.passes.dead_code import has_effect, prune_region
+from gradscribe.transpiler.passes.dead_code import has_effect, has_io, prune_region
 from gradscribe.transpiler.passes.hoist import hoist_invariants
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.structure import dim_value
@@ -138,12 +138,14 @@ def _bar_name(function: Function, k: int) -> str:
 
 
 def _backward_start(fused: Function, result_count: int, param_count: int) -> int:
-    """Index of the first top-level equation that the results do not need: where the backward part begins. Checks that
-    do not
-    wait for a cotangent belong to the forward part; those that the reverse sweep repeats do not."""
+    """Index of the first top-level equation that the results do not need: where the backward part begins. What is
+    printed belongs to the forward part, and so do checks that do not wait for a cotangent; those that the reverse sweep
+    repeats do not."""
     needed = {r for r in fused.results[:result_count] if isinstance(r, Var)}
     last = -1
     for k, eqn in reversed(list(enumerate(fused.region.eqns))):
+        if has_io(eqn):
+            last = max(last, k)
         if any(r in needed for r in eqn.results):
             last = max(last, k)
             needed.update(eqn_reads(eqn))

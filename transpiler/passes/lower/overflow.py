@@ -20,6 +20,7 @@ from gradscribe.transpiler.ir.dims import Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.ir.walk import dim_vars, param_dims, region_definitions
+from gradscribe.transpiler.passes.dead_code import has_io
 from gradscribe.transpiler.passes.lower.operations import check_fits, checked_operation
 from gradscribe.transpiler.passes.lower.ranges import Ranges, is_python_integer, is_within, of_dtype, polynomial
 from gradscribe.transpiler.primitives.arithmetic import add, multiply, negative, subtract
@@ -94,7 +95,8 @@ class _Checker:
         if eqn.regions:
             regions = []
             for region in eqn.regions:
-                runs_whole = eqn.operation is loop and is_counted(eqn) and not eqn.params["exits"]
+                # what a loop prints, it prints before it fails: its checks stay inside
+                runs_whole = eqn.operation is loop and is_counted(eqn) and not (eqn.params["exits"] or has_io(eqn))
                 inner = _Scope(scope, eqn if runs_whole else None, region_definitions(region) if runs_whole else set())
                 regions.append(self.region(region, inner))
                 for fact, span in inner.before:
