@@ -1,5 +1,6 @@
 """Programs that print: what they say is compared in `test_printing.py`, what they compute in `test_language.py`."""
 
+# ruff: noqa: UP031, UP032
 from __future__ import annotations
 
 import sys
@@ -45,7 +46,7 @@ def prints_formatted_text(x):
     s = np.sum(x)
     print("%5.2f|%-8s|%d%%|%r" % (s, "ab", 7, x[0]))
     print("%(a).1f and %(b)s" % {"a": s, "b": x})
-    print(f"{s:>8.3f} {s!r} {x[1]:^9.2e}", f"{1} {s:.1f}")
+    print("{0:>8.3f} {0!r} {name:^9.2e}".format(s, name=x[1]), "{} {:.1f}".format(1, s))
     text = "sum " + str(s) + f" of {len(x)}" + "-" * 3
     print(text, "[" + ", ".join([f"{v:.1f}" for v in x]) + "]", 'quote " and {braces}\t%')
     print([s, 1, "a"], (s,), {"k": x[0], 2: [x[1]]})

@@ -1,6 +1,7 @@
 """What programs print: emitted NumPy source and native code print what plain Python prints, each line once and in
 order, under every transformation."""
 
+# ruff: noqa: UP031
 from __future__ import annotations
 
 import copy

@@ -114,13 +114,17 @@ def _guards(function: Function, env: Substitution) -> tuple[Guard, ...]:
     return tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
 
 
+def _is_new(eqn: Eqn, known: Collection[Var]) -> bool:
+    return bool(eqn.results) and not any(r in known for r in eqn.results)
+
+
 def _first_of(reverse: Set[Var], before: Function, after: Function, clone: Mapping[Var, Any]) -> int:
     """Where the backward part starts after sinking and copying: the first equation that computes something of it."""
     backward = {clone[r] for eqn in before.region.eqns for r in eqn.results if r in reverse}
     known = set(clone.values())
     for k, eqn in enumerate(after.region.eqns):
         if any(r in backward for r in eqn.results):
-            while k > 0 and not any(r in known for r in after.region.eqns[k - 1].results):  # the copies it works on
+            while k > 0 and _is_new(after.region.eqns[k - 1], known):  # the copies it works on
                 k -= 1
             return k
     return len(after.region.eqns)
