@@ -87,14 +87,7 @@ def numpy_module(
     top = [f"# {line}".rstrip() for line in header]
     body = "\n".join(lines)
     code = "\n".join(line.text for line in written.lines)
-    imports = [
-        f"import {'numpy as np' if m == 'np' else m}"
-        for m in ("math", "sys", "np", "scipy.special")
-        if re.search(rf"\b{re.escape(m)}\.", code)
-    ]
-    if len(imports) > 1 and imports[0] == "import math":  # the standard library stands apart
-        imports.insert(1, "")
-    imports += [line for name, thing in written.outside.items() if (line := import_line(name, thing))]
+    imports = _imports(code, written.outside)
     head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
     return Source(
         name,
@@ -103,6 +96,15 @@ def numpy_module(
         buffered.copies,
         written.outside,
     )
+
+
+def _imports(code: str, outside: Mapping[str, Any]) -> list[str]:
+    """Import lines: the standard library, a blank line, the rest."""
+    mentioned = [m for m in ("math", "sys", "np", "scipy.special") if re.search(rf"\b{re.escape(m)}\.", code)]
+    lines = [f"import {'numpy as np' if m == 'np' else m}" for m in mentioned]
+    lines += [line for name, thing in outside.items() if (line := import_line(name, thing))]
+    own = sum(m in ("math", "sys") for m in mentioned)
+    return [*lines[:own], *([""] if 0 < own < len(lines) else []), *lines[own:]]
 
 
 def numpy_source(function: Function, **options: Any) -> str:

@@ -5,6 +5,7 @@
 #   y: f64[x_0], y
 #   rate: ~f64, rate
 import sys
+
 import numpy as np
 
 
