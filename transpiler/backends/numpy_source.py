@@ -16,7 +16,7 @@ from gradscribe.transpiler.backends.messages import import_line
 from gradscribe.transpiler.backends.results import result_writer
 from gradscribe.transpiler.backends.writer import write_function
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.ir.nodes import Function, Guard, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Var
 from gradscribe.transpiler.ir.walk import Substitution, clone_region
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.drop_broadcasts import drop_broadcasts

@@ -34,8 +34,8 @@ from gradscribe.transpiler.passes.ownership import WRITES, has_memory
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.primitive import broadcast_shapes
 from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
+from gradscribe.transpiler.primitives.primitive import broadcast_shapes
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import index, update

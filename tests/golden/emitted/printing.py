@@ -1,9 +1,9 @@
 # grad(test_emitted_text_reads_like_the_users.<locals>.training_step), written by gradscribe.
 # From tests/language/test_printing.py:180.
-#   w: f64[w_size], w
-#   x: f64[x_0, w_size], x
-#   y: f64[x_0], y
-#   rate: ~f64, rate
+#   w: f64[w_size]
+#   x: f64[x_0, w_size]
+#   y: f64[x_0]
+#   rate: float
 import sys
 
 import numpy as np
