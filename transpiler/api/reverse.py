@@ -34,6 +34,7 @@ from gradscribe.transpiler.api.results import finishers, own, scalar_kind
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
 from gradscribe.transpiler.errors import DTypeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import append_eqn, build_body, current_span
+from gradscribe.transpiler.ir.dims import Symbol
 from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.nodes import Function, Operand, Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged
@@ -217,10 +218,12 @@ def _with_sizes(forward: Function, seeded: Sequence[int]) -> Function:
 
 
 def _require_shape(value: Any, type: Any, path: str) -> None:
+    """Sizes that data decide are compared by the backward program."""
     found = type_of(value)
     assert found is not None
     for a, b in zip(found.shape, type.shape, strict=True):
-        equalities().require(a, b, f"the shape of {path}")
+        if not any(isinstance(leaf, Symbol) and leaf.lower < 2 for leaf in b.leaves()):
+            equalities().require(a, b, f"the shape of {path}")
 
 
 def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:

@@ -106,7 +106,7 @@ def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
     start = store.here()
     tracing.births.append(birth)
     try:
-        with open_block() as block:
+        with open_block() as block, tracing.solver.region():
             result = thunk()
     except BaseException:
         store.undo(start)

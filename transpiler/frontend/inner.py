@@ -28,7 +28,7 @@ from gradscribe.transpiler.frontend.values import (
     is_number,
 )
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
-from gradscribe.transpiler.ir.dims import Dim, DimLike, next_serial
+from gradscribe.transpiler.ir.dims import Dim, DimLike, Symbol, next_serial
 from gradscribe.transpiler.ir.nodes import Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.staged import (
     ArgumentIdentity,
@@ -127,9 +127,7 @@ class Inner(Trees):
             parameter = staged.parameters[mutation.parameter]
             target = leaves[parameter.leaf] if isinstance(parameter, ArgumentLeaf) else None
             if not isinstance(target, Array):
-                self.refuse(
-                    "a transformed function writes an array that it captures", "pass the array as an argument"
-                )
+                self.refuse("a transformed function writes an array that it captures", "pass the array as an argument")
             self.views.write(target, results[mutation.position])
         if staged.container_mutations:
             self.refuse("a transformed function changes a container of its caller", "return the new value instead")
@@ -160,7 +158,7 @@ class Inner(Trees):
         env = Substitution()
         for param, place in zip(staged.function.params, staged.parameters, strict=True):
             if isinstance(place, ArgumentLeaf):
-                env[param] = self._fitting(param, given[place.leaf])
+                env[param] = self._fitting(param, given[place.leaf], env)
             elif place.operand is not None:
                 env[param] = self.operand(place.operand)
             else:
@@ -170,11 +168,14 @@ class Inner(Trees):
             append_eqn(clone_eqn(eqn, env))
         return [env.operand(r) for r in staged.function.results]
 
-    def _fitting(self, param: Var, operand: Operand) -> Operand:
+    def _fitting(self, param: Var, operand: Operand, env: Substitution) -> Operand:
         """An operand of the parameter's sizes (a tangent or cotangent has those of what it belongs to)."""
         for wanted, found in zip(param.type.dims(), operand.type.dims(), strict=True):
-            self.solver.require(wanted, found, "transformed function")
-        return operand
+            atom = wanted.single_atom
+            if isinstance(atom, Symbol) and not self.solver.known_at_entry(wanted):  # the program compares it itself
+                env.atoms.setdefault(atom, found)
+            self.require_equal(env.dim(wanted), found, "transformed function")
+        return self.views.settled(operand)
 
     # ---- staging an ordinary function in place ----
     def stage_inner(self, function: Any, args: Any, kwargs: Any) -> Staged:
@@ -201,7 +202,7 @@ class Inner(Trees):
             own: list[Parameter] = []
             values = [self._parameter(leaf, k, own) for k, leaf in enumerate(leaves)]
             inner_args, inner_kwargs = tree.unflatten(definition, values)
-            with open_block(nested=False) as block:
+            with open_block(nested=False) as block, self.solver.region():
                 called = (
                     function.value
                     if isinstance(function, InnerFunction)
@@ -238,9 +239,7 @@ class Inner(Trees):
 
     def _parameter(self, leaf: Any, number: int, own: list[Parameter]) -> Any:
         if isinstance(leaf, StaticLeaf):
-            return (
-                self.lift(leaf.value, "argument", None) if not isinstance(leaf.value, InnerFunction) else leaf.value
-            )
+            return self.lift(leaf.value, "argument", None) if not isinstance(leaf.value, InnerFunction) else leaf.value
         if not isinstance(leaf, Operand):
             return leaf
         type = leaf.type

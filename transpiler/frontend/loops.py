@@ -213,7 +213,7 @@ class LoopTrace:
         index: list[Var] = []
         if isinstance(self.kind, Counted):
             index = [self.tracing.solver.bound(index_var(self.kind.lo, self.kind.hi, self.kind.hint))]
-        with open_block() as block:
+        with open_block() as block, self.tracing.solver.region():
             code = body(Dim.of(index[0]) if index else None)
             if isinstance(code, Raised):
                 check_fails(self.tracing, Literal(False), code)
@@ -233,7 +233,7 @@ class LoopTrace:
         self.establish(head, params)
         here = self.store.here()
         young = next_serial()
-        with open_block() as block:
+        with open_block() as block, self.tracing.solver.region():
             value = kind.condition()
             if value is False:
                 return None

@@ -93,11 +93,8 @@ class Operators(Indexing):
         same = PRIMITIVES["equal"](self.operand(found.a), self.operand(found.b))
         message = f"sizes differ in `{found.what}`"
         emit(PRIMITIVES["check"], (same,), {"message": message, "error": ValueError})
-        for atom in sorted(difference.atoms(), key=lambda a: a.sort_key(), reverse=True):
-            once = abs(difference.coefficient(atom)) == 1 and sum(atom in m for m in difference.terms) == 1
-            if once and isinstance(atom, Var):
-                self.solver.local.append((atom, Dim.of(atom) - difference * difference.coefficient(atom)))
-                return
+        if self.solver.learn_zero(difference):
+            return
         why = f"sizes {found.a} and {found.b} depend on data and must be equal (`{found.what}`)"
         raise NeedStatic(why, [*found.a.leaves(), *found.b.leaves()], current_span())
 

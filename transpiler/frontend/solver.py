@@ -10,6 +10,8 @@ depends on data raises `DataEquality`, for the interpreter to check at run time 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gradscribe.transpiler.errors import ShapeError, Span
@@ -102,6 +104,26 @@ class Solver(Equalities):
         self.assume_zero(
             difference, f"sizes {self.named(a)} and {self.named(b)} must be equal (`{what}`)", requirement=True
         )
+
+    def learn_zero(self, difference: Dim) -> bool:
+        """A run-time check has found that this is zero: from here on one of its unknowns is written as the rest (a
+        value before a maximum or a division, the younger before the older)."""
+        atoms = sorted(difference.atoms(), key=lambda a: (isinstance(a, Var), a.sort_key()), reverse=True)
+        for atom in atoms:
+            solution = Dim.of(atom) - difference * difference.coefficient(atom)
+            if abs(difference.coefficient(atom)) == 1 and not _mentions(solution, atom):
+                self.local.append((atom, solution))
+                return True
+        return False
+
+    @contextmanager
+    def region(self) -> Iterator[None]:
+        """What is learnt inside holds inside: the check may not run on another way through the program."""
+        known = len(self.local)
+        try:
+            yield
+        finally:
+            del self.local[known:]
 
     def _never_zero(self, difference: Dim) -> bool:
         return is_nonnegative(difference - 1) or is_nonnegative(-difference - 1)
@@ -237,3 +259,8 @@ class Solver(Equalities):
             elif isinstance(atom, Var):
                 todo += [leaf for end in (atom.lower, atom.upper) if end is not None for leaf in end.leaves()]
         return list(found)
+
+
+def _mentions(dim: Dim, atom: Atom) -> bool:
+    """The atom occurs in the polynomial, at any depth."""
+    return any(a == atom or any(_mentions(inner, atom) for inner in a.inner_dims()) for a in dim.atoms())

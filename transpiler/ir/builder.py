@@ -137,6 +137,19 @@ def emit(
     return results
 
 
+def emit_as(
+    results: Sequence[Var],
+    operation: Any,
+    operands: Sequence[Any],
+    params: dict[str, Any],
+    regions: Sequence[Region] = (),
+) -> None:
+    """Emit one equation that defines the given values: those whose types mention each other (a size and the array that
+    has it)."""
+    ops = tuple(as_operand(x) for x in operands)
+    current_block().eqns.append(Eqn(operation, ops, tuple(results), params, tuple(regions), _ambient.span))
+
+
 def append_eqn(eqn: Eqn) -> None:
     """Put a ready equation into the open block (for passes that clone)."""
     current_block().eqns.append(eqn)

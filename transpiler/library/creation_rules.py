@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
-from gradscribe.transpiler.ir.bounds import clamp_to_positive
+from gradscribe.transpiler.ir.bounds import clamp_to_positive, is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.index import At, whole
-from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import FLOAT64
 from gradscribe.transpiler.library.arguments import (
     NeedsStatic,
@@ -37,6 +37,7 @@ from gradscribe.transpiler.library.arguments import (
 from gradscribe.transpiler.library.shape_rules import positions, stack
 from gradscribe.transpiler.primitives import allocation
 from gradscribe.transpiler.primitives.arithmetic import greater_equal
+from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.conversion import copy as copy_of
 from gradscribe.transpiler.primitives.structure import update
 
@@ -44,7 +45,11 @@ Rule = Callable[..., Any]
 
 
 def _shape(shape: Any, what: str) -> tuple[Dim, ...]:
-    return tuple(equalities().normalize(d) for d in dims_from(shape, what))
+    dims = tuple(equalities().normalize(d) for d in dims_from(shape, what))
+    for d in dims:
+        if not is_nonnegative(d) and any(isinstance(leaf, Var) for leaf in d.leaves()):
+            check(data(d) >= 0, message="negative dimensions are not allowed", error=ValueError)
+    return dims
 
 
 def _allocated(name: str) -> Rule:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradscribe.transpiler.ir.builder import append_eqn, build_body, build_region, emit, open_block
+from gradscribe.transpiler.ir.builder import append_eqn, build_body, build_region, emit, emit_as, open_block
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
@@ -112,12 +112,9 @@ class _Promoting:
         threads = [(p, k) for k, own in enumerate(entering) for p in own if p in self.written[eqn]]
         extra = [entering[k][p] for p, k in threads]
         regions = [self._loop_region(eqn, r, entering, threads) for r in eqn.regions]
-        head = list(eqn.results[: len(eqn.results) - len(hints)])
-        types = [env.type(r.type) for r in eqn.results] + [x.type for x in extra]
-        names = [r.hint for r in head] + hints + [hints[k] for _, k in threads]
-        results = emit(loop, [*inits, *extra], env.params(eqn.params), regions, hints=names, types=types)
-        for old, new in zip(eqn.results, results):
-            env[old] = new
+        results = [env.fresh(r) for r in eqn.results]
+        results += [Var(x.type, hints[k]) for x, (_, k) in zip(extra, threads, strict=True)]
+        emit_as(results, loop, [*inits, *extra], env.params(eqn.params), regions)
         final = dict(zip(threads, results[len(eqn.results) :], strict=True))
         for k, old in enumerate(result_carries(eqn)):
             after = {p: final.get((p, k), scalar) for p, scalar in entering[k].items()}
@@ -174,13 +171,10 @@ class _Promoting:
         for region, (block, results) in zip(eqn.regions, blocks, strict=True):
             scalars = [self._of(region.results[k])[promotion] for k, promotion in merged]
             regions.append(Region((), tuple(block.eqns), (*results, *scalars)))
-        types = [self.env.type(r.type) for r in eqn.results]
-        types += [ArrayType(types[k].dtype) for k, _ in merged]
-        hints = [*(r.hint for r in eqn.results), *(eqn.results[k].hint for k, _ in merged)]
+        joined = [self.env.fresh(r) for r in eqn.results]
+        joined += [Var(ArrayType(joined[k].dtype), joined[k].hint) for k, _ in merged]
         predicate = [self.env.operand(x) for x in eqn.operands]
-        joined = emit(if_, predicate, self.env.params(eqn.params), regions, hints=hints, types=types)
-        for old, new in zip(eqn.results, joined):
-            self.env[old] = new
+        emit_as(joined, if_, predicate, self.env.params(eqn.params), regions)
         for (k, promotion), scalar in zip(merged, joined[len(eqn.results) :], strict=True):
             after[k][promotion] = scalar
         for old, own in zip(eqn.results, after, strict=True):

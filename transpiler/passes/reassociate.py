@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
@@ -102,8 +102,4 @@ def _with_regions(eqn: Eqn, env: Substitution, terms: Mapping[Eqn, int]) -> None
     for region in eqn.regions:
         params = [env.fresh(p) for p in region.params]
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, terms)))
-    types = [env.type(r.type) for r in eqn.results]
-    hints = [r.hint for r in eqn.results]
-    results = emit(eqn.operation, operands, env.params(eqn.params), regions, hints=hints, types=types)
-    for old, new in zip(eqn.results, results, strict=True):
-        env[old] = new
+    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
@@ -162,10 +162,7 @@ def _with_regions(eqn: Eqn, env: Substitution, found: Mapping[Eqn, Sequence[Wind
     for region in eqn.regions:
         params = [env.fresh(p) for p in region.params]
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
-    types, hints = [env.type(r.type) for r in eqn.results], [r.hint for r in eqn.results]
-    results = emit(eqn.operation, operands, env.params(eqn.params), regions, hints=hints, types=types)
-    for old, new in zip(eqn.results, results, strict=True):
-        env[old] = new
+    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
 
 Scalars = dict[tuple[Window, int], Operand]
@@ -183,10 +180,10 @@ class _Rotating:
         eqn, env = self.eqn, self.env
         inits = [env.operand(x) for x in eqn.operands]
         first = [self._load(inits[w.carry], w, env.dim(_start(eqn)) + c) for w, c in self.held]
-        hints = [r.hint for r in eqn.results] + [eqn.results[w.carry].hint for w, _ in self.held]
-        types = [env.type(r.type) for r in eqn.results] + [x.type for x in first]
         region = self._body([x.type for x in first])
-        results = emit(loop, [*inits, *first], env.params(eqn.params), (region,), hints=hints, types=types)
+        results = [env.fresh(r) for r in eqn.results]
+        results += [Var(x.type, eqn.results[w.carry].hint) for x, (w, _) in zip(first, self.held, strict=True)]
+        emit_as(results, loop, [*inits, *first], env.params(eqn.params), (region,))
         arrays: list[Operand] = list(results[: len(inits)])
         for (w, c), scalar in zip(self.held, results[len(inits) :], strict=True):
             arrays[w.carry] = self._store(arrays[w.carry], w, env.dim(_end(eqn)) + c, scalar)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from gradscribe.transpiler.ir.bounds import clamp_to_positive
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index, Slice
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
@@ -160,12 +160,7 @@ def _with_regions(eqn: Eqn, env: Substitution, found: Collection[Eqn]) -> None:
     for region in eqn.regions:
         params = [env.fresh(p) for p in region.params]
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
-    types = [env.type(r.type) for r in eqn.results]
-    results = emit(
-        eqn.operation, operands, env.params(eqn.params), regions, hints=[r.hint for r in eqn.results], types=types
-    )
-    for old, new in zip(eqn.results, results, strict=True):
-        env[old] = new
+    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
 
 class _Slicing:

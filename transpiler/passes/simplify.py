@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradscribe.transpiler.ir.bounds import is_nonnegative
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, current_block, emit
+from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, current_block, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
@@ -93,10 +93,7 @@ def _emit_loop(eqn: Eqn, env: Substitution, algebra: bool) -> None:
     kept = Region(body.params, body.eqns, (*code, *(returned[k] for k in keep)))
     regions.append(build_region(fresh, lambda *_: _emit_region(kept, env, algebra)))
     old_results = [*eqn.results[: len(code)], *(results[k] for k in keep)]
-    types = [env.type(r.type) for r in old_results]
-    new = emit(loop, inits, env.params(eqn.params), regions, hints=[r.hint for r in old_results], types=types)
-    for old, result in zip(old_results, new, strict=True):
-        env[old] = result
+    emit_as([env.fresh(r) for r in old_results], loop, inits, env.params(eqn.params), regions)
 
 
 def _emit_if(eqn: Eqn, env: Substitution, algebra: bool) -> None:
@@ -118,10 +115,7 @@ def _emit_if(eqn: Eqn, env: Substitution, algebra: bool) -> None:
         return
     regions = [Region((), r.eqns, tuple(r.results[k] for k in differing)) for r in regions]
     old_results = [eqn.results[k] for k in differing]
-    types = [env.type(r.type) for r in old_results]
-    new = emit(if_, (predicate,), env.params(eqn.params), regions, hints=[r.hint for r in old_results], types=types)
-    for old, result in zip(old_results, new, strict=True):
-        env[old] = result
+    emit_as([env.fresh(r) for r in old_results], if_, (predicate,), env.params(eqn.params), regions)
 
 
 def _rewrite(eqn: Eqn, operands: list[Operand], params: dict[str, Any], algebra: bool) -> Operand | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, naming
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit_as, naming
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
@@ -41,7 +41,7 @@ def jvp(function: Function, wrt: Sequence[int]) -> Function:
         _differentiate(function.region, env, tangents, moving)
         outs = [env.operand(r) for r in function.results]
         return outs + [
-            _tangent(old, new, tangents)
+            _tangent(old, new.type, tangents)
             for old, new in zip(function.results, outs, strict=True)
             if new.type.is_float and isinstance(new.type, ArrayType)
         ]
@@ -56,15 +56,15 @@ def strong(type: object) -> ArrayType:
     return type.strong()
 
 
-def _tangent(old: Operand, new: Operand, tangents: Tangents) -> Operand:
-    """The tangent of a value, a zero made explicit, in the value's own shape and dtype."""
+def _tangent(old: Operand, type: Type, tangents: Tangents) -> Operand:
+    """The tangent of a value, a zero made explicit, in the shape and dtype of the given type."""
     t = tangents.get(old) if isinstance(old, Var) else None
-    return zeros_of(new.type) if t is None else conform(t, new)
+    return zeros_of(type) if t is None else conform(t, type)
 
 
-def conform(t: Operand, primal: Operand) -> Operand:
+def conform(t: Operand, primal: Type) -> Operand:
     """A tangent in the dtype and shape of its primal (a term of a broadcast sum may be smaller)."""
-    if not isinstance(primal.type, ArrayType):
+    if not isinstance(primal, ArrayType):
         return t
     if t.dtype != primal.dtype:
         t = convert(t, dtype=primal.dtype)
@@ -95,7 +95,7 @@ def _equation(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
     for old, new, t in zip(eqn.results, results, outs, strict=True):
         if t is None or not old.type.is_float:
             continue
-        t = conform(t, new)
+        t = conform(t, new.type)
         if isinstance(t, Var) and not t.hint:
             t.hint = tangent_name(old.hint)
         tangents[old] = t
@@ -105,12 +105,12 @@ def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> 
     params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
     lifted = [k for k, p in enumerate(params) if p in moving]
     inits = [env.operand(x) for x in eqn.operands]
-    seeds = [_tangent(eqn.operands[k], inits[k], tangents) for k in lifted]
+    seeds = [_tangent(eqn.operands[k], inits[k].type, tangents) for k in lifted]
     regions = []
     if len(eqn.regions) == 2:
         condition = eqn.regions[0]
         fresh = [env.fresh(p) for p in condition.params]
-        extra = [Var(inits[k].type, tangent_name(params[k].hint)) for k in lifted]
+        extra = [Var(_strong(env.type(condition.params[k].type)), tangent_name(params[k].hint)) for k in lifted]
 
         def test(*_: Var) -> list[Operand]:
             _differentiate(condition, env, {}, set())
@@ -125,17 +125,22 @@ def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> 
     def step(*_: Var) -> list[Operand]:
         _differentiate(body, env, inner, moving)
         outs = [env.operand(r) for r in body.results]
-        return outs + [_tangent(returned[k], env.operand(params[k]), inner) for k in lifted]
+        return outs + [_carried_tangent(returned[k], params[k], env, inner) for k in lifted]
 
     regions.append(build_region([*fresh, *dparams], step))
-    types = [env.type(r.type) for r in eqn.results]
-    types += [_strong(env.type(results[k].type)) for k in lifted]
-    hints = [r.hint for r in eqn.results] + [tangent_name(results[k].hint) for k in lifted]
-    out = emit(loop, [*inits, *seeds], env.params(eqn.params), regions, types=types, hints=hints)
-    for old, new in zip(eqn.results, out, strict=False):
-        env[old] = new
-    for k, d in zip(lifted, out[len(eqn.results) :], strict=True):
-        tangents[results[k]] = d
+    outs = [env.fresh(r) for r in eqn.results]
+    douts = {results[k]: Var(_strong(env.type(results[k].type)), tangent_name(results[k].hint)) for k in lifted}
+    emit_as([*outs, *douts.values()], loop, [*inits, *seeds], env.params(eqn.params), regions)
+    tangents.update(douts)
+
+
+def _carried_tangent(returned: Operand, param: Var, env: Substitution, tangents: Tangents) -> Operand:
+    """The tangent that an iteration hands over: in the carry's dtype, and the shape that the carry has from now on."""
+    type = _strong(env.type(param.type))
+    shape = env.operand(returned).type
+    if isinstance(type, ArrayType) and isinstance(shape, ArrayType):
+        type = type.with_shape(shape.shape)
+    return _tangent(returned, type, tangents)
 
 
 def _strong(type: Type) -> Type:
@@ -155,14 +160,10 @@ def _if(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> No
         def run(branch: Region = branch, inner: Tangents = inner) -> list[Operand]:
             _differentiate(branch, env, inner, moving)
             outs = [env.operand(r) for r in branch.results]
-            return outs + [_tangent(branch.results[k], outs[k], inner) for k in lifted]
+            return outs + [_tangent(branch.results[k], outs[k].type, inner) for k in lifted]
 
         regions.append(build_region((), run))
-    types = [env.type(r.type) for r in eqn.results]
-    types += [_strong(env.type(eqn.results[k].type)) for k in lifted]
-    hints = [r.hint for r in eqn.results] + [tangent_name(eqn.results[k].hint) for k in lifted]
-    out = emit(if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions, types=types, hints=hints)
-    for old, new in zip(eqn.results, out, strict=False):
-        env[old] = new
-    for k, d in zip(lifted, out[len(eqn.results) :], strict=True):
-        tangents[eqn.results[k]] = d
+    results = [env.fresh(r) for r in eqn.results]
+    dresults = {eqn.results[k]: Var(_strong(results[k].type), tangent_name(results[k].hint)) for k in lifted}
+    emit_as([*results, *dresults.values()], if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions)
+    tangents.update(dresults)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit, emit_as
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_reads
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_reads
 from gradscribe.transpiler.primitives.regions import is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop
 from gradscribe.transpiler.primitives.structure import index
@@ -41,9 +41,8 @@ class Restoration:
 
     def region(self, reverse: Region, forward: Region) -> list[Operand]:
         """Emit `reverse`, which mirrors `forward`; returns its results."""
-        for var, tape in self.plan.tapes.items():
-            if tape.kind == "stack" and self.homes.home[var] is forward and var in self.plan.needed:
-                self._pop(tape)
+        stacks = [v for v, t in self.plan.tapes.items() if t.kind == "stack" and self.homes.home[v] is forward]
+        self._restore_all((v for v in stacks if v in self.plan.needed), forward)
         for eqn in reverse.eqns:
             with at_span(eqn.span):
                 self._restore_all(eqn_reads(eqn), forward)
@@ -91,6 +90,8 @@ class Restoration:
         tape, reread = self.plan.tapes.get(var), self.plan.rereads.get(var)
         if tape is not None and tape.kind == "slot":
             return self.tapes[tape]
+        if tape is not None and tape.kind == "stack":
+            return self._pop(tape)
         if tape is not None:
             return emit(index, (self.tapes[tape],), {"at": tape_read_index(tape, self.env)}, hint=var.hint)[0]
         if reread is not None:
@@ -105,16 +106,13 @@ class Restoration:
             types = [self.env.type(var.type)]
             return emit(eqn.operation, operands, self.env.params(eqn.params), types=types, hint=var.hint)[0]
 
-    def _pop(self, tape: Tape) -> None:
-        # the size of what is popped may itself have to be restored first
-        sizes = [v for d in tape.var.type.dims() for v in dim_vars(d)]
-        self._restore_all(sizes, self.homes.home[tape.var])
+    def _pop(self, tape: Tape) -> Operand:
         type = self.env.type(tape.var.type)
         assert isinstance(type, ArrayType)
         hints = (saved_name(tape.var.hint), tape.var.hint)
         rest, value = emit(stack_pop, (self.tapes[tape],), {"shape": type.shape}, hints=hints)
         self.tapes[tape] = rest
-        self.env[tape.var] = value
+        return value
 
     # ---- regions ----
     def _mirrored(self, eqn: Eqn, mirror: Mirror) -> None:
@@ -124,7 +122,6 @@ class Restoration:
         before = [self.tapes[t] for t in stacks]
         operands = [env.operand(x) for x in eqn.operands]
         params = {k: v for k, v in env.params(eqn.params).items() if k != "mirror"}
-        types = [env.type(r.type) for r in eqn.results] + [x.type for x in before]
         is_loop = eqn.operation is loop
         pairs = (
             [(eqn.regions[0], mirror.eqn.regions[-1])] if is_loop else zip(eqn.regions, mirror.eqn.regions, strict=True)
@@ -144,12 +141,11 @@ class Restoration:
 
             regions.append(build_region([*fresh, *carried], run))
             env.values, env.atoms = dict(outer_env), dict(outer_atoms)
-        hints = [r.hint for r in eqn.results] + [saved_name(t.var.hint) for t in stacks]
         inits = [*operands, *before] if is_loop else operands
-        results = emit(eqn.operation, inits, params, regions, types=types, hints=hints)
-        for old, new in zip(eqn.results, results, strict=False):
-            env[old] = new
-        self.tapes.update(zip(stacks, results[len(eqn.results) :], strict=True))
+        results = [env.fresh(r) for r in eqn.results]
+        left = [Var(x.type, saved_name(t.var.hint)) for t, x in zip(stacks, before, strict=True)]
+        emit_as([*results, *left], eqn.operation, inits, params, regions)
+        self.tapes.update(zip(stacks, left, strict=True))
 
     def _name_counter(self, counter: Var, forward: Eqn) -> None:
         """The reverse index stands for the forward index, or for the trip counter of a while loop."""

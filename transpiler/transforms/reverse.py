@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradscribe.transpiler.ir.builder import at_span, emit, naming, open_block
+from gradscribe.transpiler.ir.builder import at_span, emit, emit_as, naming, open_block
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
-from gradscribe.transpiler.ir.walk import free_vars
+from gradscribe.transpiler.ir.walk import Substitution, dim_vars, free_vars
+from gradscribe.transpiler.primitives.arithmetic import equal
+from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.primitive import zeros_of
 from gradscribe.transpiler.primitives.regions import (
     body_carries,
@@ -30,7 +32,7 @@ from gradscribe.transpiler.primitives.regions import (
     result_carries,
 )
 from gradscribe.transpiler.primitives.stacks import stack_pop
-from gradscribe.transpiler.primitives.structure import convert, index, sum_to_shape, update_add
+from gradscribe.transpiler.primitives.structure import convert, dim_value, index, reshape, sum_to_shape, update_add
 from gradscribe.transpiler.transforms.activity import useful_in
 
 Cotangents = dict[Var, Operand]
@@ -111,25 +113,33 @@ class ReverseSweep:
             chosen = more
         carried = sorted(chosen)
         captures = [c for c in free_vars(body, with_types=False) if c in reached and c in self.active]
+        sizes = [s for s, p in enumerate(params) if any(p in _size_vars(params[k]) for k in carried)]
         inits = [_take(cts, results[k]) or zeros_of(strong(results[k].type)) for k in carried]
         inits += [cts.get(c) or zeros_of(strong(c.type)) for c in captures]
-        bars = [Var(strong(v.type), cotangent_name(v.hint)) for v in [*(params[k] for k in carried), *captures]]
+        env = Substitution()
+        extents = [env.fresh(params[s]) for s in sizes]  # what the cotangents of changing shape have at the head
+        bars = [Var(strong(env.type(v.type)), cotangent_name(v.hint)) for v in (params[k] for k in carried)]
+        bars += [Var(strong(c.type), cotangent_name(c.hint)) for c in captures]
         lo, hi, direction, hint = _reverse_range(eqn)
         counter = index_var(lo, hi, hint)
         with open_block() as block:
             inner: Cotangents = dict(zip(captures, bars[len(carried) :], strict=True))
             for k, bar in zip(carried, bars, strict=False):
-                self.accumulate(inner, returned[k], bar)
+                self.accumulate(inner, returned[k], _shaped_as(bar, returned[k]))
             self.region(body, inner)
-            outs = [inner.get(params[k]) or zeros_of(strong(params[k].type)) for k in carried]
+            outs: list[Operand] = [params[s] for s in sizes]
+            outs += [inner.get(params[k]) or zeros_of(strong(params[k].type)) for k in carried]
             outs += [inner[c] for c in captures]
-        region = Region((counter, *bars), tuple(block.eqns), tuple(outs))
+        region = Region((counter, *extents, *bars), tuple(block.eqns), tuple(outs))
         loop_params = {"lo": lo, "hi": hi, "direction": direction, "exits": False, "mirror": Mirror(eqn)}
-        out = emit(loop, inits, loop_params, (region,), types=[b.type for b in bars], hints=[b.hint for b in bars])
+        env = Substitution()
+        out = [env.fresh(v) for v in (*extents, *bars)]
+        emit_as(out, loop, [*(results[s] for s in sizes), *inits], loop_params, (region,))
+        out = out[len(sizes) :]
         for c, g in zip(captures, out[len(carried) :], strict=True):
             cts[c] = g
         for k, g in zip(carried, out, strict=False):
-            self.accumulate(cts, eqn.operands[k], g)
+            self.accumulate(cts, eqn.operands[k], _shaped_as(g, eqn.operands[k]))
 
     def _if(self, eqn: Eqn, cts: Cotangents) -> None:
         hits = [k for k, r in enumerate(eqn.results) if r in self.active and r in cts]
@@ -149,7 +159,7 @@ class ReverseSweep:
             with open_block() as block:
                 inner: Cotangents = {c: cts[c] for c in captures if c in cts}
                 for k in hits:
-                    self.accumulate(inner, branch.results[k], gs[k])
+                    self.accumulate(inner, branch.results[k], _shaped_as(gs[k], branch.results[k]))
                 self.region(branch, inner)
                 outs = [inner.get(c) or zeros_of(strong(c.type)) for c in captures]
             regions.append(Region((), tuple(block.eqns), tuple(outs)))
@@ -176,6 +186,35 @@ def strong(type: Type) -> Type:
     return type if isinstance(type, StackType) else type.strong()
 
 
+def _checked(seed: Operand | None, result: Operand) -> Operand | None:
+    """A seed in the shape of its result: sizes that data decide are compared where the program runs."""
+    if seed is None or not isinstance(seed.type, ArrayType) or seed.shape == result.shape:
+        return seed
+    for given, wanted in zip(seed.shape, result.shape, strict=True):
+        if given != wanted:
+            same = equal(dim_value(dim=given), dim_value(dim=wanted))
+            check(same, message="the cotangent has not the shape of its result", error=ValueError)
+    shaped: Operand = reshape(seed, shape=result.shape)
+    return shaped
+
+
+def _size_vars(var: Var) -> set[Var]:
+    return {v for d in var.type.dims() for v in dim_vars(d)}
+
+
+def _shaped_as(g: Operand, x: Operand) -> Operand:
+    """A cotangent with its shape written as that of its value on the other side of a region's border: there the size
+    of an array that changes shape is another integer, of the same value."""
+    if (
+        not isinstance(x.type, ArrayType)
+        or g.shape == x.shape
+        or not any(_size_vars(v) for v in (g, x) if isinstance(v, Var))
+    ):
+        return g
+    result: Operand = reshape(g, shape=x.shape)
+    return result
+
+
 def _take(cts: Cotangents, var: Var) -> Operand | None:
     return cts.pop(var) if var in cts else None
 
@@ -194,7 +233,7 @@ def sweep(region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt
     with open_block(nested=False) as block:
         cts: Cotangents = {}
         for result, seed in zip(region.results, seeds, strict=True):
-            reverse.accumulate(cts, result, seed)
+            reverse.accumulate(cts, result, _checked(seed, result))
         reverse.region(region, cts)
         grads = tuple(cts.get(p) or zeros_of(strong(p.type)) for p in wrt)
     return Region((), tuple(block.eqns), grads)

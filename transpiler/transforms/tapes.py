@@ -11,7 +11,7 @@ zeroed.
 from __future__ import annotations
 
 from gradscribe.transpiler.ir.bounds import clamp_to_positive
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Component, Slice
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
@@ -104,13 +104,10 @@ class TapedForward:
 
             regions.append(build_region([*fresh, *carried], run))
         inits = [*operands, *before.values()] if is_loop else operands
-        types = [env.type(r.type) for r in eqn.results] + [_carried_type(before[t]) for t in tapes]
-        hints = [r.hint for r in eqn.results] + [saved_name(t.var.hint) for t in tapes]
-        results = emit(eqn.operation, inits, params, regions, types=types, hints=hints)
-        for old, new in zip(eqn.results, results, strict=False):
-            env[old] = new
-        for tape, new in zip(tapes, results[len(eqn.results) :], strict=True):
-            self.current[tape] = new
+        results = [env.fresh(r) for r in eqn.results]
+        written = [Var(_carried_type(before[t]), saved_name(t.var.hint)) for t in tapes]
+        emit_as([*results, *written], eqn.operation, inits, params, regions)
+        self.current.update(zip(tapes, written, strict=True))
 
 
 def _carried_type(x: Operand) -> ArrayType | StackType:

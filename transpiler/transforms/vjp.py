@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
-from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
-from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.affine.forwarding import forward_loads
 from gradscribe.transpiler.passes.dead_code import has_effect, has_io, prune_region
@@ -99,7 +99,7 @@ def _reverse(
 ) -> VjpParts:
     name = f"{function.name}_vjp" if seed is None else f"{function.name}_grad"
     function = count_trips(_prepared(function))
-    bars = [Var(strong(function.results[k].type), _bar_name(function, k)) for k in seeded] if seed is None else []
+    bars = [Var(_entry_type(function, k), _bar_name(function, k)) for k in seeded] if seed is None else []
     given: list[Operand] = list(bars)
     if seed is not None:
         given = [Literal(function.results[k].dtype.type(seed)) for k in seeded]
@@ -126,6 +126,19 @@ def _reverse(
     return VjpParts(fused, len(wrt), len(function.results), len(function.params))
 
 
+def _entry_type(function: Function, k: int) -> Type:
+    """The type of the cotangent of result k where nothing has been computed yet: a size that data decide is a symbol
+    of its own, which the reverse sweep compares with it."""
+    type = function.results[k].type
+    assert isinstance(type, ArrayType)
+
+    def known(dim: Dim) -> bool:
+        return all(isinstance(v, Symbol) or v in function.params for v in dim.leaves())
+
+    name = f"{_bar_name(function, k)}_size"
+    return type.strong().with_shape(d if known(d) else Symbol(name, 0) for d in type.shape)
+
+
 def _result_name(function: Function, k: int) -> str:
     if function.result_hints:
         return function.result_hints[k]
@@ -149,9 +162,12 @@ def _backward_start(fused: Function, result_count: int, param_count: int) -> int
         if any(r in needed for r in eqn.results):
             last = max(last, k)
             needed.update(eqn_reads(eqn))
-    waiting = set(fused.params[param_count:])
+    entry = {leaf for p in fused.params[:param_count] for d in p.type.dims() for leaf in d.leaves()}
+    waiting: set[Atom] = set(fused.params[param_count:])
+    waiting |= {leaf for p in fused.params[param_count:] for d in p.type.dims() for leaf in d.leaves()} - entry
     for k, eqn in enumerate(fused.region.eqns if waiting else ()):
-        if any(v in waiting for v in eqn_reads(eqn)):
+        sizes = (leaf for d in eqn_dims(eqn) for leaf in d.leaves())
+        if any(v in waiting for v in (*eqn_reads(eqn), *sizes)):
             break
         if has_effect(eqn):
             last = max(last, k)

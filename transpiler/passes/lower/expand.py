@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit
+from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, emit_as
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region
 from gradscribe.transpiler.ir.walk import Substitution
 from gradscribe.transpiler.passes.lower.contractions import matrix_product
@@ -76,9 +76,12 @@ def _equation(eqn: Eqn, env: Substitution) -> None:
     if expansion is not None:
         out = expansion(*operands, **params)
         results: Sequence[Operand] = out if isinstance(out, (tuple, list)) else (out,)
+    elif eqn.operation in (loop, if_):
+        regions = tuple(_inner(r, env) for r in eqn.regions)
+        emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, params, regions)
+        return
     else:
-        regions = tuple(_inner(r, env) for r in eqn.regions) if eqn.operation in (loop, if_) else ()
         types = [env.type(r.type) for r in eqn.results]
-        results = emit(eqn.operation, operands, params, regions, hints=[r.hint for r in eqn.results], types=types)
+        results = emit(eqn.operation, operands, params, hints=[r.hint for r in eqn.results], types=types)
     for old, new in zip(eqn.results, results, strict=True):
         env[old] = new

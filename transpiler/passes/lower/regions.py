@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, open_block
+from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, emit_as, open_block
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
@@ -367,14 +367,12 @@ class _Lowering:
         self._settle_captures(eqn, position)
         params = self.env.params(eqn.params)
         regions = [self.region(r) for r in eqn.regions]
-        types = [self.env.type(r.type) for r in eqn.results]
-        self._emit_regions(eqn, inits, params, regions, types)
+        self._emit_regions(eqn, inits, params, regions)
 
     def _if(self, eqn: Eqn, position: int) -> None:
         self._settle_captures(eqn, position)
         regions = [self.region(r) for r in eqn.regions]
-        types = [self.env.type(r.type) for r in eqn.results]
-        self._emit_regions(eqn, [self.env.operand(x) for x in eqn.operands], {}, regions, types)
+        self._emit_regions(eqn, [self.env.operand(x) for x in eqn.operands], {}, regions)
 
     def _settle_captures(self, eqn: Eqn, position: int) -> None:
         """Arrays from outside that the regions consume may be overwritten there."""
@@ -391,9 +389,8 @@ class _Lowering:
                     if isinstance(x, Var) and isinstance(self.values.get(x), Stored):
                         self.settle_readers(self.stored(x), position, inclusive=True)
 
-    def _emit_regions(
-        self, eqn: Eqn, operands: Sequence[Operand], params: Any, regions: Sequence[Region], types: Any
-    ) -> None:
-        results = emit(eqn.operation, operands, params, regions, types=types, hints=[r.hint for r in eqn.results])
+    def _emit_regions(self, eqn: Eqn, operands: Sequence[Operand], params: Any, regions: Sequence[Region]) -> None:
+        results = [self.env.fresh(r) for r in eqn.results]
+        emit_as(results, eqn.operation, operands, params, regions)
         for old, new in zip(eqn.results, results, strict=True):
             self._record(old, new)
