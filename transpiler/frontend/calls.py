@@ -17,8 +17,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, Span
+from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import Raised, check_fails
 from gradscribe.transpiler.frontend.fence import check_accepted
+from gradscribe.transpiler.frontend.generators import BorrowedFile
+from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions
 from gradscribe.transpiler.frontend.reading import Reading
@@ -33,6 +36,7 @@ from gradscribe.transpiler.frontend.values import (
     Dict,
     External,
     Frame,
+    Generator,
     List,
     Maybe,
     NeedStatic,
@@ -112,6 +116,8 @@ class Calls(PythonFunctions):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
         if isinstance(function, types.MethodType) and not library_function(function.__func__):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
+        if getattr(function, "__module__", None) == python_iterators.__name__:
+            return self.call(self.library(function), args, kwargs)
         rule = self._rule_of(function)
         static = not any(map(is_data, args)) and not any(map(is_data, kwargs.values()))
         if rule is not None and not (static and self._scalar_call(args, kwargs)):
@@ -195,6 +201,8 @@ class Calls(PythonFunctions):
         if len(self.frames) >= self.depth_limit:
             raise _endless(closure, slots, current_span())
         frame = Frame(closure, slots, current_span())
+        if yields(closure.node):
+            return Generator(frame)
         call_span = current_span()
         self.frames.append(frame)
         try:
@@ -210,7 +218,7 @@ class Calls(PythonFunctions):
         except RecursionError:  # Python's own limit, met before ours
             raise _endless(closure, slots, call_span) from None
         except GradscribeError as error:
-            if call_span is not None and len(self.frames) > 1:
+            if call_span is not None and len(self.frames) > 1 and not isinstance(closure.file, BorrowedFile):
                 error.note(call_span, f"in the call of `{closure.name}` here")
             raise
         finally:
@@ -355,6 +363,8 @@ class Calls(PythonFunctions):
             return self.lift(value, f"{owner.__name__}.{name}", Reading(owner, "attribute", name))
         if isinstance(owner, Poison):
             self.refuse_poison("this value", owner)
+        if isinstance(owner, Generator):
+            self.refuse(f"`{name}` of a generator is not accepted", "iterate over it with `for`")
         if isinstance(owner, type):
             found = inspect.getattr_static(owner, name, None)
             if isinstance(found, classmethod):

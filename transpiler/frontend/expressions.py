@@ -30,6 +30,7 @@ from gradscribe.transpiler.frontend.values import (
     is_data,
     is_integer,
     is_number,
+    number_type,
 )
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -95,8 +96,12 @@ class Expressions(Iteration):
         return self.fail(PythonError, f"NameError: name '{name}' is not defined (or not assigned on this path)")
 
     def evaluate_NamedExpr(self, node: Any, frame: Frame) -> Any:
+        """The name belongs to the function around comprehensions and generator expressions."""
         value = self.evaluate(node.value, frame)
-        self.assign(node.target, value, frame)
+        scope = frame
+        while scope.closure.name in ("<comprehension>", "<generator>") and scope.parent is not None:
+            scope = scope.parent
+        self.assign(node.target, value, scope)
         return value
 
     # ---- containers ----
@@ -171,11 +176,10 @@ class Expressions(Iteration):
         )
         return out
 
-    def evaluate_GeneratorExp(self, node: Any, frame: Frame) -> Any:
-        made = self.evaluate_ListComp(node, frame)
-        return Sequence(
-            len(made.slots), lambda k: self.slot(made, self.static_int(k, "a position must be static")), True
-        )
+    def evaluate_Generated(self, node: Any, frame: Frame) -> Any:
+        """A generator expression: its first iterable is evaluated now, the rest when it is asked for items."""
+        closure = Closure(node.function, frame.closure.file, "<generator>", frame)
+        return self.call(closure, [self.evaluate(node.iterable, frame)], {})
 
     def evaluate_SetComp(self, node: Any, frame: Frame) -> Any:
         made = self.evaluate_ListComp(node, frame)
@@ -265,9 +269,7 @@ class Expressions(Iteration):
             self.fail(PythonError, f"IndexError: position {k} is out of range for {describe(owner)}")
         k %= count
         return (
-            self._checked(self.slot(owner, k), f"[{k}]", owner, k)
-            if isinstance(owner, List)
-            else self._whole(owner[k])
+            self._checked(self.slot(owner, k), f"[{k}]", owner, k) if isinstance(owner, List) else self._whole(owner[k])
         )
 
     def _whole(self, value: Any) -> Any:
@@ -277,9 +279,7 @@ class Expressions(Iteration):
 
     def _checked(self, value: Any, name: str, owner: Any, key: Any) -> Any:
         if isinstance(value, Maybe):
-            emit(
-                PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError}
-            )
+            emit(PRIMITIVES["check"], (value.flag,), {"message": f"{name} is not set on this path", "error": KeyError})
             value = value.value
         if isinstance(value, Poison):
             self.refuse_poison(f"`{name}`", value)
@@ -315,7 +315,10 @@ class Expressions(Iteration):
 
     def compare(self, op: str, a: Any, b: Any) -> Any:
         if op in ("Is", "IsNot"):
-            if is_data(a) and is_data(b) and is_number(a) and is_number(b):
+            for value, other in ((a, b), (b, a)):
+                if isinstance(value, Operand) and isinstance(other, bool):
+                    return self._is_bool(value, other) if op == "Is" else self.negated(self._is_bool(value, other))
+            if is_number(a) and is_number(b) and (is_data(a) or is_data(b)):
                 self.refuse("`is` of numbers is not accepted", "use ==")
             if isinstance(a, Array) and isinstance(b, Array):
                 same = a.box is b.box and a.chain == b.chain
@@ -325,6 +328,13 @@ class Expressions(Iteration):
         if op in ("In", "NotIn"):
             return self._contains(a, b) if op == "In" else self.negated(self._contains(a, b))
         return self.binary(op, a, b)
+
+    def _is_bool(self, value: Operand, other: bool) -> Any:
+        """Python's bools are two objects; NumPy's are others."""
+        t = number_type(value)
+        if not (t.weak and t.dtype.kind == "b"):
+            return False
+        return self.truth(value) if other else self.negated(self.truth(value))
 
     def _contains(self, item: Any, container: Any) -> Any:
         if isinstance(container, Dict):
@@ -367,7 +377,5 @@ class Expressions(Iteration):
         test = self.truth(self.evaluate(node.test, frame))
         if isinstance(test, bool):
             return self.evaluate(node.body if test else node.orelse, frame)
-        result = branch(
-            self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame)
-        )
+        result = branch(self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame))
         return self._whole(result)

@@ -16,7 +16,6 @@ from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.frontend.values import Closure
 
 Refusal = tuple[str, str]
-_YIELD: Refusal = ("generators are not accepted", "build a list, or write into an array")
 _ASYNC: Refusal = ("asynchronous code is not accepted", "call the staged function from asynchronous code instead")
 
 # Constructs that are refused wherever they stand: reason and remedy. Everything else is accepted or decided by values.
@@ -27,8 +26,6 @@ REFUSED: dict[type, Refusal] = {
     ),
     gast.Global: ("writing globals is not accepted", "return the value, or keep it in an object that is passed in"),
     gast.ClassDef: ("classes are not defined inside a staged function", "define the class outside"),
-    gast.Yield: _YIELD,
-    gast.YieldFrom: _YIELD,
     gast.Await: _ASYNC,
     gast.AsyncFor: _ASYNC,
     gast.AsyncWith: _ASYNC,
@@ -36,7 +33,6 @@ REFUSED: dict[type, Refusal] = {
 }
 for _name, _refusal in {
     "TryStar": REFUSED[gast.Try],
-    "Match": ("`match` is not accepted", "write `if` and `elif`"),
     "TypeAlias": ("type aliases are not accepted inside a staged function", "define them outside"),
 }.items():
     if hasattr(gast, _name):

@@ -16,6 +16,7 @@ from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
     Array,
     Dict,
+    Generator,
     List,
     Object,
     Poison,
@@ -51,8 +52,15 @@ class Iteration(Texts):
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
         if isinstance(value, Object):
-            self.refuse(f"iterating over {describe(value)} is not accepted", "iterate over a list or tuple")
+            value = self.call(self.get_attribute(value, "__iter__"), [], {})
+        if isinstance(value, Generator):
+            return self.sequence(self.collected(value))
+        if isinstance(value, Object):
+            self.refuse(f"iterating over {describe(value)} is not accepted", "write its `__iter__` with `yield`")
         return self._static(self.python(list, value))
+
+    def collected(self, generator: Generator) -> List:
+        raise NotImplementedError
 
     def _static(self, items: list[Any]) -> Sequence:
         return Sequence(
@@ -70,9 +78,7 @@ class Iteration(Texts):
     def range_of(self, args: list[Any]) -> Sequence:
         for a in args:
             integer = (
-                is_integer(a)
-                or isinstance(a, (bool, np.integer))
-                or (isinstance(a, Operand) and a.dtype.kind in "iub")
+                is_integer(a) or isinstance(a, (bool, np.integer)) or (isinstance(a, Operand) and a.dtype.kind in "iub")
             )
             if not integer or isinstance(a, Array):
                 self.fail(PythonError, f"TypeError: {describe(a)} cannot be interpreted as an integer")
@@ -85,9 +91,7 @@ class Iteration(Texts):
         size = abs(step)
         count = self.solver.normalize((span + (size - 1)) // size if size > 1 else span)
         length = simplest(count if self.solver.proved(count) else count.positive())
-        return Sequence(
-            length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step)
-        )
+        return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step))
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]
@@ -109,9 +113,7 @@ class Iteration(Texts):
                 shorter = Dim.of(length) - difference.positive()
                 length = simplest(shorter)
             elif self.solver.value(difference) == 0:
-                message = (
-                    f"staged for {self.solver.named(Dim.of(length))} == {self.solver.named(Dim.of(part.length))}"
-                )
+                message = f"staged for {self.solver.named(Dim.of(length))} == {self.solver.named(Dim.of(part.length))}"
                 self.solver.assume_zero(difference, message, requirement=False)
             elif self.solver.nonnegative(difference):
                 length = part.length
@@ -120,9 +122,7 @@ class Iteration(Texts):
 
     def enumerated(self, value: Any, start: Any = 0) -> Sequence:
         inner = self.sequence(value)
-        return Sequence(
-            inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static
-        )
+        return Sequence(inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static)
 
     def backwards(self, value: Any) -> Sequence:
         inner = self.sequence(value)

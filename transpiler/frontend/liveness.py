@@ -7,12 +7,17 @@ backward data-flow over structured code.
 
 from __future__ import annotations
 
+import ast
+import functools
 from typing import Any
 
 import gast
 
-BREAK, CONTINUE, RETURN_CODE, RAISE = 1, 2, 3, 4
-_SCOPES = (gast.FunctionDef, gast.Lambda, gast.GeneratorExp, gast.ListComp, gast.DictComp, gast.SetComp)
+BREAK, CONTINUE, RETURN_CODE = 1, 2, 3
+# What a `yield` leaves its generator with: the code of the consumer, shifted so that the generator's loops let it pass.
+# `exits` knows all of these as LEFT.
+LEFT = 4
+_SCOPES = (gast.FunctionDef, gast.Lambda, gast.ListComp, gast.DictComp, gast.SetComp)
 Names = frozenset[str]
 _NONE: Names = frozenset()
 
@@ -116,13 +121,28 @@ def exits(node: Any) -> frozenset[int]:
         return frozenset({CONTINUE})
     if isinstance(node, gast.Return):
         return frozenset({RETURN_CODE})
+    if isinstance(node, gast.Expr) and isinstance(node.value, gast.Yield):
+        return frozenset({LEFT})
     if isinstance(node, gast.If):
         return exits(node.body) | exits(node.orelse)
     if isinstance(node, gast.With):
         return exits(node.body)
     if isinstance(node, (gast.For, gast.While)):
-        return (exits(node.body) & {RETURN_CODE}) | exits(node.orelse)
+        return (exits(node.body) & {RETURN_CODE, LEFT}) | exits(node.orelse)
     return frozenset()
+
+
+@functools.cache
+def yields(function: Any) -> bool:
+    """Is it a generator function: does its own body yield?"""
+    todo = list(function.body) if isinstance(function, gast.FunctionDef) else []
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (gast.Yield, gast.YieldFrom)):
+            return True
+        if not isinstance(node, (gast.FunctionDef, gast.Lambda)):
+            todo += ast.iter_child_nodes(node)
+    return False
 
 
 def always_leaves(statements: list[Any]) -> bool:

@@ -16,12 +16,14 @@ import gast
 
 from gradscribe.transpiler.errors import UnsupportedSyntax
 from gradscribe.transpiler.frontend.branches import Live, Raised, branch
-from gradscribe.transpiler.frontend.expressions import Expressions
-from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, exits, liveness_of
+from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, LEFT, RETURN_CODE, exits, liveness_of
 from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, Counted, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.patterns import Patterns
 from gradscribe.transpiler.frontend.values import (
     RETURN,
+    Cell,
     Frame,
+    Generator,
     Maybe,
     NeedPeel,
     NeedStatic,
@@ -39,18 +41,24 @@ _EXHAUSTED = 12  # code inside a `while` whose test stands in its body: the test
 _DEAD = Poison("is not kept past this point")
 
 
-class Loops(Expressions):
+class Loops(Patterns):
     """`for` and `while`."""
 
     def _left(self, frame: Frame, code: Any, only: int | None) -> Any:
         """In the world where a block was left: a returned value is there."""
         if only == RETURN_CODE and isinstance(frame.slots.get(RETURN), Maybe):
             self.store.set(frame, RETURN, frame.slots[RETURN].value)
-        return code if only is None else only
+        return code if only in (None, LEFT) else only
 
     # ---- liveness ----
     def _live(self, frame: Frame, names: frozenset[str]) -> Live:
-        return lambda cell, key: cell is not frame or key in names or key == RETURN
+
+        def lives(cell: Cell, key: Any) -> bool:
+            if key == RETURN or not isinstance(cell, Frame):
+                return True
+            return key in names if cell is frame else cell.lives(key)
+
+        return lives
 
     def _end_live(self, s: Any, frame: Frame) -> Live:
         """What lives at the end of the block that `s` stands in: an over-estimate where it is not recorded."""
@@ -58,9 +66,7 @@ class Loops(Expressions):
         return (lambda cell, key: True) if names is None else self._live(frame, names)
 
     def _plain_code(self, code: Any) -> Any:
-        return (
-            simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
-        )
+        return simplest(Dim.of(code)) if isinstance(code, (Var, Dim)) else int(code) if isinstance(code, bool) else code
 
     def _loop_body(self, s: Any, frame: Frame) -> Any:
         """The body; `continue` is no code of the loop."""
@@ -81,10 +87,10 @@ class Loops(Expressions):
             return code
         if isinstance(code, int):
             return self.run_block(s.orelse, frame) if code == 0 else 0 if code == BREAK else code
-        leaves = exits(s.body) & {BREAK, RETURN_CODE}
+        leaves = exits(s.body) - {CONTINUE}
 
         def left() -> Any:
-            if RETURN_CODE not in leaves:
+            if leaves <= {BREAK}:
                 return 0
             if BREAK not in leaves:
                 return self._left(frame, code, None)
@@ -110,8 +116,16 @@ class Loops(Expressions):
         return self.memories.setdefault(key, LoopMemory()).enter(list(self.frames))
 
     def run_For(self, s: Any, frame: Frame) -> Any:
-        items = self.sequence(self.evaluate(s.iter, frame))
-        return self._after_loop(s, frame, self._for_code(s, items, frame, peeled=False))
+        iterable = self.iterable(self.evaluate(s.iter, frame))
+        if isinstance(iterable, Generator):
+            return self._after_loop(s, frame, self.consume(s, iterable, frame))
+        return self._after_loop(s, frame, self._for_code(s, iterable, frame, peeled=False))
+
+    def iterable(self, value: Any) -> Sequence | Generator:
+        raise NotImplementedError
+
+    def consume(self, s: Any, generator: Generator, frame: Frame) -> Any:
+        raise NotImplementedError
 
     def _for_code(self, s: Any, items: Sequence, frame: Frame, peeled: bool) -> Any:
         """Rolled if it can be; else with its first iteration in front; else unrolled."""
@@ -239,7 +253,7 @@ class Loops(Expressions):
 
     def _after_while(self, s: Any, frame: Frame, code: Any) -> Any:
         endless = isinstance(s.test, gast.Constant) and bool(s.test.value)
-        if endless and exits(s.body) & {BREAK, RETURN_CODE} == {RETURN_CODE} and not isinstance(code, Raised):
+        if endless and exits(s.body) - {CONTINUE} == {RETURN_CODE} and not isinstance(code, Raised):
             return self._left(frame, RETURN_CODE, RETURN_CODE)  # the only way out
         return self._after_loop(s, frame, code)
 
@@ -291,9 +305,7 @@ class Loops(Expressions):
 def _index_hint(s: Any) -> str:
     """The name of the position in `for k, x in enumerate(...)`."""
     target = s.target
-    enumerates = (
-        isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
-    )
+    enumerates = isinstance(s.iter, gast.Call) and isinstance(s.iter.func, gast.Name) and s.iter.func.id == "enumerate"
     if enumerates and isinstance(target, gast.Tuple) and isinstance(target.elts[0], gast.Name):
         return str(target.elts[0].id)
     return "k"

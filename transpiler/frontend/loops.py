@@ -246,7 +246,7 @@ class LoopTrace:
     def _emit(self, head: Head, regions: list[Region], exits: bool) -> Any:
         inits = head.join.operands(0)
         results = head.join.fresh_vars()
-        code = [Var(ArrayType(INT64, (), True), "code", Dim.of(0), Dim.of(15))] if exits else []
+        code = [Var(ArrayType(INT64, (), True), "code", Dim.of(0), Dim.of(255))] if exits else []
         counted = isinstance(self.kind, Counted)
         params = {
             "lo": self.kind.lo if isinstance(self.kind, Counted) else None,

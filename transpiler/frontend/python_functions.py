@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import copy
 import functools
-import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS, IteratorFunctions
 from gradscribe.transpiler.frontend.operators import PythonError
-from gradscribe.transpiler.frontend.statements import Statements
-from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
     MISSING,
@@ -44,7 +42,7 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 _NONE = object()
 
 
-class PythonFunctions(Statements):
+class PythonFunctions(IteratorFunctions):
     """Builtins and container methods."""
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
@@ -71,29 +69,8 @@ class PythonFunctions(Statements):
             self.fail(PythonError, f"TypeError: {describe(value)} has no len()")
         return self.python(len, value)
 
-    def call_zip(self, *args: Any, strict: Any = False) -> Any:
-        return self.zipped(list(args), strict)
-
-    def call_enumerate(self, value: Any, start: Any = 0) -> Any:
-        return self.enumerated(value, start)
-
     def call_reversed(self, value: Any) -> Any:
         return self.backwards(value)
-
-    def call_map(self, function: Any, *sequences: Any) -> Any:
-        return List.of(
-            self.call(function, list(items), {}) for items in zip(*map(self.items, sequences), strict=False)
-        )
-
-    def call_filter(self, function: Any, sequence: Any) -> Any:
-        kept = []
-        for item in self.items(sequence):
-            truth = self.truth(item if function is None else self.call(function, [item], {}))
-            if not isinstance(truth, bool):
-                self.need_static(truth, "filter needs a static condition")
-            if truth:
-                kept.append(item)
-        return List.of(kept)
 
     def call_list(self, value: Any = ()) -> Any:
         return List.of(self.items(value))
@@ -113,59 +90,6 @@ class PythonFunctions(Statements):
         if is_data(items) or options.keys() - {"reverse"}:
             self.refuse("sorting data with `sorted` is not accepted", "use np.sort")
         return List.of(self.python(sorted, items, **options))
-
-    def call_sum(self, value: Any, start: Any = 0) -> Any:
-        if isinstance(value, Array):
-            return self.apply_rule(BUILTINS[sum], [value, start], {})
-        total = start
-        for item in self.items(value):
-            total = self.binary("Add", total, item)
-        return total
-
-    def _extremum(self, values: tuple[Any, ...], rule: Any, pick: str) -> Any:
-        items = self.items(values[0]) if len(values) == 1 else list(values)
-        if not items:
-            self.fail(PythonError, "ValueError: an empty sequence has no extremum")
-        if any(isinstance(v, Array) for v in items):
-            self.refuse(f"`{pick}` of arrays is ambiguous", f"use np.{pick}imum, or np.{pick} for all elements")
-        if not any(map(is_data, items)):
-            return self.python(rule, items)
-        result = items[0]
-        for item in items[1:]:
-            result = self.apply_rule(BUILTINS[rule], [result, item], {})
-        return result
-
-    def call_max(self, *values: Any, **options: Any) -> Any:
-        return self._keyed(max, values, options) if options else self._extremum(values, max, "max")
-
-    def call_min(self, *values: Any, **options: Any) -> Any:
-        return self._keyed(min, values, options) if options else self._extremum(values, min, "min")
-
-    def _keyed(self, rule: Any, values: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        items = self.items(values[0]) if len(values) == 1 else list(values)
-        if is_data(items) or is_data(list(options.values())):
-            self.refuse(f"`{rule.__name__}` with options is accepted for static values only")
-        return self.python(rule, items, **options)
-
-    def call_any(self, value: Any) -> Any:
-        return self._fold_truth(value, "logical_or", True)
-
-    def call_all(self, value: Any) -> Any:
-        return self._fold_truth(value, "logical_and", False)
-
-    def _fold_truth(self, value: Any, name: str, decisive: bool) -> Any:
-        result: Any = not decisive
-        for item in self.items(value):
-            truth = self.truth(item)
-            if truth is decisive:
-                return decisive
-            if isinstance(truth, bool):
-                continue
-            result = truth if isinstance(result, bool) else self.logical(name, result, truth)
-        return result
-
-    def logical(self, name: str, a: Any, b: Any) -> Any:
-        return self.binary("BitOr" if name == "logical_or" else "BitAnd", a, b)
 
     def call_isinstance(self, value: Any, classes: Any) -> Any:
         kinds = classes if isinstance(classes, tuple) else (classes,)
@@ -272,24 +196,8 @@ class PythonFunctions(Statements):
     def call_format(self, value: Any, spec: Any = "") -> Any:
         return self.format_value(value, spec)
 
-    def call_reduce(self, function: Any, sequence: Any, initial: Any = _NONE) -> Any:
-        items = self.items(sequence)
-        result = items.pop(0) if initial is _NONE else initial
-        for item in items:
-            result = self.call(function, [result, item], {})
-        return result
-
-    def call_product(self, *sequences: Any, repeat: int = 1) -> Any:
-        return List.of(itertools.product(*map(self.items, sequences), repeat=repeat))
-
-    def call_chain(self, *sequences: Any) -> Any:
-        return List.of(itertools.chain(*map(self.items, sequences)))
-
     def call_partial(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         return Partial(function, args, kwargs)
-
-    def call_next(self, value: Any, *default: Any) -> Any:
-        self.refuse("`next` is not accepted", "iterate with `for`, or index")
 
     def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
         if isinstance(value, Array):
@@ -414,13 +322,11 @@ TEXT_FUNCTIONS = frozenset(
 )
 
 _OWN: dict[Any, str] = {
-    range: "call_range", len: "call_len", zip: "call_zip", enumerate: "call_enumerate", reversed: "call_reversed",
-    map: "call_map", filter: "call_filter", list: "call_list", tuple: "call_tuple", dict: "call_dict",
-    sorted: "call_sorted", sum: "call_sum", max: "call_max", min: "call_min", any: "call_any", all: "call_all",
-    isinstance: "call_isinstance", type: "call_type", hasattr: "call_hasattr", getattr: "call_getattr",
-    setattr: "call_setattr", callable: "call_callable", print: "call_print", next: "call_next", str: "call_str",
-    repr: "call_repr", format: "call_format", breakpoint: "call_breakpoint", debug.print: "call_debug_print",
-    debug.callback: "call_debug_callback",
-    functools.reduce: "call_reduce", itertools.product: "call_product", itertools.chain: "call_chain",
-    functools.partial: "call_partial", copy.deepcopy: "call_deepcopy",
+    **ITERATOR_FUNCTIONS,
+    range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list", tuple: "call_tuple",
+    dict: "call_dict", sorted: "call_sorted", isinstance: "call_isinstance", type: "call_type",
+    hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
+    print: "call_print", functools.reduce: "call_reduce", functools.partial: "call_partial",
+    copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
+    breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
 }  # fmt: skip

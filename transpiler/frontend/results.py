@@ -24,6 +24,7 @@ from gradscribe.transpiler.frontend.values import (
     Container,
     Dict,
     External,
+    Generator,
     List,
     Maybe,
     Object,
@@ -65,8 +66,8 @@ class Results(Lifting):
             return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
         if isinstance(value, Container):
             return self._container_result(value, what)
-        if isinstance(value, Sequence):
-            return self.result_tree(List.of(self.items(value)), what)
+        if isinstance(value, (Sequence, Generator)):
+            self.refuse(f"{what} is an iterator or a range", "return a list or a tuple: `list(...)`")
         if isinstance(value, (Maybe, Poison)):
             reason = value.reason if isinstance(value, Poison) else "is set on some paths only"
             self.refuse(f"{what} {reason}", getattr(value, "hint", ""))
@@ -145,9 +146,7 @@ class Results(Lifting):
         for key in changed:
             path = f"{visible.path}.{key}" if isinstance(cell, Object) else f"{visible.path}[{key!r}]"
             template = self.result_tree(self.slot(cell, key), path)
-            store = (
-                _set_attribute(visible.access, key) if isinstance(cell, Object) else _set_entry(visible.access, key)
-            )
+            store = _set_attribute(visible.access, key) if isinstance(cell, Object) else _set_entry(visible.access, key)
             self.container_mutations.append(ContainerMutation(path, store, template))
         for key in removed:
             self.container_mutations.append(

@@ -16,6 +16,7 @@ from typing import Any
 import gast
 
 from gradscribe.transpiler.errors import GradscribeError, Span, UnsupportedSyntax
+from gradscribe.transpiler.frontend.rewriting import rewritten
 
 
 class SourceFile:
@@ -24,7 +25,7 @@ class SourceFile:
     def __init__(self, name: str, lines: list[str]) -> None:
         self.name = name
         self.lines = lines
-        self.tree = gast.parse("".join(lines))
+        self.tree = rewritten(gast.parse("".join(lines)))
         self.definitions: list[Any] = []
         self.lambdas: list[Any] = []
         for node in gast.walk(self.tree):
@@ -115,9 +116,7 @@ def node_of(function: types.FunctionType) -> tuple[Any, SourceFile]:
         raise GradscribeError(
             span, f"the text of `{code.co_qualname}` is not where its code says: was the file edited?"
         )
-    raise UnsupportedSyntax(
-        span, f"several functions here may be `{code.co_qualname}`", "write one function to a line"
-    )
+    raise UnsupportedSyntax(span, f"several functions here may be `{code.co_qualname}`", "write one function to a line")
 
 
 def _first_line_fits(node: Any, code: types.CodeType) -> bool:

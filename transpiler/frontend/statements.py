@@ -14,8 +14,8 @@ from typing import Any
 import gast
 
 from gradscribe.transpiler.frontend.branches import Raised, branch
+from gradscribe.transpiler.frontend.generators import Generators
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
-from gradscribe.transpiler.frontend.loop_statements import Loops
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.values import (
@@ -36,7 +36,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Var
 
 
-class Statements(Loops):
+class Statements(Generators):
     """Execution."""
 
     def run_block(self, statements: list[Any], frame: Frame) -> Any:
@@ -82,8 +82,11 @@ class Statements(Loops):
     def run_Continue(self, s: Any, frame: Frame) -> int:
         return CONTINUE
 
-    def run_Expr(self, s: Any, frame: Frame) -> None:
+    def run_Expr(self, s: Any, frame: Frame) -> Any:
+        if isinstance(s.value, gast.Yield):
+            return self.hand_over(s.value, frame)
         self.evaluate(s.value, frame)
+        return 0
 
     def run_Return(self, s: Any, frame: Frame) -> int:
         value = None if s.value is None else self.evaluate(s.value, frame)
@@ -226,6 +229,8 @@ class Statements(Loops):
 
     def _name_value(self, name: str, value: Any) -> None:
         """Results are called what the user calls them."""
+        if not name.isidentifier():  # of a construct that was rewritten
+            return
         if isinstance(value, Array) and not value.chain and not value.box.name:
             value.box.name = name
         var = value.box.slots.get("value") if isinstance(value, Array) and not value.chain else value

@@ -148,7 +148,7 @@ class Object(Container):
 class Frame(Cell):
     """The variables of one call. `parent` is the lexically enclosing frame."""
 
-    __slots__ = ("call_span", "closure", "nonlocals", "parent")
+    __slots__ = ("call_span", "closure", "consumer", "nonlocals", "parent", "waiting")
 
     def __init__(self, closure: Closure, slots: dict[str, Any], call_span: Span | None) -> None:
         super().__init__(slots)
@@ -156,6 +156,23 @@ class Frame(Cell):
         self.parent = closure.frame
         self.call_span = call_span
         self.nonlocals: dict[str, None] = {}
+        self.consumer: Callable[[Any], Any] | None = None  # of a generator: what is done with a value that it yields
+        self.waiting: frozenset[str] | None = None  # live while the frame waits for a generator to go on; None: all
+
+    def lives(self, name: Any) -> bool:
+        """May the name still be read, seen from the loop of a generator that the frame iterates over?"""
+        return self.waiting is None or name in self.waiting
+
+
+class Generator(Cell):
+    """A call of a generator function. Slot "state": NEW, DONE (nothing left), or LEFT (a consumer went away)."""
+
+    __slots__ = ("frame",)
+    NEW, DONE, LEFT = "new", "done", "left"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__({"state": self.NEW})
+        self.frame = frame
 
 
 # ---- views ----
@@ -370,7 +387,7 @@ def number_type(value: Any) -> ArrayType:
 
 def is_data(value: Any) -> bool:
     """Does the value, or anything in it, depend on data or sizes?"""
-    if isinstance(value, (Operand, Dim, Array, Container, Phantom, Text)):
+    if isinstance(value, (Operand, Dim, Array, Container, Phantom, Generator, Text)):
         return True
     if isinstance(value, (tuple, list)):
         return any(map(is_data, value))
@@ -405,6 +422,8 @@ def describe(value: Any) -> str:
         return f"the function {value.name}"
     if isinstance(value, Text):
         return "a string made of data"
+    if isinstance(value, Generator):
+        return f"the generator {value.frame.closure.name}"
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
     if isinstance(value, (str, type(None))):

@@ -1,0 +1,235 @@
+"""Python's functions on iterables, as generator functions and loops: staged by the frontend like the user's own text.
+
+In: what a `for` can go over. Where a name says `items`, it can be indexed and has a length. Nothing here runs in
+Python; only the text counts, so each is written as the documentation of Python defines it.
+"""
+
+from __future__ import annotations
+
+# Nothing here is called by Python: types would say nothing.
+# mypy: disable-error-code="no-untyped-def, has-type"
+
+
+def mapped(function, iterable):
+    for item in iterable:
+        yield function(item)
+
+
+def starmap(function, iterable):
+    for item in iterable:
+        yield function(*item)
+
+
+def filtered(function, iterable):
+    for item in iterable:
+        if item if function is None else function(item):
+            yield item
+
+
+def filterfalse(function, iterable):
+    for item in iterable:
+        if not (item if function is None else function(item)):
+            yield item
+
+
+def takewhile(function, iterable):
+    for item in iterable:
+        if not function(item):
+            return
+        yield item
+
+
+def dropwhile(function, iterable):
+    dropping = True
+    for item in iterable:
+        if dropping and not function(item):
+            dropping = False
+        if not dropping:
+            yield item
+
+
+def compress(iterable, selectors):
+    for item, selected in zip(iterable, selectors):  # uneven lengths are meant
+        if selected:
+            yield item
+
+
+def enumerated(iterable, start=0):
+    k = start
+    for item in iterable:
+        yield k, item
+        k += 1
+
+
+def zipped(before, iterable, after):
+    """`zip` of one iterable that cannot be indexed with others around it that can."""
+    k = 0
+    first, last = [len(items) for items in before], [len(items) for items in after]
+    for n in first:
+        if n <= 0:
+            return
+    for item in iterable:
+        for n in last:
+            if k >= n:
+                return
+        yield (*[items[k] for items in before], item, *[items[k] for items in after])
+        k += 1
+        for n in first:
+            if k >= n:
+                return
+
+
+def zip_longest(*several, fillvalue=None):
+    for k in range(max(0, *[len(items) for items in several])):
+        yield tuple([items[k] if k < len(items) else fillvalue for items in several])
+
+
+def chain(*iterables):
+    for iterable in iterables:
+        yield from iterable
+
+
+def chain_from_iterable(iterables):
+    for iterable in iterables:
+        yield from iterable
+
+
+def count(start=0, step=1):
+    n = start
+    while True:
+        yield n
+        n += step
+
+
+def repeat(item, times=None):
+    if times is None:
+        while True:
+            yield item
+    else:
+        for _ in range(times):
+            yield item
+
+
+def cycle(items):
+    while True:
+        for item in items:  # noqa: UP028
+            yield item
+
+
+def islice(iterable, start, stop, step):
+    k, wanted = 0, start
+    if stop is None or stop > 0:
+        for item in iterable:
+            if k == wanted and (stop is None or k < stop):
+                yield item
+                wanted += step
+            k += 1
+            if stop is not None and k >= stop:
+                return
+
+
+def pairwise(items):
+    for k in range(len(items) - 1):
+        yield items[k], items[k + 1]
+
+
+def accumulate(iterable, function=None, *, initial=None):
+    """Items that cannot be indexed: whether one has come is carried along."""
+    empty = initial is None
+    total = initial
+    if initial is not None:
+        yield initial
+    for item in iterable:
+        if empty:
+            total = item
+            empty = False
+        else:
+            total = total + item if function is None else function(total, item)
+        yield total
+
+
+def accumulated_items(items, function=None):
+    if len(items) > 0:
+        total = items[0]
+        yield total
+        for k in range(1, len(items)):
+            total = total + items[k] if function is None else function(total, items[k])
+            yield total
+
+
+def product(*several):
+    if len(several) == 0:
+        yield ()
+    else:
+        for item in several[0]:
+            for others in product(*several[1:]):
+                yield (item, *others)
+
+
+def combinations(items, r, start=0):
+    if r == 0:
+        yield ()
+    else:
+        for k in range(start, len(items)):
+            for others in combinations(items, r - 1, k + 1):
+                yield (items[k], *others)
+
+
+def combinations_with_replacement(items, r, start=0):
+    if r == 0:
+        yield ()
+    else:
+        for k in range(start, len(items)):
+            for others in combinations_with_replacement(items, r - 1, k):
+                yield (items[k], *others)
+
+
+def permutations(items, r, taken=()):
+    if r == 0:
+        yield ()
+    else:
+        for k in range(len(items)):
+            if all([k != other for other in taken]):  # noqa: C419
+                for others in permutations(items, r - 1, (*taken, k)):
+                    yield (items[k], *others)
+
+
+def total_of(iterable, start):
+    total = start
+    for item in iterable:
+        total = total + item
+    return total
+
+
+def any_of(iterable):
+    for item in iterable:
+        if item:
+            return True
+    return False
+
+
+def all_of(iterable):
+    for item in iterable:
+        if not item:
+            return False
+    return True
+
+
+def extremum_of(iterable, better, name, *default):
+    empty = True
+    for item in iterable:
+        best = item if empty else better(best, item)  # noqa: F821  # of the iteration before
+        empty = False
+    if empty:
+        if len(default) > 0:
+            return default[0]
+        raise ValueError(name + "() iterable argument is empty")
+    return best
+
+
+def next_of(iterable, *default):
+    for item in iterable:
+        return item
+    if len(default) > 0:
+        return default[0]
+    raise StopIteration
