@@ -108,7 +108,8 @@ def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
     try:
         with open_block() as block, tracing.solver.region():
             result = thunk()
-    except BaseException:
+    except BaseException as error:
+        error.under_data = True  # type: ignore[attr-defined]  # no handler outside this side catches it
         store.undo(start)
         raise
     finally:

@@ -26,6 +26,7 @@ from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
+from gradscribe.transpiler.frontend.trying import UserException
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     RETURN,
@@ -238,11 +239,8 @@ class Calls(PythonFunctions):
 
     def _raise(self, raised: Raised) -> Any:
         """A call that always raises."""
-        if not self.births:
-            exception = raised.exception if raised.exception is not None else raised.error(str(raised.message))
-            if raised.span is not None:
-                exception.add_note(f"raised at {raised.span.location}, while gradscribe read the function")
-            raise UserException(exception)
+        if self.raise_now(raised):
+            raise UserException(raised)
         check_fails(self, Literal(False), raised)
         return Poison("comes from a call that always raises")
 
@@ -412,14 +410,6 @@ class Calls(PythonFunctions):
 
     def array_attribute(self, owner: Any, name: str) -> Any:
         raise NotImplementedError
-
-
-class UserException(Exception):
-    """Carries the exception that the user's own `raise` makes, out of staging."""
-
-    def __init__(self, exception: Exception) -> None:
-        super().__init__(str(exception))
-        self.exception = exception
 
 
 def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:

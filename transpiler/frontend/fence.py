@@ -12,6 +12,7 @@ from typing import Any
 import gast
 
 from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax, raise_all
+from gradscribe.transpiler.frontend.liveness import yields_in
 from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.frontend.values import Closure
 
@@ -20,10 +21,6 @@ _ASYNC: Refusal = ("asynchronous code is not accepted", "call the staged functio
 
 # Constructs that are refused wherever they stand: reason and remedy. Everything else is accepted or decided by values.
 REFUSED: dict[type, Refusal] = {
-    gast.Try: (
-        "`try` is not accepted: what raises inside staged code is not known while staging",
-        "test the condition with `if`",
-    ),
     gast.Global: ("writing globals is not accepted", "return the value, or keep it in an object that is passed in"),
     gast.ClassDef: ("classes are not defined inside a staged function", "define the class outside"),
     gast.Await: _ASYNC,
@@ -32,7 +29,7 @@ REFUSED: dict[type, Refusal] = {
     gast.AsyncFunctionDef: _ASYNC,
 }
 for _name, _refusal in {
-    "TryStar": REFUSED[gast.Try],
+    "TryStar": ("`except*` is not accepted", "write `except`"),
     "TypeAlias": ("type aliases are not accepted inside a staged function", "define them outside"),
 }.items():
     if hasattr(gast, _name):
@@ -54,6 +51,10 @@ def _with_is_errstate(node: Any) -> bool:
 
 # Constructs that are accepted in one form only.
 CONDITIONAL: dict[type, tuple[Callable[[Any], bool], Refusal]] = {
+    gast.Try: (
+        lambda node: not any(map(yields_in, [*node.body, *node.orelse, *node.finalbody, *node.handlers])),
+        ("`yield` inside `try` is not accepted", "leave the `try` before the `yield`"),
+    ),
     gast.With: (
         _with_is_errstate,
         ("`with` is not accepted, except `with np.errstate(...)`", "open resources outside the staged function"),

@@ -38,6 +38,10 @@ def _loads(node: Any) -> Names:
     return frozenset(names)
 
 
+def _reads(statements: list[Any]) -> Names:
+    return frozenset().union(*map(_loads, statements)) if statements else _NONE
+
+
 def _bound(target: Any) -> Names:
     """Names that an assignment to `target` surely rebinds."""
     if isinstance(target, gast.Name):
@@ -87,6 +91,8 @@ class Liveness:
         if isinstance(s, gast.With):
             loads = frozenset().union(*(_loads(item.context_expr) for item in s.items))
             return loads | self._block(s.body, out, brk, cont)
+        if isinstance(s, gast.Try):
+            return self._try(s, out, brk, cont)
         if isinstance(s, (gast.For, gast.While)):
             return self._loop(s, out, brk, cont)
         if isinstance(s, gast.Assign):
@@ -95,6 +101,19 @@ class Liveness:
         if isinstance(s, gast.AnnAssign):
             return ((out - _bound(s.target)) if s.value is not None else out) | _loads(s.value) | _loads(s.target)
         return out | _loads(s)
+
+    def _try(self, s: Any, out: Names, brk: Names, cont: Names) -> Names:
+        """What handlers, `else` and `finally` read lives everywhere in the body, which may be left at any place."""
+        captured = self.captured
+        out = self._block(s.finalbody, out, brk, cont)
+        self.captured |= _reads(s.finalbody)
+        handlers = [self._block(handler.body, out, brk, cont) for handler in s.handlers]
+        after = self._block(s.orelse, out, brk, cont)
+        self.captured |= frozenset().union(*map(_reads, (h.body for h in s.handlers)), _reads(s.orelse))
+        kinds = frozenset().union(*(_loads(h.type) for h in s.handlers))
+        live = self._block(s.body, after, brk, cont).union(*handlers) | kinds | (self.captured - captured)
+        self.captured = captured
+        return live
 
     def _loop(self, s: Any, out: Names, brk: Names, cont: Names) -> Names:
         after = self._block(s.orelse, out, brk, cont) | out
@@ -127,6 +146,8 @@ def exits(node: Any) -> frozenset[int]:
         return exits(node.body) | exits(node.orelse)
     if isinstance(node, gast.With):
         return exits(node.body)
+    if isinstance(node, gast.Try):
+        return exits([*node.body, *node.orelse, *node.finalbody, *(s for h in node.handlers for s in h.body)])
     if isinstance(node, (gast.For, gast.While)):
         return (exits(node.body) & {RETURN_CODE, LEFT}) | exits(node.orelse)
     return frozenset()
@@ -135,7 +156,12 @@ def exits(node: Any) -> frozenset[int]:
 @functools.cache
 def yields(function: Any) -> bool:
     """Is it a generator function: does its own body yield?"""
-    todo = list(function.body) if isinstance(function, gast.FunctionDef) else []
+    return isinstance(function, gast.FunctionDef) and any(map(yields_in, function.body))
+
+
+def yields_in(statement: Any) -> bool:
+    """Does a statement yield, not counting functions defined in it?"""
+    todo = [statement]
     while todo:
         node = todo.pop()
         if isinstance(node, (gast.Yield, gast.YieldFrom)):
@@ -154,6 +180,10 @@ def always_leaves(statements: list[Any]) -> bool:
             return True
         if isinstance(s, gast.With) and always_leaves(s.body):
             return True
+        if isinstance(s, gast.Try):
+            handled = all(always_leaves(handler.body) for handler in s.handlers)
+            if always_leaves(s.finalbody) or (handled and always_leaves(s.body + s.orelse)):
+                return True
     return False
 
 

@@ -187,6 +187,9 @@ class LoopTrace:
             self.tracing.births.append(self.birth)
             try:
                 outcome = self._pass(head, body)
+            except Exception as error:
+                error.under_data = True  # type: ignore[attr-defined]  # no handler outside this loop catches it
+                raise
             finally:
                 self.tracing.births.pop()
                 self.store.undo(self.start)

@@ -35,6 +35,7 @@ class Solver(Equalities):
     """Knows the entry atoms, their example values, and what has been found equal."""
 
     def __init__(self) -> None:
+        self.requiring = True  # do sizes that do not fit raise? Inside `try` they are staged again
         self.example: dict[Atom, int] = {}
         self.names: dict[Atom, str] = {}
         self.substitution: dict[Atom, Dim] = {}
@@ -101,9 +102,8 @@ class Solver(Equalities):
         if not invented and self.value(difference) != 0:
             here = f"here {self.value(self.normalize(a))} and {self.value(self.normalize(b))}"
             raise ShapeError(current_span(), f"sizes {a} and {b} differ in `{what}` ({here})")
-        self.assume_zero(
-            difference, f"sizes {self.named(a)} and {self.named(b)} must be equal (`{what}`)", requirement=True
-        )
+        message = f"sizes {self.named(a)} and {self.named(b)} must be equal (`{what}`)"
+        self.assume_zero(difference, message, requirement=self.requiring)
 
     def learn_zero(self, difference: Dim) -> bool:
         """A run-time check has found that this is zero: from here on one of its unknowns is written as the rest (a

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import AliasError, GradscribeError, Span, UnsupportedSyntax
-from gradscribe.transpiler.frontend.calls import UserException
 from gradscribe.transpiler.frontend.core import TransformCall
 from gradscribe.transpiler.frontend.fence import internal_error
 from gradscribe.transpiler.frontend.inner import Inner, Settlement
 from gradscribe.transpiler.frontend.lifting import Accessor, StaticPlace
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.source import node_of
+from gradscribe.transpiler.frontend.trying import UserException
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.builder import at_span, open_block
 from gradscribe.transpiler.ir.equalities import solving_with
@@ -58,7 +58,7 @@ def stage(
                 raise UnsupportedSyntax(need.span, need.why, need.hint) from None
             static = static | found
         except UserException as user:
-            raise user.exception from None
+            raise user.exception() from None
         except GradscribeError:
             raise
         except DataEquality as unequal:

@@ -14,10 +14,10 @@ from typing import Any
 import gast
 
 from gradscribe.transpiler.frontend.branches import Raised, branch
-from gradscribe.transpiler.frontend.generators import Generators
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
+from gradscribe.transpiler.frontend.trying import Trying
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     RETURN,
@@ -36,7 +36,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Var
 
 
-class Statements(Generators):
+class Statements(Trying):
     """Execution."""
 
     def run_block(self, statements: list[Any], frame: Frame) -> Any:
@@ -151,12 +151,16 @@ class Statements(Generators):
 
     def run_Raise(self, s: Any, frame: Frame) -> Raised:
         if s.exc is None:
-            self.refuse("`raise` without an exception is not accepted")
+            if not self.handled:
+                self.fail(PythonError, "RuntimeError: No active exception to reraise")
+            return self.handled[-1].raised
         if isinstance(s.exc, gast.Call):
             kind = self.evaluate(s.exc.func, frame)
             args = self.elements(s.exc.args, frame)
         else:
             kind, args = self.evaluate(s.exc, frame), []
+        if isinstance(kind, Exception):
+            return Raised(type(kind), str(kind), kind, current_span())
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             self.refuse("only exceptions written as `raise Kind(message)` are accepted")
         if any(map(is_data, args)):
