@@ -11,6 +11,7 @@ any of its compiled functions, or cached machine code, can run.
 
 from gradscribe.kernels.blas import gemm, gemm_batched, gemv
 from gradscribe.kernels.callbacks import read_slots, tell, telling, waiting_error
+from gradscribe.kernels.complex_math import complex_divide, complex_power, complex_sqrt
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
 from gradscribe.kernels.growable import grow
 from gradscribe.kernels.integers import (
@@ -117,6 +118,9 @@ __all__ = [
     "checked_right_shift",
     "checked_subtract",
     "cholesky_factor",
+    "complex_divide",
+    "complex_power",
+    "complex_sqrt",
     "cos",
     "cosh",
     "determinant",

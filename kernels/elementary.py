@@ -55,7 +55,7 @@ def sign(x: Any) -> Any:
 
 def reciprocal(x: Any) -> Any:
     """1 / x of a float."""
-    return np.reciprocal(x if isinstance(x, np.floating) else np.float64(x))
+    return np.reciprocal(x if isinstance(x, np.inexact) else np.float64(x))
 
 
 def fmax(a: Any, b: Any) -> Any:

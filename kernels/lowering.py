@@ -43,6 +43,11 @@ def is_real(kind: types.Type) -> bool:
     return isinstance(kind, (types.Float, types.Integer, types.Boolean))
 
 
+def is_number(kind: types.Type) -> bool:
+    """Whether a Numba type is a scalar that a complex number can hold."""
+    return is_real(kind) or isinstance(kind, types.Complex)
+
+
 def common_float(*kinds: types.Type) -> types.Type | None:
     """The float type for real scalars: float32 if all are float32, else float64; None for other operands."""
     if not all(is_real(kind) for kind in kinds):

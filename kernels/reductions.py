@@ -7,13 +7,14 @@ partial sums. NaN and infinities are kept.
 before 0.0. Python's `max` in a loop would drop NaN and stay scalar.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
 from numba.core import types
 from numba.core.typing import signature
 
-from gradscribe.kernels.lowering import Signature, is_real, llvm_intrinsic, lower, same_real
+from gradscribe.kernels.lowering import Signature, is_number, is_real, llvm_intrinsic, lower, same_real
 
 
 def radd(acc: Any, x: Any) -> Any:
@@ -41,7 +42,7 @@ _REORDERED = ("reassoc", "nsz")
 
 def _accumulator(acc: types.Type, x: types.Type) -> Signature | None:
     """The accumulator's type decides; a float is never accumulated into an integer."""
-    if isinstance(acc, types.Float) and is_real(x):
+    if (isinstance(acc, types.Float) and is_real(x)) or (isinstance(acc, types.Complex) and is_number(x)):
         return signature(acc, acc, acc)
     if isinstance(acc, types.Integer) and isinstance(x, (types.Integer, types.Boolean)):
         kind = types.Integer.from_bitwidth(acc.bitwidth, acc.signed)  # not the type of a literal
@@ -49,13 +50,22 @@ def _accumulator(acc: types.Type, x: types.Type) -> Signature | None:
     return None
 
 
-def _add(_context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
+def _add(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
+    kind = sig.return_type
+    if isinstance(kind, types.Complex):
+        acc, x = (context.make_complex(builder, kind, value) for value in values)
+        total = context.make_complex(builder, kind)
+        total.real = builder.fadd(acc.real, x.real, flags=_REORDERED)
+        total.imag = builder.fadd(acc.imag, x.imag, flags=_REORDERED)
+        return total._getvalue()
     if isinstance(sig.return_type, types.Float):
         return builder.fadd(*values, flags=_REORDERED)
     return builder.add(*values)
 
 
-def _multiply(_context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
+def _multiply(context: Any, builder: Any, sig: Signature, values: tuple[Any, ...]) -> Any:
+    if isinstance(sig.return_type, types.Complex):
+        return context.get_function(operator.mul, sig)(builder, values)
     if isinstance(sig.return_type, types.Float):
         return builder.fmul(*values, flags=_REORDERED)
     return builder.mul(*values)

@@ -61,21 +61,24 @@ def is_inexact(leaf: Any) -> bool:
 
 
 def random_like(tree: Tree, seed: int) -> Tree:
-    """Standard normal float64 leaves in the shapes of ``tree``; zeros for integer and boolean leaves."""
+    """Standard normal float64 (or complex128) leaves in the shapes of ``tree``; zeros for integer and boolean ones."""
     rng = np.random.default_rng(seed)
 
     def draw(leaf: Any) -> Any:
-        normal = rng.standard_normal(np.shape(leaf))
+        normal: Any = rng.standard_normal(np.shape(leaf))
+        if np.iscomplexobj(leaf):
+            normal = normal + 1j * rng.standard_normal(np.shape(leaf))
         value = normal if is_inexact(leaf) else np.zeros(np.shape(leaf))
-        return value if np.ndim(leaf) else float(value)
+        return value if np.ndim(leaf) else np.asarray(value).item()
 
     return rebuild(tree, draw)
 
 
 def inner(a: Tree, b: Tree) -> Any:
-    """The real bilinear product sum(a * b) over all leaves, without conjugation."""
+    """The bilinear product sum(a * b) over all leaves, without conjugation; of complex leaves its real part, which is
+    what a cotangent and a tangent agree on."""
     pairs = zip(leaves(a), leaves(b), strict=True)
-    return sum((np.sum(np.asarray(x) * np.asarray(y)) for x, y in pairs), start=0.0)
+    return sum((np.sum(np.real(np.asarray(x) * np.asarray(y))) for x, y in pairs), start=0.0)
 
 
 def norm(tree: Tree) -> float:
@@ -115,17 +118,22 @@ def _displaced(args: Sequence[Any], tangents: Sequence[Any], step: complex) -> l
     ]
 
 
+def _difference(right: Any, left: Any) -> Any:
+    """Of results of any dtype, integers and booleans too, in double precision."""
+    return np.subtract(right, left, dtype=np.result_type(np.asarray(right).dtype, np.float64))
+
+
 def finite_difference_jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> Tree:
     """d/dt f(args + t tangents) at t = 0 by the five-point central stencil; a None tangent holds its argument.
 
     The stencil's error is O(h^4) of truncation plus O(eps/h) of rounding; the step is chosen from `STEPS`, scaled by
     |args| / |tangents|, as the one whose estimate moved least from its neighbour's, which also steps around kinks.
-    Float64 arguments only.
+    Float64 and complex128 arguments only.
     """
     moving = [(arg, tangent) for arg, tangent in zip(args, tangents, strict=True) if tangent is not None]
     for arg, _ in moving:
-        if any(is_inexact(leaf) and np.asarray(leaf).dtype != np.float64 for leaf in leaves(arg)):
-            raise TypeError("finite differences need float64 arguments")
+        if any(is_inexact(leaf) and np.finfo(np.asarray(leaf).dtype).bits < 64 for leaf in leaves(arg)):
+            raise TypeError("finite differences need arguments in double precision")
     length = norm([tangent for _, tangent in moving])
     inexact = [leaf for arg, _ in moving for leaf in leaves(arg) if is_inexact(leaf)]
     scale = max(norm(inexact), 1e-3) / (length or 1.0)
@@ -133,7 +141,7 @@ def finite_difference_jvp(f: Function, args: Sequence[Any], tangents: Sequence[A
     def estimate(step: float) -> Tree:
         far, near = (
             combine(
-                lambda right, left: np.subtract(right, left, dtype=np.float64),
+                _difference,
                 _called_on_copies(f, _displaced(args, tangents, k * step)),
                 _called_on_copies(f, _displaced(args, tangents, -k * step)),
             )

@@ -54,6 +54,10 @@ def writes(x, y):
 
 def indexes(x, i):
     return x[i] * 2.0
+
+
+def ordered(x):
+    return np.max(x)
 """
 
 
@@ -82,7 +86,10 @@ CASES = {
     "integer_result": (gs.DTypeError, lambda p: gs.grad(p.counts)(X)),
     "integer_argument": (gs.DTypeError, lambda p: gs.grad(p.total)(np.arange(3))),
     "boolean_argument": (gs.DTypeError, lambda p: gs.grad(p.total)(True)),
-    "complex_argument": (gs.DTypeError, lambda p: gs.grad(p.total)(X + 1j)),
+    "complex_argument": (gs.DTypeError, lambda p: gs.jacfwd(p.total)(X + 1j)),
+    "complex_result": (gs.DTypeError, lambda p: gs.grad(p.total)(X * 1j)),
+    "real_argument_holomorphic": (gs.DTypeError, lambda p: gs.grad(p.total, holomorphic=True)(X)),
+    "complex_order": (gs.DTypeError, lambda p: gs.jacrev(p.ordered)(X + 1j)),
     "shapes": (gs.ShapeError, lambda p: gs.grad(p.adds)(X, np.ones(4))),
     "unknown_function": (gs.GradscribeError, lambda p: gs.grad(p.unknown_function)(X)),
     "unsupported": (gs.UnsupportedSyntax, lambda p: gs.grad(p.unsupported)(X)),

@@ -41,7 +41,7 @@ class Call:
             return self.parameter(x)
         if isinstance(x, Known):
             return float(x)
-        if isinstance(x, (float, np.floating)):
+        if isinstance(x, (float, complex, np.inexact)):
             return self.parameter(x)
         if isinstance(x, (list, tuple)):
             return type(x)(self.abstract(item) for item in x)
@@ -103,7 +103,7 @@ def assert_same(value, expected, tolerance=1e-12):
             assert_same(v, e, tolerance)
         return
     assert np.shape(value) == np.shape(expected)
-    python = isinstance(expected, (bool, int, float)) and not isinstance(expected, np.generic)
+    python = isinstance(expected, (bool, int, float, complex)) and not isinstance(expected, np.generic)
     if python:
         assert type(value) is type(expected)
     else:

@@ -106,6 +106,38 @@ case(np.maximum, np.array([1.0, np.nan]), np.array([np.nan, 2.0]))
 case(scipy.special.expit, np.array([-1000.0, 1000.0]))
 case(scipy.special.xlogy, np.array([0.0, 0.0]), np.array([0.0, np.nan]))
 
+# ---- complex numbers ----
+
+
+def complexes(*shape):
+    return floats(*shape) + 1j * floats(*shape)
+
+
+for _f in (np.real, np.imag, np.conjugate, np.angle, np.abs, np.iscomplexobj, np.isrealobj):
+    case(_f, complexes(3, 4))
+    case(_f, complexes(3).astype(np.complex64))
+    case(_f, np.complex128(1 - 2j))
+    case(_f, floats(3))
+    case(_f, 1.5)
+    case(_f, 1.5 + 2j)
+for _f in (np.exp, np.log, np.sqrt, np.sin, np.arctan, np.square, np.negative, np.reciprocal, np.isnan, np.isinf):
+    case(_f, complexes(3, 4))
+    case(_f, complexes(3).astype(np.complex64))
+for _f in (np.sum, np.prod, np.mean, np.var, np.std, np.cumsum, np.cumprod, np.linalg.norm, np.any):
+    case(_f, complexes(3, 4))
+    case(_f, complexes(3, 4).astype(np.complex64), axis=0)
+for _f in (np.add, np.multiply, np.divide, np.power, np.equal):
+    case(_f, complexes(3, 4), complexes(4))
+    case(_f, complexes(3).astype(np.complex64), single(3))
+    case(_f, complexes(3).astype(np.complex64), floats(3))
+    case(_f, single(3), 1.5j)
+case(np.angle, complexes(3), deg=True)
+case(np.vdot, complexes(3), complexes(3))
+case(np.linalg.norm, complexes(4), ord=1)
+case(np.linalg.norm, complexes(4), ord=0)
+case(builtins.complex, 0.5, 1.5)
+case(builtins.complex, np.float32(0.5))
+
 # ---- reductions ----
 
 for _f in (np.sum, np.prod, np.max, np.min, np.any, np.all, np.mean, np.var, np.std, np.ptp, np.count_nonzero):

@@ -23,6 +23,10 @@ def is_double(x):
     return isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype == np.float64)
 
 
+def in_double(x):
+    return np.asarray(x, np.complex128 if np.iscomplexobj(x) else np.float64)
+
+
 def is_finite(x):
     return not isinstance(x, np.ndarray) or x.dtype.kind != "f" or bool(np.isfinite(x).all())
 
@@ -53,7 +57,7 @@ def test_jvp_is_the_numerical_derivative(entry):
         for k, seed in zip(moving, seeds, strict=True):
             moved[k] = values[k] + s * seed
         outs = evaluate(function, *moved)
-        return [np.asarray(outs[k], np.float64) for k in results]
+        return [in_double(outs[k]) for k in results]
 
     h = 1e-4
     expected = [
@@ -61,7 +65,7 @@ def test_jvp_is_the_numerical_derivative(entry):
     ]
     outs = evaluate(jvp(function, moving), *values, *seeds)[len(function.results) :]
     for out, reference, k in zip(outs, expected, results, strict=True):
-        single = function.results[k].type.dtype == np.float32
+        single = function.results[k].type.dtype in (np.float32, np.complex64)
         scale = max(1.0, float(np.max(np.abs(reference), initial=0.0)))
         # a float32 result is known to 6e-8 of its size, before the division by h
         np.testing.assert_allclose(out, reference, rtol=0, atol=(1e-2 if single else 2e-8) * scale)

@@ -57,7 +57,14 @@ CASES = [
 
 
 def is_float(x):
-    return np.asarray(x).dtype.kind == "f"
+    return np.asarray(x).dtype.kind in "fc"
+
+
+def random_like(rng, x):
+    """Uniform numbers of x's shape and dtype, both parts of complex ones."""
+    x = np.asarray(x)
+    values = rng.uniform(-1, 1, x.shape)
+    return np.asarray(values + 1j * rng.uniform(-1, 1, x.shape) if x.dtype.kind == "c" else values).astype(x.dtype)[()]
 
 
 def variable(x, name=""):
@@ -85,10 +92,7 @@ def evaluated(case, *operands):
 def tangents_like(case, operands, salt=1):
     """A random direction for every floating operand, None for the others."""
     rng = case.rng(salt)
-    return [
-        np.asarray(rng.uniform(-1, 1, np.shape(x))).astype(np.asarray(x).dtype)[()] if is_float(x) else None
-        for x in operands
-    ]
+    return [random_like(rng, x) if is_float(x) else None for x in operands]
 
 
 def jvp_body(case, count, moving):

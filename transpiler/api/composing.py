@@ -18,6 +18,7 @@ from gradscribe.transpiler.api.leaves import describe, flatten, is_marker, type_
 from gradscribe.transpiler.errors import DTypeError, Span
 from gradscribe.transpiler.ir.nodes import Function, Literal, Operand, Region
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged, StaticLeaf
+from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.dead_code import drop_dead_code
 
 
@@ -152,10 +153,11 @@ def chosen_arguments(argnums: int | Sequence[int], count: int, what: str) -> tup
 def check_differentiable(
     leaf: Any, path: str, what: str, span: Span | None, holomorphic: bool, allow_int: bool
 ) -> bool:
-    """Whether a gradient belongs to the leaf; DTypeError if it may have none."""
+    """Whether a gradient belongs to the leaf; DTypeError if it may have none. Forward mode takes complex inputs of
+    holomorphic functions only, reverse mode also those of real-valued functions."""
     type = type_of(leaf)
     kind = type.dtype.kind if type is not None else "O"
-    if kind == "c" and not holomorphic:
+    if kind == "c" and not holomorphic and what == "jacfwd":
         raise DTypeError(
             span,
             f"{what} with respect to `{path}`, which is complex",
@@ -172,6 +174,16 @@ def check_differentiable(
         f"{what} requires real-valued inputs (floating dtype), but `{path}` is {describe(leaf)}",
         "Pass a float (`3.0`, `x.astype(float)`), leave the argument out of argnums, or say allow_int=True.",
     )
+
+
+def check_result_kind(what: str, name: str, type: ArrayType, holomorphic: bool, span: Span | None) -> None:
+    """DTypeError for a result that is not real floating; with `holomorphic`, for one that is not complex."""
+    kind = type.dtype.kind
+    if kind == ("c" if holomorphic else "f"):
+        return
+    needed = "complex results with holomorphic=True" if holomorphic else "real-valued results (floating dtype)"
+    hint = "Say holomorphic=True for a holomorphic function, return a real number, or use vjp." if kind == "c" else ""
+    raise DTypeError(span, f"{what} requires {needed}, but `{name}` returns {describe(type)}", hint)
 
 
 def tangent_leaves(primals: Sequence[Any], definition: tree.TreeDef, given: Any, what: str) -> list[Any]:

@@ -15,6 +15,7 @@ from gradscribe.transpiler.api.composing import (
     argument_leaves,
     as_value,
     check_differentiable,
+    check_result_kind,
     chosen_arguments,
     compact,
     parameters_by_leaf,
@@ -23,7 +24,7 @@ from gradscribe.transpiler.api.composing import (
 )
 from gradscribe.transpiler.api.leaves import describe
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, decorate, define, definition_span, name_of
-from gradscribe.transpiler.errors import DTypeError, NotDifferentiable
+from gradscribe.transpiler.errors import NotDifferentiable
 from gradscribe.transpiler.ir.staged import ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.transforms.vjp import value_and_grad as differentiate
@@ -89,11 +90,7 @@ def _scalar_position(
             f"{what} requires a function with a scalar result, but `{name}` returns an array, {describe(operand.type)}",
             "Reduce it (np.sum, np.mean), or use jacrev, jacfwd or vjp.",
         )
-    kind, holomorphic = operand.dtype.kind, transformed.options["holomorphic"]
-    if kind not in "fc" or (kind == "c") != holomorphic:
-        needed = "complex results with holomorphic=True" if holomorphic else "real-valued results (floating dtype)"
-        hint = "Say holomorphic=True for a holomorphic function, or return a real number." if kind == "c" else ""
-        raise DTypeError(span, f"{what} requires {needed}, but `{name}` returns {describe(operand.type)}", hint)
+    check_result_kind(what, name, operand.type, transformed.options["holomorphic"], span)
     return outs[0].position
 
 
@@ -121,7 +118,8 @@ def grad(
         fun: the function; without it, `grad` is a decorator with arguments.
         argnums: the positional argument to differentiate, or several; negative numbers count from the end.
         has_aux: the function returns (value, auxiliary); the result is (gradient, auxiliary).
-        holomorphic: the function is holomorphic: complex inputs, complex result.
+        holomorphic: the function is holomorphic: complex inputs, complex result. (Real-valued functions of complex
+            inputs need no such word; their gradient is d/dx - i d/dy.)
         allow_int: integer and boolean leaves are accepted; their gradient is None.
 
     Returns a function of the same arguments. The gradient has the structure, dtypes and shapes of the arguments

@@ -20,7 +20,7 @@ from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, FLOAT64, INT64, ArrayType
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import not_equal
-from gradscribe.transpiler.primitives.conversion import convert, python_scalar
+from gradscribe.transpiler.primitives.conversion import convert, in_dtype, python_scalar
 from gradscribe.transpiler.primitives.joining import array_of, stack
 from gradscribe.transpiler.primitives.structure import broadcast_to, reshape
 
@@ -79,15 +79,17 @@ def _operand(x: Any) -> Operand:
 
 
 def cast(x: Operand, dtype: Any) -> Operand:
-    """x in `dtype`, strong; no conversion where it is already that."""
+    """x in `dtype`, strong; no conversion where it is already that. A real dtype takes the real part."""
     dtype = np.dtype(dtype)
+    if x.dtype.kind == "c" and dtype.kind == "b":
+        x = not_equal(x, 0)
     if x.dtype == dtype and not array_type(x).weak:
         return x
     if isinstance(x, Literal):
         with np.errstate(all="ignore"):
-            return Literal(dtype.type(x.value))
-    converted: Operand = convert(x, dtype=dtype)
-    return converted
+            value = x.value.real if dtype.kind != "c" and x.dtype.kind == "c" else x.value
+            return Literal(dtype.type(value))
+    return convert(x, dtype=dtype) if x.dtype == dtype else in_dtype(x, dtype)
 
 
 def strong(x: Operand) -> Operand:
@@ -180,6 +182,9 @@ def python_number(x: Any, dtype: DType) -> Operand:
     operand = data(x)
     if operand.rank:
         raise DTypeError(current_span(), "only a scalar can become a Python number", "index the array, or reduce it")
+    if operand.dtype.kind == "c" and dtype.kind != "c":
+        kind = "float" if dtype.kind == "f" else "int"
+        raise DTypeError(current_span(), f"a complex number is no {kind}", "take its real part, `z.real`, or `abs(z)`")
     if array_type(operand).weak and operand.dtype == dtype:
         return operand
     if isinstance(operand, Literal):

@@ -26,6 +26,7 @@ from gradscribe.transpiler.library.arguments import (
 )
 from gradscribe.transpiler.library.diagonal_rules import diagonal
 from gradscribe.transpiler.library.shape_rules import ravel, stack
+from gradscribe.transpiler.primitives.complex_numbers import conjugated
 from gradscribe.transpiler.primitives.contraction import contract
 from gradscribe.transpiler.primitives.reductions import reduce_sum
 from gradscribe.transpiler.primitives.structure import index, permute
@@ -102,17 +103,15 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 
 def vdot(a: Any, b: Any) -> Any:
     x, y = _vectors(a, b)
-    if x.dtype.kind == "c":
-        raise UnsupportedSyntax(current_span(), "`np.vdot` of complex arrays is not supported")
-    return contract(x, y, "i", "i", "")
+    return contract(conjugated(x), y, "i", "i", "")
 
 
 def vecdot(x1: Any, x2: Any, axis: Any = -1) -> Any:
     x, y = _arrays(x1, x2)
-    if static_int(axis, "axis") != -1 or x.rank != y.rank or x.dtype.kind == "c":
-        raise UnsupportedSyntax(current_span(), "`np.vecdot` with an axis, broadcasting or complex numbers")
+    if static_int(axis, "axis") != -1 or x.rank != y.rank:
+        raise UnsupportedSyntax(current_span(), "`np.vecdot` with an axis or broadcasting")
     letters = _LETTERS[: x.rank]
-    return contract(x, y, letters, letters, letters[:-1])
+    return contract(conjugated(x), y, letters, letters, letters[:-1])
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
+from gradscribe.transpiler.errors import DTypeError, ShapeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.bounds import clamp_to_positive, is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -207,7 +207,17 @@ def astype(
 
 def _scalar_type(kind: Any) -> Rule:
     """`np.float32(x)`: a number or an array in that dtype."""
-    return lambda x=0: kind(x) if is_scalar(x) else data(x, np.dtype(kind))
+    dtype = np.dtype(kind)
+
+    def rule(x: Any = 0) -> Any:
+        if is_scalar(x):
+            return kind(x)
+        operand = data(x)
+        if operand.dtype.kind == "c" and dtype.kind in "fiu" and not operand.rank:
+            raise DTypeError(current_span(), "a complex number is no real one", "take `z.real`, or `abs(z)`")
+        return cast(operand, dtype)
+
+    return rule
 
 
 # ---- grids ----
@@ -259,7 +269,8 @@ def size(a: Any, axis: Any = None) -> Any:
 
 
 _SCALAR_TYPES = (
-    np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_,
+    np.complex128, np.complex64, np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32,
+    np.uint16, np.uint8, np.bool_,
 )  # fmt: skip
 
 CREATION_RULES: dict[Any, Rule] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import ShapeError
+from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.library.arguments import common, data, floating, refuse_given, spread, strong
@@ -35,17 +35,24 @@ def solve(a: Any, b: Any) -> Any:
     return linear_algebra.solve(spread(x, (*stack, *x.shape[-2:])), spread(y, (*stack, *y.shape[-2:])))
 
 
+def _real_matrices(a: Any, what: str) -> Operand:
+    x = _matrices(a, what)
+    if x.dtype.kind == "c":
+        raise UnsupportedSyntax(current_span(), f"`{what}` of complex matrices is not supported")
+    return x
+
+
 def _of_one(operation: Library, name: str) -> Rule:
     return lambda a: operation(_matrices(a, name))
 
 
 def cholesky(a: Any, /, *, upper: Any = False) -> Any:
     refuse_given("np.linalg.cholesky", upper=(upper, False))
-    return linear_algebra.cholesky(_matrices(a, "np.linalg.cholesky"))
+    return linear_algebra.cholesky(_real_matrices(a, "np.linalg.cholesky"))
 
 
 def slogdet(a: Any) -> Any:
-    x = _matrices(a, "np.linalg.slogdet")
+    x = _real_matrices(a, "np.linalg.slogdet")
     return linear_algebra.det_sign(x), linear_algebra.log_abs_det(x)
 
 

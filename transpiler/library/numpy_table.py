@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.library.complex_rules import COMPLEX_RULES, conjugate
 from gradscribe.transpiler.library.contraction_rules import CONTRACTION_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
 from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
@@ -35,6 +36,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **CREATION_RULES,
     **SELECTION_RULES,
     **LINEAR_ALGEBRA_RULES,
+    **COMPLEX_RULES,
     **SCIPY_RULES,
     **MATH_RULES,
     **BUILTINS,
@@ -56,6 +58,8 @@ METHODS: dict[str, Rule] = {
     "copy": copy,
     "clip": clip,
     "round": round_to,
+    "conj": conjugate,
+    "conjugate": conjugate,
 }
 
 

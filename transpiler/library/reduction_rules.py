@@ -31,6 +31,7 @@ from gradscribe.transpiler.library.arguments import (
 )
 from gradscribe.transpiler.library.shape_rules import join, ravel
 from gradscribe.transpiler.primitives.arithmetic import not_equal, select
+from gradscribe.transpiler.primitives.complex_numbers import squared_size
 from gradscribe.transpiler.primitives.elementary import exp, log, sqrt
 from gradscribe.transpiler.primitives.logic import isfinite, isnan, logical_not
 from gradscribe.transpiler.primitives.piecewise import absolute
@@ -147,11 +148,9 @@ def var(
     """Mean of squared deviations; divided by count - ddof."""
     refuse_given("np.var", out=(out, None), where=(where, True), mean=(mean, None))
     x = floating(strong(data(a, static_dtype(dtype))))
-    if x.dtype.kind == "c":
-        raise UnsupportedSyntax(current_span(), "`np.var` of complex numbers is not supported")
     axes = many_axes(axis, x.rank, "np.var")
-    deviation = x - keep_axes(_mean(x, axes), x, axes)
-    total = reduce_sum(deviation * deviation, axes=axes) if axes else deviation * deviation
+    square = squared_size(x - keep_axes(_mean(x, axes), x, axes))
+    total = reduce_sum(square, axes=axes) if axes else square
     correction = static_value(ddof if correction is None else correction, "ddof")
     count = count_of(x, axes)
     if isinstance(correction, int):
@@ -304,8 +303,6 @@ def _central_difference(x: Operand, axis: int, step: Operand) -> Operand:
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     """Vector norms and the Frobenius norm. At 0 the gradient of a root is NaN, as in JAX: guard it with `np.where`."""
     a = floating(strong(data(x)))
-    if a.dtype.kind == "c":
-        raise UnsupportedSyntax(current_span(), "`np.linalg.norm` of complex numbers is not supported")
     kind = static_value(ord, "ord")
     if axis is None and (kind is None or a.rank == 1 or (a.rank == 2 and kind == "fro")):
         axes = tuple(range(a.rank))
@@ -316,14 +313,14 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
             raise UnsupportedSyntax(current_span(), f"the matrix norm with ord={kind!r} is not supported")
         kind = None if kind in ("fro", 2) else kind
     if kind is None:
-        return _kept(sqrt(reduce_sum(a * a, axes=axes)), a, axes, keepdims)
+        return _kept(sqrt(reduce_sum(squared_size(a), axes=axes)), a, axes, keepdims)
     size = absolute(a)
     if kind == np.inf:
         return _kept(reduce_max(size, axes=axes), a, axes, keepdims)
     if kind == -np.inf:
         return _kept(reduce_min(size, axes=axes), a, axes, keepdims)
     if kind == 0:
-        return _kept(reduce_sum(cast(not_equal(a, 0), a.dtype), axes=axes), a, axes, keepdims)
+        return _kept(reduce_sum(cast(not_equal(a, 0), size.dtype), axes=axes), a, axes, keepdims)
     if kind == 1:
         return _kept(reduce_sum(size, axes=axes), a, axes, keepdims)
     total = reduce_sum(size**kind, axes=axes)

@@ -28,7 +28,7 @@ def view_base(x: Var) -> Var | None:
 
     A reshape counts as a view although NumPy may copy: it may also not."""
     eqn = x.definition
-    if eqn is None or not has_memory(x) or not isinstance(eqn.operation, Reindex) or not eqn.operation.view:
+    if eqn is None or not has_memory(x) or not eqn.operation.view:
         return None
     if eqn.operation is index and any(isinstance(c, Take) for c in eqn.params["at"]):
         return None

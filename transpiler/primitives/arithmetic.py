@@ -17,7 +17,7 @@ from gradscribe.transpiler.ir.builder import as_operand, emit
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Elementwise, Quotient, is_literal
-from gradscribe.transpiler.primitives.sample import booleans, draw, uniform
+from gradscribe.transpiler.primitives.sample import booleans, complexes, draw, uniform
 from gradscribe.transpiler.primitives.source_text import dtype_text, python_type_text
 
 _pair = (
@@ -25,8 +25,15 @@ _pair = (
     draw(uniform(0.5, 2.0, 3), uniform(0.5, 2.0)),
     draw(uniform(0.5, 2.0, 2, 3), uniform(0.5, 2.0, 3)),
     draw(uniform(0.5, 2.0, 2, 1), uniform(0.5, 2.0, 1, 3)),
+    draw(complexes(2, 3), complexes(3)),
+    draw(complexes(2, 3), uniform(0.5, 2.0, 3)),
 )
-_one = (draw(uniform(0.5, 2.0)), draw(uniform(0.5, 2.0, 3)), draw(uniform(-2.0, -0.5, 2, 3)))
+_one = (
+    draw(uniform(0.5, 2.0)),
+    draw(uniform(0.5, 2.0, 3)),
+    draw(uniform(-2.0, -0.5, 2, 3)),
+    draw(complexes(3)),
+)
 
 add: Elementwise = Elementwise(
     name="add",
@@ -67,7 +74,7 @@ divide: Elementwise = Elementwise(
     function=_divide,
     arity=2,
     source="x / y",
-    scalar="x / y",
+    scalar=lambda params, operands, result, write: "complex_divide(x, y)" if result.dtype.kind == "c" else "x / y",
     # d(x/y)/dy = -x/y^2 = -z/y, stated with the output
     partials=lambda z, x, y: [Quotient(1.0, y), lambda t: -(t / y * z)],
     samples=_pair,
@@ -82,7 +89,10 @@ negative: Elementwise = Elementwise(
 def _comparison(name: str, function: Callable[..., Any], sign: str) -> Elementwise:
     text = f"x {sign} y"
     samples = (draw(uniform(-1, 1), uniform(-1, 1)), draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 3)))
-    return Elementwise(name=name, function=function, arity=2, source=text, scalar=text, samples=samples)
+    ordering = name not in ("equal", "not_equal")
+    return Elementwise(
+        name=name, function=function, arity=2, source=text, scalar=text, samples=samples, ordering=ordering
+    )
 
 
 less = _comparison("less", operator.lt, "<")
@@ -119,6 +129,7 @@ select: Elementwise = Elementwise(
         draw(booleans(3), uniform(-1, 1, 3), uniform(-1, 1, 3)),
         draw(booleans(2, 1), uniform(-1, 1, 3), uniform(-1, 1)),
         draw(booleans(), uniform(-1, 1), uniform(-1, 1)),
+        draw(booleans(3), complexes(3), uniform(-1, 1, 3)),
     ),
 )
 

@@ -21,7 +21,7 @@ from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Library, Zeroable
 from gradscribe.transpiler.primitives.reductions import reduce_sum
-from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
 from gradscribe.transpiler.primitives.structure import permute, reshape
 
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh" + string.ascii_uppercase
@@ -207,5 +207,7 @@ dot_general: Library = Library(
         draw(uniform(-1, 1, 2, 3, 4), uniform(-1, 1, 2, 4, 3), a="ijk", b="ikl", out="ijl"),
         draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 2, 3), a="ij", b="ij", out="i"),
         draw(uniform(-1, 1, 2, 3, 4), uniform(-1, 1, 4, 3, 2), a="ijk", b="kjl", out="il"),
+        draw(complexes(2, 3), complexes(3), a="ij", b="j", out="i"),
+        draw(complexes(3), uniform(-1, 1, 3), a="i", b="i", out=""),
     ),
 )

@@ -9,9 +9,17 @@ import numpy as np
 
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import ArrayType, Type
-from gradscribe.transpiler.primitives.primitive import DType, Linear
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES, DType, Linear
 from gradscribe.transpiler.primitives.sample import draw, uniform
 from gradscribe.transpiler.primitives.source_text import dtype_text, python_type_text
+
+
+def in_dtype(x: Operand, dtype: DType) -> Operand:
+    """x in `dtype`, no equation where it is that already; of a complex value for a real dtype the real part."""
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        x = PRIMITIVES["real"](x)
+    converted: Operand = x if x.dtype == dtype else convert(x, dtype=dtype)
+    return converted
 
 
 def _convert(x: Any, *, dtype: DType) -> Any:
@@ -27,8 +35,7 @@ def _convert_back(ct: Operand, x: Operand, *, dtype: DType) -> Operand | None:
     """The cotangent in the operand's dtype; nothing for an integer operand."""
     if x.dtype.kind not in "fc":
         return None
-    back: Operand = ct if ct.dtype == x.dtype else convert(ct, dtype=x.dtype)
-    return back
+    return in_dtype(ct, x.dtype)
 
 
 convert: Linear = Linear(

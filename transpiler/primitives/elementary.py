@@ -14,8 +14,9 @@ import numpy as np
 import scipy.special
 
 from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Elementwise, Partial, Quotient
-from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
 from gradscribe.transpiler.primitives.source_text import numpy_or_python
 
 Partials = Callable[..., Sequence[Partial]]
@@ -34,16 +35,18 @@ def _function(
     python: str | None = None,
     function: Callable[..., Any] | None = None,
     text: str | None = None,
-    scalar: str | None = None,
+    scalar: str | Callable[..., str] | None = None,
+    takes_complex: bool = True,
 ) -> Elementwise:
-    """An elementary function of one operand, sampled on [low, high)."""
+    """An elementary function of one operand, sampled on [low, high), and at complex numbers."""
+    samples = (draw(uniform(low, high)), draw(uniform(low, high, 2, 3)))
     return Elementwise(
         name=name,
         function=function or getattr(np, name),
         source=numpy_or_python(text or f"np.{name}(x)", f"math.{python or name}(x)"),
         scalar=scalar or f"{name}(x)",
         partials=partials,
-        samples=(draw(uniform(low, high)), draw(uniform(low, high, 2, 3))),
+        samples=(*samples, draw(complexes(2, 3))) if takes_complex else samples,
     )
 
 
@@ -77,8 +80,14 @@ arctanh: Elementwise = _function("arctanh", lambda y, x: [Quotient(1.0, 1.0 - x 
 
 # ---- roots ----
 
-sqrt: Elementwise = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar="math.sqrt(x)")
-cbrt: Elementwise = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4)
+
+def _sqrt_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    """Real roots are one machine instruction."""
+    return "complex_sqrt(x)" if isinstance(result, ArrayType) and result.dtype.kind == "c" else "math.sqrt(x)"
+
+
+sqrt: Elementwise = _function("sqrt", lambda y, x: [Quotient(0.5, y)], 0.2, 4, scalar=_sqrt_text)
+cbrt: Elementwise = _function("cbrt", lambda y, x: [Quotient(1.0, 3.0 * (y * y))], 0.2, 4, takes_complex=False)
 
 # ---- logistic function ----
 
@@ -106,6 +115,7 @@ erf: Elementwise = _function(
     2,
     function=scipy.special.erf,
     text="scipy.special.erf(x)",
+    takes_complex=False,
 )
 erfc: Elementwise = _function(
     "erfc",
@@ -114,6 +124,7 @@ erfc: Elementwise = _function(
     2,
     function=scipy.special.erfc,
     text="scipy.special.erfc(x)",
+    takes_complex=False,
 )
 
 # ---- of two operands ----

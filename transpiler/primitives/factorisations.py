@@ -133,7 +133,7 @@ def _in(dtype: Any, *operands: Operand) -> list[Operand]:
 
 def _float(*operands: Operand) -> Any:
     dtype = np.result_type(*(x.dtype for x in operands))
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
 
 
 def solve_by_elimination(a: Operand, b: Operand) -> Operand:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import Elementwise
-from gradscribe.transpiler.primitives.sample import booleans, draw, integers, uniform
+from gradscribe.transpiler.primitives.sample import booleans, complexes, draw, integers, uniform
 from gradscribe.transpiler.primitives.source_text import numpy_or_python
 
 _two_booleans = (draw(booleans(), booleans()), draw(booleans(2, 3), booleans(3)))
@@ -74,6 +74,8 @@ bitwise_invert: Elementwise = Elementwise(
 def _classification(name: str) -> Elementwise:
     def scalar(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
         (x,) = operands
+        if isinstance(x, ArrayType) and x.dtype.kind == "c":
+            return f"math.{name}(x.real) {'and' if name == 'isfinite' else 'or'} math.{name}(x.imag)"
         floating = isinstance(x, ArrayType) and x.is_float
         return f"math.{name}(x)" if floating else str(name == "isfinite")
 
@@ -82,7 +84,7 @@ def _classification(name: str) -> Elementwise:
         function=getattr(np, name),
         source=numpy_or_python(f"np.{name}(x)", f"math.{name}(x)"),
         scalar=scalar,
-        samples=(draw(uniform(-1, 1)), draw(uniform(-1, 1, 2, 3))),
+        samples=(draw(uniform(-1, 1)), draw(uniform(-1, 1, 2, 3)), draw(complexes(3))),
     )
 
 

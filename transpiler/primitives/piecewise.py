@@ -1,7 +1,7 @@
 """Functions with kinks and steps: absolute value, sign, rounding, floor division, maximum and minimum.
 
 At a kink the derivative is JAX's: 1 for the absolute value, half to each operand of a tied maximum; steps
-have derivative zero. Complex operands have no such derivative and are refused.
+have derivative zero. Of complex operands the absolute value alone is differentiated (0 at 0).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from gradscribe.transpiler.errors import NotDifferentiable
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.primitives.arithmetic import equal, greater, greater_equal, less, select
-from gradscribe.transpiler.primitives.primitive import Elementwise, Partial
-from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.complex_numbers import conjugate, real
+from gradscribe.transpiler.primitives.primitive import Elementwise, Partial, RealLinear
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
 from gradscribe.transpiler.primitives.source_text import numpy_or_python
 
 _one = (draw(uniform(0.6, 0.9)), draw(uniform(-1.9, -1.6, 2, 3)))
@@ -34,7 +35,10 @@ def _real_only(name: str, *operands: Operand) -> None:
 
 
 def _absolute_partials(y: Operand, x: Operand) -> Sequence[Partial]:
-    _real_only("np.abs", x)
+    if x.dtype.kind == "c":
+        # Re(conj(z) t) / |z|, and 0 at 0
+        slope = conjugate(x) / select(equal(y, 0.0), 1.0, y)
+        return [RealLinear(lambda t: real(t * slope), lambda ct: ct * slope)]
     return [lambda t: select(greater_equal(x, 0.0), t, -t)]
 
 
@@ -44,17 +48,21 @@ absolute: Elementwise = Elementwise(
     source=numpy_or_python("np.abs(x)", "abs(x)"),
     scalar="abs(x)",
     partials=_absolute_partials,
-    samples=_one,
+    samples=(*_one, draw(complexes(2, 3))),
 )
 
 
 def _step(name: str, scalar: str = "") -> Elementwise:
+    def partials(y: Operand, x: Operand) -> Sequence[Partial]:
+        _real_only(f"np.{name}", x)
+        return [None]
+
     return Elementwise(
         name=name,
         function=getattr(np, name),
         source=numpy_or_python(f"np.{name}(x)"),
         scalar=scalar or f"{name}(x)",
-        partials=lambda y, x: [None],
+        partials=partials,
         samples=_one,
     )
 
@@ -108,12 +116,10 @@ fmod: Elementwise = Elementwise(
 # ---- maximum and minimum ----
 
 
-def _extremum_partials(name: str, wins: Callable[..., Any]) -> Callable[..., Sequence[Partial]]:
+def _extremum_partials(wins: Callable[..., Any]) -> Callable[..., Sequence[Partial]]:
     """The winner takes the cotangent; in a tie each operand takes half."""
 
     def partials(z: Operand, x: Operand, y: Operand) -> Sequence[Partial]:
-        _real_only(name, x, y)
-
         def share(own: Operand, other: Operand) -> Callable[[Operand], Any]:
             return lambda t: select(wins(own, other), t, select(equal(own, other), 0.5 * t, 0.0))
 
@@ -129,7 +135,8 @@ def _extremum(name: str, scalar: str, wins: Elementwise) -> Elementwise:
         arity=2,
         source=numpy_or_python(f"np.{name}(x, y)"),
         scalar=scalar,
-        partials=_extremum_partials(f"np.{name}", wins),
+        ordering=True,
+        partials=_extremum_partials(wins),
         samples=_pairs,
     )
 

@@ -17,12 +17,14 @@ from gradscribe.transpiler.ir.builder import as_operand, current_span, emit
 from gradscribe.transpiler.ir.nodes import OPERATORS, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.arithmetic import equal, select
+from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.elementary import log
 from gradscribe.transpiler.primitives.primitive import Elementwise, Partial
-from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
 from gradscribe.transpiler.primitives.source_text import dtype_text
 from gradscribe.transpiler.primitives.structure import python_scalar
 
+_POWERS = {"f": "pow", "c": "complex_power"}
 _MULTIPLIED = {2: "x * x", 3: "x * x * x", 4: "(x * x) * (x * x)"}
 
 
@@ -34,6 +36,8 @@ def _integer_power_loop_text(params: Any, operands: Sequence[Type], result: Type
         return "x"
     if exponent in _MULTIPLIED:
         return _MULTIPLIED[exponent]
+    if result.dtype.kind == "c":
+        return f"complex_power(x, {exponent})"
     if result.dtype.kind != "f":
         return f"integer_power(x, {exponent})"
     if -exponent in _MULTIPLIED or exponent == -1:
@@ -56,7 +60,7 @@ integer_power: Elementwise = Elementwise(
     scalar=_integer_power_loop_text,
     partials=_integer_power_partials,
     samples=tuple(draw(uniform(0.5, 2.0, 3), exponent=n) for n in (-3, -2, -1, 0, 1, 2, 3, 4, 5))
-    + (draw(uniform(-2.0, -0.5), exponent=3),),
+    + (draw(uniform(-2.0, -0.5), exponent=3), draw(complexes(3), exponent=3), draw(complexes(3), exponent=-2)),
 )
 
 
@@ -65,7 +69,7 @@ def _power_partials(z: Operand, x: Operand, y: Operand) -> Sequence[Partial]:
     by_base = y * _numpy_power(x, y - 1)
     if isinstance(y, Literal):
         return [by_base, None]
-    base = select(equal(x, 0.0), 1.0, x)
+    base = select(equal(x, 0.0), 1.0, x if x.type.weak else in_dtype(x, z.dtype))  # a float32 log would be too coarse
     return [by_base, z * emit(log, (base,), {"weak": False} if base.type.weak else {})[0]]
 
 
@@ -74,12 +78,13 @@ power: Elementwise = Elementwise(
     function=operator.pow,
     arity=2,
     source="x ** y",
-    scalar=lambda params, operands, result, write: "pow(x, y)" if result.dtype.kind == "f" else "integer_power(x, y)",
+    scalar=lambda params, operands, result, write: f"{_POWERS.get(result.dtype.kind, 'integer_power')}(x, y)",
     partials=_power_partials,
     samples=(
         draw(uniform(0.5, 2.0), uniform(-2.0, 2.0)),
         draw(uniform(0.5, 2.0, 2, 3), uniform(-2.0, 2.0, 3)),
         draw(uniform(0.5, 2.0, 2, 1), uniform(-2.0, 2.0)),
+        draw(complexes(2, 3), complexes(3)),
     ),
 )
 
@@ -89,7 +94,7 @@ reciprocal: Elementwise = Elementwise(
     source="np.reciprocal(x)",
     scalar="reciprocal(x)",
     partials=lambda y, x: [lambda t: -(t * (y * y))],
-    samples=(draw(uniform(0.5, 2.0)), draw(uniform(-2.0, -0.5, 2, 3))),
+    samples=(draw(uniform(0.5, 2.0)), draw(uniform(-2.0, -0.5, 2, 3)), draw(complexes(3))),
 )
 
 

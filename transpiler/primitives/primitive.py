@@ -36,11 +36,13 @@ class Primitive:
     """Base of all kinds. `source` is the NumPy text of the operation over operand names x, y, z, w (x0, x1, ... when
     `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text. `scalar` is the
     text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions. `expand(*operands,
-    **params)` says the same operation in terms of other primitives, for whoever has no kernel of it."""
+    **params)` says the same operation in terms of other primitives, for whoever has no kernel of it. `view` says that
+    NumPy's result shares the memory of operand 0."""
 
     name: str
     effect: Effect = Effect.PURE
     allocates: bool = False
+    view: bool = False
     source: str | Callable[..., str] = ""
     scalar: str | Callable[..., str] = ""
     expand: Callable[..., Any] | None = None
@@ -100,15 +102,28 @@ class Quotient:
     denominator: Any
 
 
-Partial = Operand | float | None | Quotient | Callable[[Operand], Any]
+@dataclass(frozen=True)
+class RealLinear:
+    """A partial that is linear over the reals only, as those of `z.real` and `abs(z)`: how it takes a tangent forward,
+    and a cotangent back (bilinearly, without conjugation: the cotangent of z is d/dx - i d/dy, as in JAX)."""
+
+    push: Callable[[Operand], Any]
+    pull: Callable[[Operand], Any]
 
 
-def apply_partial(t: Operand, partial: Partial) -> Zeroable:
-    """t * partial, for every way a partial may be written (a callable is the linear map itself)."""
+Partial = Operand | float | None | Quotient | RealLinear | Callable[[Operand], Any]
+
+
+def apply_partial(t: Operand, partial: Partial, *, back: bool = False) -> Zeroable:
+    """t * partial, for every way a partial may be written (a callable is the linear map itself); `back` for
+    cotangents."""
     if partial is None:
         return None
+    if isinstance(partial, RealLinear):
+        mapped: Operand = (partial.pull if back else partial.push)(t)
+        return mapped
     if isinstance(partial, Quotient):
-        scaled = apply_partial(t, partial.numerator)
+        scaled = apply_partial(t, partial.numerator, back=back)
         return None if scaled is None else scaled / partial.denominator
     if callable(partial) and not isinstance(partial, Operand):
         result: Operand = partial(t)
@@ -149,6 +164,12 @@ def _result_dtype(
         return np.asarray(function(*dummies, **dict(static))).dtype
 
 
+def require_order(name: str, *dtypes: DType) -> None:
+    """DTypeError where `name` asks which of two complex numbers is larger."""
+    if any(d.kind == "c" for d in dtypes):
+        raise DTypeError(current_span(), f"`{name}`: complex numbers have no order", "compare `abs(z)`, or parts of z")
+
+
 def _static(params: Params) -> dict[str, Any]:
     """Params that the function itself takes: all but `weak`, which only says what kind of scalar comes out."""
     return {key: value for key, value in params.items() if key != "weak"}
@@ -160,14 +181,18 @@ class Elementwise(Primitive):
 
     You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands, **params)`: one `Partial`
     per operand, with the output y at hand. Type, JVP, VJP, batching, fusion and loops follow. A scalar result is weak
-    (a Python scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`."""
+    (a Python scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`.
+    `ordering` says that it asks which operand is larger, and so takes no complex numbers."""
 
     function: Callable[..., Any]
     partials: Callable[..., Sequence[Partial]] | None = None
     arity: int = 1
+    ordering: bool = False
 
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         arrays = [t for t in operands if isinstance(t, ArrayType)]
+        if self.ordering:
+            require_order(self.name, *(t.dtype for t in arrays))
         try:
             kinds = tuple((t.dtype, t.weak, not t.shape) for t in arrays)
             dtype = _result_dtype(self.function, kinds, tuple(_static(params).items()))
@@ -202,7 +227,7 @@ class Elementwise(Primitive):
     ) -> tuple[Zeroable, ...]:
         (ct,) = cotangents
         assert ct is not None
-        return tuple(apply_partial(ct, p) for p in self._partials(results[0], operands, params))
+        return tuple(apply_partial(ct, p, back=True) for p in self._partials(results[0], operands, params))
 
     def batch(
         self, operands: Sequence[Operand], batched: Sequence[bool], size: Dim, params: Params
@@ -282,8 +307,9 @@ class Reindex(Linear):
     """A `Linear` that only moves elements: each output element is one input element (broadcast, transpose, slice,
     flip).
 
-    `view` says NumPy gives a view. `source_index(output index, *operand types, **params)` maps symbolic output
-    subscripts (a tuple of `Dim`) to the subscripts of operand 0, so that loops load through it instead of copying."""
+    NumPy gives a view, unless `view` says otherwise. `source_index(output index, *operand types, **params)` maps
+    symbolic output subscripts (a tuple of `Dim`) to the subscripts of operand 0, so that loops load through it instead
+    of copying."""
 
     view: bool = True
     source_index: Callable[..., tuple[Dim, ...]] | None = None
@@ -400,6 +426,7 @@ __all__ = [
     "Linear",
     "Primitive",
     "Quotient",
+    "RealLinear",
     "Reduction",
     "RegionPrimitive",
     "Reindex",

@@ -13,8 +13,8 @@ from gradscribe.transpiler.ir.types import BOOL, INT64
 from gradscribe.transpiler.primitives.allocation import ones
 from gradscribe.transpiler.primitives.arithmetic import equal, select
 from gradscribe.transpiler.primitives.joining import concatenate
-from gradscribe.transpiler.primitives.primitive import DType, Reduction
-from gradscribe.transpiler.primitives.sample import booleans, draw, uniform
+from gradscribe.transpiler.primitives.primitive import DType, Reduction, require_order
+from gradscribe.transpiler.primitives.sample import booleans, complexes, draw, uniform
 from gradscribe.transpiler.primitives.scans import cumprod, flip, slice_axis
 from gradscribe.transpiler.primitives.source_text import axes_text
 from gradscribe.transpiler.primitives.structure import broadcast_to, convert, permute, reshape
@@ -58,7 +58,7 @@ reduce_sum: Reduction = Reduction(
     linear=True,
     pull=_sum_pull,
     result_dtype=_sum_dtype,
-    samples=_samples,
+    samples=(*_samples, draw(complexes(2, 3), axes=(1,))),
 )
 
 # ---- maximum and minimum: tied elements share the cotangent equally, all get NaN from a NaN, as in JAX ----
@@ -82,6 +82,11 @@ def _extremum_push(t: Operand, y: Operand, x: Operand, *, axes: tuple[int, ...])
     return mean
 
 
+def _ordered(name: str, dtype: DType) -> DType:
+    require_order(name, dtype)
+    return dtype
+
+
 def _smallest(dtype: DType) -> str:
     """Loop text of the identity of the maximum."""
     return "-np.inf" if dtype.kind == "f" else "False" if dtype.kind == "b" else str(np.iinfo(dtype).min)
@@ -93,6 +98,7 @@ def _largest(dtype: DType) -> str:
 
 reduce_max: Reduction = Reduction(
     name="reduce_max",
+    result_dtype=lambda d: _ordered("np.max", d),
     run=lambda x, *, axes: np.max(x, axis=axes),
     source=_source("max"),
     combine="fmax_nan(acc, x)",
@@ -103,6 +109,7 @@ reduce_max: Reduction = Reduction(
 )
 reduce_min: Reduction = Reduction(
     name="reduce_min",
+    result_dtype=lambda d: _ordered("np.min", d),
     run=lambda x, *, axes: np.min(x, axis=axes),
     source=_source("min"),
     combine="fmin_nan(acc, x)",
@@ -162,6 +169,7 @@ reduce_prod: Reduction = Reduction(
         *_samples,
         draw(uniform(-1, 1, 2, 3, 2), axes=(0, 2)),
         draw(lambda rng, dtype: np.array([2, 0, 3], dtype), axes=(0,)),
+        draw(complexes(2, 3), axes=(1,)),
     ),
 )
 

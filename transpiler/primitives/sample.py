@@ -30,6 +30,17 @@ def uniform(low: float, high: float, *shape: int) -> Maker:
     )
 
 
+def complexes(*shape: int) -> Maker:
+    """Complex numbers with both parts in [0.3, 1.2), in the precision of the dtype."""
+
+    def make(rng: np.random.Generator, dtype: np.dtype) -> Any:
+        kind = np.result_type(dtype, np.complex64)
+        values = rng.uniform(0.3, 1.2, shape) + 1j * rng.uniform(0.3, 1.2, shape)
+        return np.asarray(values).astype(kind)[()]
+
+    return make
+
+
 def integers(low: int, high: int, *shape: int) -> Maker:
     """int64 values in [low, high)."""
     return lambda rng, dtype: np.int64(rng.integers(low, high)) if not shape else rng.integers(low, high, shape)

@@ -17,7 +17,7 @@ from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
 from gradscribe.transpiler.primitives.primitive import DType, Library, Linear, Zeroable, zeros_of
 from gradscribe.transpiler.primitives.regions import for_loop
-from gradscribe.transpiler.primitives.sample import draw, uniform
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
 from gradscribe.transpiler.primitives.structure import convert, index, update
 
 
@@ -141,5 +141,9 @@ cumprod: Library = Library(
     jvp_rule=_cumprod_jvp,
     vjp_rule=_cumprod_vjp,
     batch_rule=lambda operands, batched, size, *, axis: ((cumprod(operands[0], axis=axis + 1),), (True,)),
-    samples=(*_samples, draw(lambda rng, dtype: np.array([2, 0, 3, 0, 1.5], dtype), axis=0)),
+    samples=(
+        *_samples,
+        draw(lambda rng, dtype: np.array([2, 0, 3, 0, 1.5], dtype), axis=0),
+        draw(complexes(4), axis=0),
+    ),
 )

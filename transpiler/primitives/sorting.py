@@ -18,7 +18,7 @@ from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import less, less_equal
-from gradscribe.transpiler.primitives.primitive import Library, Zeroable, align_batch, zeros_of
+from gradscribe.transpiler.primitives.primitive import Library, Zeroable, align_batch, require_order, zeros_of
 from gradscribe.transpiler.primitives.reductions import reduce_sum
 from gradscribe.transpiler.primitives.sample import draw, uniform
 from gradscribe.transpiler.primitives.structure import index, reshape, update
@@ -64,6 +64,12 @@ def _axis_text(function: str) -> Any:
     return source
 
 
+def _ordered(x: Type, name: str) -> ArrayType:
+    assert isinstance(x, ArrayType)
+    require_order(f"np.{name}", x.dtype)
+    return x
+
+
 def _position(name: str) -> Library:
     function = getattr(np, name)
 
@@ -72,7 +78,7 @@ def _position(name: str) -> Library:
 
     position = Library(
         name=name,
-        infer_types=lambda x, *, axis: (ArrayType(INT64, _without(x, axis)),),
+        infer_types=lambda x, *, axis: (ArrayType(INT64, _without(_ordered(x, name), axis)),),
         run=lambda x, *, axis: (function(x, axis=axis),),
         source=_axis_text(name),
         jvp_rule=lambda operands, results, tangents, *, axis: (None,),
@@ -90,7 +96,7 @@ argmin = _position("argmin")
 
 argsort: Library = Library(
     name="argsort",
-    infer_types=lambda x, *, axis, kind: (ArrayType(INT64, x.shape),),
+    infer_types=lambda x, *, axis, kind: (ArrayType(INT64, _ordered(x, "argsort").shape),),
     run=lambda x, *, axis, kind: (np.argsort(x, axis=axis, kind=kind or None),),
     source=_axis_text("argsort"),
     jvp_rule=lambda operands, results, tangents, **params: (None,),
@@ -127,7 +133,7 @@ def _sort_vjp(
 
 sort: Library = Library(
     name="sort",
-    infer_types=lambda x, *, axis: (x,),
+    infer_types=lambda x, *, axis: (_ordered(x, "sort"),),
     run=lambda x, *, axis: (np.sort(x, axis=axis),),
     source=_axis_text("sort"),
     jvp_rule=_sort_jvp,
@@ -159,7 +165,7 @@ def _sorted_table(rng: np.random.Generator, dtype: Any) -> Any:
 
 searchsorted: Library = Library(
     name="searchsorted",
-    infer_types=lambda table, values, *, side: (ArrayType(INT64, values.shape),),
+    infer_types=lambda table, values, *, side: (ArrayType(INT64, _ordered(values, "searchsorted").shape),),
     run=lambda table, values, *, side: (np.searchsorted(table, values, side=side),),
     source=lambda params, operands, result, write: (
         "np.searchsorted(x, y)" if params["side"] == "left" else 'np.searchsorted(x, y, side="right")'

@@ -93,9 +93,9 @@ def _refuse_integers(function: Function, wrt: Sequence[int], results: Sequence[i
     for kind, k, x in [("parameter", k, function.params[k]) for k in wrt] + [
         ("result", k, function.results[k]) for k in results
     ]:
-        if not isinstance(x.type, ArrayType) or x.dtype.kind != "f":
+        if not isinstance(x.type, ArrayType) or not x.type.is_float:
             raise NotDifferentiable(
-                function.span, f"{kind} number {k} of `{function.name}` is not real floating data: {x.type}"
+                function.span, f"{kind} number {k} of `{function.name}` is not floating data: {x.type}"
             )
 
 

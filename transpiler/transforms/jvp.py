@@ -15,9 +15,10 @@ from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.simplify import simplify
+from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
-from gradscribe.transpiler.primitives.structure import broadcast_to, convert
+from gradscribe.transpiler.primitives.structure import broadcast_to
 from gradscribe.transpiler.transforms.activity import varied
 
 Tangents = dict[Var, Operand]
@@ -66,8 +67,7 @@ def conform(t: Operand, primal: Type) -> Operand:
     """A tangent in the dtype and shape of its primal (a term of a broadcast sum may be smaller)."""
     if not isinstance(primal, ArrayType):
         return t
-    if t.dtype != primal.dtype:
-        t = convert(t, dtype=primal.dtype)
+    t = in_dtype(t, primal.dtype)
     return t if t.shape == primal.shape else broadcast_to(t, shape=primal.shape)
 
 

@@ -21,6 +21,7 @@ from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import Substitution, dim_vars, free_vars
 from gradscribe.transpiler.primitives.arithmetic import equal
 from gradscribe.transpiler.primitives.checks import check
+from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
 from gradscribe.transpiler.primitives.regions import (
     body_carries,
@@ -32,7 +33,7 @@ from gradscribe.transpiler.primitives.regions import (
     result_carries,
 )
 from gradscribe.transpiler.primitives.stacks import stack_pop
-from gradscribe.transpiler.primitives.structure import convert, dim_value, index, reshape, sum_to_shape, update_add
+from gradscribe.transpiler.primitives.structure import dim_value, index, reshape, sum_to_shape, update_add
 from gradscribe.transpiler.transforms.activity import useful_in
 
 Cotangents = dict[Var, Operand]
@@ -66,9 +67,7 @@ class ReverseSweep:
         if g is None or not isinstance(x, Var) or x not in self.active:
             return
         if isinstance(x.type, ArrayType):
-            if g.dtype != x.dtype:
-                g = convert(g, dtype=x.dtype)
-            g = sum_to_shape(g, x.shape)
+            g = sum_to_shape(in_dtype(g, x.dtype), x.shape)
             if x in cts:
                 g = cts[x] + g
         cts[x] = _named(g, x)

@@ -39,9 +39,14 @@ def _expansion(eqn: Eqn) -> Any:
     operation: Primitive = eqn.operation
     if operation is dot_general:
         return matrix_product
-    if operation in _FACTORISATIONS and not _is_small(eqn):
+    if operation in _FACTORISATIONS and not _is_small(eqn) and not _is_complex(eqn):
         return None
     return operation.expand
+
+
+def _is_complex(eqn: Eqn) -> bool:
+    """Whether a matrix is complex: the kernels of LAPACK are those of real matrices."""
+    return any(x.dtype.kind == "c" for x in eqn.operands)
 
 
 def _is_small(eqn: Eqn) -> bool:
