@@ -78,6 +78,29 @@ def test_pullback_returned_from_jit():
         pull(np.ones(2))
 
 
+def damped(x, limit):
+    """A loop whose trip count is data: its tapes grow."""
+    steps = 0
+    while np.sum(x * x) > limit:
+        x = 0.7 * np.sin(x) + 0.1 * x[::-1]
+        limit = limit * 1.01
+        steps += 1
+    return x * limit, np.sum(x) * steps
+
+
+@pytest.mark.native
+def test_pullback_with_growing_tapes_returned_from_compiled_code():
+    (y, _), pull = gs.jit(lambda x, limit: gs.vjp(damped, x, limit))(X, 0.05)
+    expected, reference = gs.vjp(damped, X, 0.05)
+    np.testing.assert_allclose(y, expected[0], rtol=1e-13)
+    for cotangent in ((X, 0.3), (X, 0.3), (np.ones_like(X), -1.0)):
+        found, wanted = pull(cotangent), reference(cotangent)
+        np.testing.assert_allclose(found[0], wanted[0], rtol=1e-12)
+        np.testing.assert_allclose(found[1], wanted[1], rtol=1e-12)
+    error = oracles.directional_error(damped, (X, 0.05), (0, 1), pull((X, 0.3)), (X, 0.3))
+    assert error < 1e-8
+
+
 def test_pullback_from_outside_is_refused_inside():
     _, pull = gs.vjp(functions.smooth, X)
     with pytest.raises(gs.UnsupportedSyntax, match="made outside"):

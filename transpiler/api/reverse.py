@@ -38,7 +38,7 @@ from gradscribe.transpiler.ir.dims import Symbol
 from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.nodes import Function, Operand, Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged
-from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.vjp import vjp as differentiate
 
@@ -55,8 +55,18 @@ class Backward:
     gradients: Any
 
     @cached_property
-    def run(self) -> Executable:
+    def as_source(self) -> Executable:
         return executable(self.function, "python")
+
+    @cached_property
+    def as_native(self) -> Executable:
+        return executable(self.function, "native")
+
+    def runner(self, residuals: Sequence[Any]) -> Executable:
+        """What runs it: native code where the residuals hold a stack of native code, which is a flat array there."""
+        pairs = zip(residuals, self.function.params)
+        native = any(isinstance(p.type, StackType) and isinstance(value, np.ndarray) for value, p in pairs)
+        return self.as_native if native else self.as_source
 
 
 class Pullback:
@@ -76,7 +86,7 @@ class Pullback:
         backward, function = self.backward, self.backward.function
         given = self._cotangents(cotangent)
         inputs = [_conformed(v, p.type) for v, p in zip((*self.residuals, *given), function.params, strict=True)]
-        results = backward.run(*inputs)
+        results = backward.runner(self.residuals)(*inputs)
         finish = finishers(function)
         places, definition = flatten(backward.gradients)
         shared, leaves = list(inputs), []

@@ -24,7 +24,7 @@ from gradscribe.transpiler.errors import NoRule, Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.index import Slice
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
-from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.lower.ranges import LARGEST_SIZE
@@ -97,7 +97,7 @@ class _Writer(LoopChecks):
         texts = {k: self._returned(function.results[k]) for k in own}
         outputs = self.allocations.take(texts, [self.names.of(p) for p in function.params], self.out.lines)
         own = [k for k in own if k not in outputs]
-        types = tuple(t for k in own if isinstance(t := function.results[k].type, ArrayType))
+        types = tuple(_as_array(function.results[k].type) for k in own)
         self.out.add(f"return {_tuple([texts[k] for k in own])}")
         params = ", ".join([*(self.names.of(p) for p in function.params), *outputs.values(), "status"])
         body = [f"def {function.name}({params}):", *self.out.lines]
@@ -106,7 +106,7 @@ class _Writer(LoopChecks):
         return LoopModule(
             name=function.name,
             text="\n".join([*self._header(body, types), *body]) + "\n",
-            params=tuple(p.type for p in function.params if isinstance(p.type, ArrayType)),
+            params=tuple(_as_array(p.type) for p in function.params),
             results=types,
             returned=tuple(
                 sources[k] if k in sources else ("parameter", self.identities[k]) for k in range(len(function.results))
@@ -118,6 +118,9 @@ class _Writer(LoopChecks):
         )
 
     def _returned(self, x: Operand) -> str:
+        if isinstance(x, Var) and isinstance(x.type, StackType):
+            name = self.names.of(x)
+            return f"{name}[:{self.top(name)}].copy()"
         return literal_text(x) if isinstance(x, Literal) else self.text.operand(x)
 
     def _header(self, body: Sequence[str], results: Sequence[ArrayType]) -> list[str]:
@@ -142,6 +145,10 @@ class _Writer(LoopChecks):
     def _entry(self) -> None:
         function = self.function
         known: set[Atom] = set()
+        for p in function.params:
+            if isinstance(p.type, StackType):
+                name = self.names.of(p)
+                self.out.add(f"{self.top(name)} = {name}.size")
         checks: list[tuple[str, Dim, Span | None]] = []
         for p in function.params:
             for axis, dim in enumerate(p.type.dims()):
@@ -362,6 +369,11 @@ def _tuple(items: Sequence[str]) -> str:
 
 def _mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<![.\w]){re.escape(name)}(?!\w)", text) is not None
+
+
+def _as_array(type: Type) -> ArrayType:
+    """How a value enters and leaves: a stack as the flat array of all that it holds."""
+    return type if isinstance(type, ArrayType) else ArrayType(type.dtype, (Dim.of(Symbol("length")),))
 
 
 def _nothing(type: ArrayType) -> str:
