@@ -128,10 +128,3 @@ def weak_start_of_a_float32_sum(x, start, n):
     while s < 10.0:
         s = s + x[n]
     return s
-
-
-@case(1.0)
-def recursion_on_data(x):
-    if x < 1.0:
-        return x
-    return recursion_on_data(x / 2.0)

@@ -29,11 +29,11 @@ def execute(source: str, name: str, outside: Mapping[str, Any] | None = None) ->
 
 def user_span(error: BaseException, function: Callable[..., Any], spans: Sequence[Span | None]) -> Span | None:
     """Where in the user's text an error raised by an executed function comes from: the span of the innermost frame of
-    that function, or of the nearest line before it that has one."""
+    its module, or of the nearest line before it that has one."""
     line = None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code is function.__code__:
+        if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:
             line = trace.tb_lineno
         trace = trace.tb_next
     if line is None:

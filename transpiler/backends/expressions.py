@@ -11,19 +11,19 @@ from collections.abc import Iterable, Sequence
 
 from gradscribe.transpiler.backends.dialect import NumPyDialect, call, expression, has_default_dtype, python_constant
 from gradscribe.transpiler.backends.folding import Folding
+from gradscribe.transpiler.backends.module_facts import ModuleFacts
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.backends.number_kinds import NumberKinds
 from gradscribe.transpiler.ir.bounds import is_nonnegative
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, is_whole
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Var, region_vars
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
-from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
-from gradscribe.transpiler.primitives.checks import check, wrap_index
-from gradscribe.transpiler.primitives.effects import callback, print_
-from gradscribe.transpiler.primitives.messages import shows_kind
+from gradscribe.transpiler.primitives.calls import CALLS
+from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.stacks import stack_new
 from gradscribe.transpiler.primitives.structure import broadcast_to, copy, index, reshape, update, update_add
@@ -53,15 +53,22 @@ def _binary(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
 class Expressions:
     """Writes the values of one function; `symbols` collects the entry symbols that the text mentions."""
 
-    def __init__(self, function: Function, folding: Folding, names: Names, dialect: NumPyDialect) -> None:
+    def __init__(
+        self,
+        function: Function,
+        folding: Folding,
+        names: Names,
+        dialect: NumPyDialect,
+        module: ModuleFacts,
+        called_by_name: bool = False,
+    ) -> None:
         self.folding = folding
         self.names = names
         self.dialect = dialect
-        self.numbers = NumberKinds(function, dialect)
+        self.module = module
+        self.numbers = NumberKinds(function, dialect, called_by_name)
         self.symbols: dict[Symbol, None] = {}
-        types = [v.type for v in region_vars(function.region)]
-        # with other dtypes about, it matters whether a scalar is Python's or NumPy's
-        self.narrow = any(not has_default_dtype(t) for t in types if isinstance(t, ArrayType)) or _shows_kinds(function)
+        self.narrow = module.narrow
 
     # ---- operands ----
     def name(self, x: Var) -> ast.Name:
@@ -180,7 +187,15 @@ class Expressions:
             return self._conditional(eqn)
         if operation is stack_new:
             return ast.List(elts=[])
+        if operation in CALLS:
+            return self._call(eqn)
         return self._template(eqn)
+
+    def _call(self, eqn: Eqn) -> ast.expr:
+        """A call by name: arguments of exactly the kinds that the parameters have."""
+        callee: Callee = eqn.params["callee"]
+        given = zip(eqn.operands, callee.function.params, strict=True)
+        return call(self.module.names[callee], *(self.converted(x, p.type) for x, p in given))
 
     def _template(self, eqn: Eqn) -> ast.expr:
         values: dict[str, ast.expr] = {}
@@ -318,18 +333,6 @@ class Expressions:
         if self.dialect.negative_ends and size.constant is None and distance is not None and distance > 0:
             return python_constant(-distance)
         return self.dim(position)
-
-
-def _shows_kinds(function: Function) -> bool:
-    """Some message tells a Python number from a NumPy one."""
-    texts = [
-        text
-        for eqn in inner_eqns(function.region)
-        for text in (*eqn.params.get("texts", ()), eqn.params.get("message", ""))
-        if eqn.operation in (print_, check)
-    ]
-    called = any(eqn.operation is callback for eqn in inner_eqns(function.region))
-    return called or any(map(shows_kind, texts))
 
 
 def _as_kind(value: object, kind: str) -> object:

@@ -14,15 +14,21 @@ from gradscribe.transpiler.ir.dims import Atom, Dim
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import dim_vars, param_dims
+from gradscribe.transpiler.passes.dead_code import has_effect
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
 from gradscribe.transpiler.primitives.allocation import dim_value
+from gradscribe.transpiler.primitives.arithmetic import select
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.logic import logical_and, logical_or
+from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import copy, index
 
 LINE_WIDTH = 88
 _NAME_WIDTH = 4  # of any name: the estimate must not depend on the names the printer gives
+_SELECTIVE = (select, logical_and, logical_or)  # their text may leave an operand unevaluated
 _STATEMENTS = (*WRITES, stack_push, stack_pop)
 
 
@@ -239,8 +245,18 @@ class _Folder:
                 break
             self.folding.inline.discard(widest)
             candidates.remove(widest)
+        self._keep_order_of_calls(values, candidates)
         if eqn is not None and len(eqn.results) == 1:
             self.widths[eqn.result] = self._text_width(eqn)
+
+    def _keep_order_of_calls(self, values: list[Var], candidates: list[Var]) -> None:
+        """A call before one that is a statement of its own is one too."""
+        calls = [x for x in dict.fromkeys(values) if x.definition is not None and x.definition.operation in CALLS]
+        last = max((x.serial for x in calls if x not in self.folding.inline), default=-1)
+        for x in calls:
+            if x in candidates and x.serial < last:
+                self.folding.inline.discard(x)
+                candidates.remove(x)
 
     def _foldable(self, x: Var, consumer: Eqn | None, region: Region, place: int, written: list[set[Var]]) -> bool:
         eqn = x.definition
@@ -253,7 +269,12 @@ class _Folder:
             or (consumer is None and x in self.apart)
         ):
             return False
-        if eqn.operation.effect is not Effect.PURE or (x.type.dims() and not self.inline_arrays):
+        called = eqn.operation in CALLS
+        if called and not self.inline_arrays:  # a statement: what follows it depends on its status
+            return False
+        if self._calls(eqn) and consumer is not None and not self._evaluates_all(consumer):
+            return False
+        if (eqn.operation.effect is not Effect.PURE and not called) or (x.type.dims() and not self.inline_arrays):
             return False
         use = self.uses[x]
         if use.count != 1 or use.region is not region or use.place != place:
@@ -263,8 +284,26 @@ class _Folder:
         start = next((k for k in range(place - 1, -1, -1) if region.eqns[k] is eqn), None)
         if start is None:
             return False
+        if called and any(not self._may_pass(e, use) for e in region.eqns[start + 1 : place]):
+            return False
         roots = {_root(leaf) for leaf in self.folding.eqn_leaves(eqn) if has_memory(leaf)}
         return not any(roots & w for w in written[start + 1 : place])
+
+    def _calls(self, eqn: Eqn) -> bool:
+        """The text of the equation calls a function by name."""
+        inside = (x.definition for x in eqn.operands if isinstance(x, Var) and x in self.folding.inline)
+        return eqn.operation in CALLS or any(e is not None and self._calls(e) for e in inside)
+
+    def _evaluates_all(self, eqn: Eqn) -> bool:
+        """The text of the equation evaluates all its operands, each once."""
+        return eqn.operation in CALLS or (isinstance(eqn.operation, Elementwise) and eqn.operation not in _SELECTIVE)
+
+    def _may_pass(self, eqn: Eqn, use: _Use) -> bool:
+        """A call may be evaluated after this equation too: it is pure, or a call for the same expression."""
+        if eqn.operation in CALLS:
+            uses = [self.uses.get(r) for r in eqn.results]
+            return all(u is not None and (u.count, u.region, u.place) == (1, use.region, use.place) for u in uses)
+        return not has_effect(eqn)
 
     def _may_lose_name(self, x: Var, eqn: Eqn, consumer: Eqn | None) -> bool:
         """Names that the user gave are kept; cotangents and temporaries of one statement are not."""
@@ -300,6 +339,8 @@ class _Folder:
     def _text_width(self, eqn: Eqn) -> int:
         source = eqn.operation.source
         frame = len(source) - len(eqn.operands) if isinstance(source, str) else 12
+        if eqn.operation in CALLS:
+            frame = len(eqn.params["callee"].name) + 2 * len(eqn.operands)
         width = max(frame, 0) + sum(self._width(x) for x in eqn.operands)
         for key, value in eqn.params.items():
             if key == "at":

@@ -20,9 +20,12 @@ import numpy as np
 import gradscribe.kernels as kernels
 from gradscribe.transpiler.backends.caller_outputs import Output
 from gradscribe.transpiler.backends.entry_dims import EntryDims
-from gradscribe.transpiler.backends.loop_source import RESERVED, Failure, LoopModule, write_loop_module
+from gradscribe.transpiler.backends.loop_checks import Failure
+from gradscribe.transpiler.backends.loop_source import LoopModule, write_loop_module
+from gradscribe.transpiler.backends.loop_statements import RESERVED
 from gradscribe.transpiler.backends.native_cache import compiled
 from gradscribe.transpiler.errors import DTypeError, GradscribeError, IndexRangeError, IntegerRangeError, ShapeError
+from gradscribe.transpiler.ir.callees import reached_callees
 from gradscribe.transpiler.ir.nodes import Function, region_vars
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
@@ -182,7 +185,8 @@ def compile_native(
     `donated` are positions of parameters that the program may overwrite; `identities` maps positions of results to
     positions of donated parameters whose final value they are. Thread-safe; equal programs share machine code through
     the disk cache."""
-    _refuse_dtypes(function)
+    for each in (function, *(callee.function for callee in reached_callees(function.region))):
+        _refuse_dtypes(each)
     lowered = lower(function)
     name = _identifier(name or function.name)
     if name != lowered.name:
@@ -222,5 +226,5 @@ def load_native(module: LoopModule) -> NativeFunction:
     arrays = [*module.params, *(output.type for output in module.outputs)]
     signature = (*map(numba_type, arrays), numba.types.Array(numba.int64, 1, "C"))
     with _compiling:
-        entry = compiled(module.text, module.name, signature)
+        entry = compiled(module.text, module.name, signature, module.cacheable)
     return NativeFunction(module, entry)

@@ -61,6 +61,7 @@ class LoopChecks:
     failures: list[Failure]
     sites: list[Site]
     fails: bool
+    failed: str  # the function that gives the values of a call that failed
     taken: set[str]
 
     def words(self, *words: str) -> None:
@@ -73,7 +74,7 @@ class LoopChecks:
 
     def _leave(self) -> None:
         self.fails = True
-        self.out.add("return failed()")
+        self.out.add(f"return {self.failed}()")
         self.out.depth -= 1
 
     def line(self, text: str) -> None:

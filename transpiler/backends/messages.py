@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,10 +87,10 @@ def print_call(params: Any, operands: Sequence[Operand], write: Write) -> ast.ex
 # ---- objects of the process ----
 
 
-def outside_objects(function: Function, taken: Sequence[str] = ()) -> dict[str, Any]:
+def outside_objects(functions: Iterable[Function], taken: Sequence[str] = ()) -> dict[str, Any]:
     """Exceptions and functions of the user's that the text mentions, under the names it gives them."""
     found: dict[str, Any] = {}
-    for eqn in inner_eqns(function.region):
+    for eqn in (e for function in functions for e in inner_eqns(function.region)):
         if eqn.operation is check and not _is_known(eqn.params["error"]):
             thing = eqn.params["error"]
         elif eqn.operation is callback:

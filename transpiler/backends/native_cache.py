@@ -85,10 +85,11 @@ def _write(path: Path, text: str) -> None:
     os.replace(file.name, path)
 
 
-def compiled(text: str, name: str, signature: Any) -> Callable[..., Any]:
-    """`name` of the module with this text, compiled for exactly `signature`, from the cache if it is there."""
+def compiled(text: str, name: str, signature: Any, cacheable: bool = True) -> Callable[..., Any]:
+    """`name` of the module with this text, compiled for exactly `signature`, from the cache if it is there. What is not
+    `cacheable` is compiled by every process."""
     module = load_module(module_key(text, signature), text)
-    options = {**kernels.OPTIONS, "cache": True}
+    options = {**kernels.OPTIONS, "cache": cacheable}
     dispatcher = numba.njit([signature], **options)(getattr(module, name))
     dispatcher.disable_compile()
     return dispatcher

@@ -14,6 +14,7 @@ from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import divide, less_equal, not_equal, select
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.elementary import log, log2, log10
 from gradscribe.transpiler.primitives.logic import logical_not
@@ -26,9 +27,10 @@ from gradscribe.transpiler.primitives.structure import index
 class NumberKinds:
     """Answers for the scalars of one function."""
 
-    def __init__(self, function: Function, dialect: NumPyDialect) -> None:
+    def __init__(self, function: Function, dialect: NumPyDialect, called_by_name: bool) -> None:
         self.dialect = dialect
-        self.params = set(function.params)
+        # what a call by name hands over is whatever the text of the caller has
+        self.params = set() if called_by_name else set(function.params)
         self.merged: dict[Var, list[Operand]] = {}  # loop carries, results of branches: what they may be
         self.nonzero: set[Var] = set()
         self.known: dict[Var, bool] = {}
@@ -70,7 +72,7 @@ class NumberKinds:
         if x in self.merged:
             return all(map(self.is_numpy, self.merged[x]))
         eqn = x.definition
-        if eqn is None or len(eqn.results) > 1:
+        if eqn is None or len(eqn.results) > 1 or eqn.operation in CALLS:
             return False
         if eqn.operation is index:
             return True

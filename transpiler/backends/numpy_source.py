@@ -13,6 +13,7 @@ from typing import Any
 from gradscribe.transpiler.backends.comments import annotate
 from gradscribe.transpiler.backends.dialect import NumPyDialect
 from gradscribe.transpiler.backends.messages import import_line
+from gradscribe.transpiler.backends.module_facts import ModuleFacts, module_facts
 from gradscribe.transpiler.backends.results import result_writer
 from gradscribe.transpiler.backends.writer import write_function
 from gradscribe.transpiler.errors import Span
@@ -53,14 +54,60 @@ def numpy_module(
     checks: bool = True,
     comments: bool = True,
 ) -> Source:
-    """Write a module with one function.
+    """Write a module with one function, and before it those that it calls by name.
 
     `header`: comment lines at the top. `donated`, `identities`: see `bufferize`. `backward_from`: index of the first
     top-level equation of the backward part. `result_template`: a tree of `ResultLeaf`/`StaticLeaf`/`ArgumentIdentity`
     for a nested return value. `checks`: check shapes, dtypes and guards at entry (a caller that dispatched on them
     needs no check)."""
     name = name or function.name
+    module = module_facts(function, name, NumPyDialect().reserved)
+    parts = [
+        _text(callee.function, text, module, (), None, None, None, False, comments)
+        for callee, text in module.names.items()
+    ]
     backward_from = function.backward_from if backward_from is None else backward_from
+    parts.append(_text(function, name, module, donated, identities, backward_from, result_template, checks, comments))
+    lines, spans = list[str](), list[Span | None]()
+    for k, part in enumerate(parts):
+        lines += ["", ""] * bool(k) + part.lines
+        spans += [None, None] * bool(k) + part.spans
+    top = [f"# {line}".rstrip() for line in header]
+    body = "\n".join(lines)
+    imports = _imports("\n".join(part.code for part in parts), module.outside)
+    head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
+    return Source(
+        name,
+        "\n".join(head) + "\n" * bool(head) + body + "\n",
+        (*[None] * len(head), *spans),
+        sum(part.copies for part in parts),
+        module.outside,
+    )
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The lines of one function."""
+
+    lines: list[str]
+    spans: list[Span | None]
+    copies: int
+    code: str  # without comments
+
+
+def _text(
+    function: Function,
+    name: str,
+    module: ModuleFacts,
+    donated: Collection[Var],
+    identities: Mapping[int, int] | None,
+    backward_from: int | None,
+    result_template: Any,
+    checks: bool,
+    comments: bool,
+) -> _Text:
+    if backward_from is None:
+        backward_from = function.backward_from
     env = Substitution()  # the passes below work on a clone: values know the equation that defines them
     region = clone_region(function.region, env)
     own = Function(name, region, _guards(function, env), function.result_hints, function.span, backward_from)
@@ -75,6 +122,7 @@ def numpy_module(
         bufferized,
         name,
         NumPyDialect(),
+        module=module,
         results=result_writer(result_template, bufferized),
         checks=checks,
         donated=[buffered.clone[p] for p in given],  # type: ignore[misc]
@@ -84,18 +132,8 @@ def numpy_module(
     spans = [line.span for line in written.lines]
     if comments and written.backward_at is not None:
         spans.insert(written.backward_at, None)
-    top = [f"# {line}".rstrip() for line in header]
-    body = "\n".join(lines)
     code = "\n".join(line.text for line in written.lines)
-    imports = _imports(code, written.outside)
-    head = [*top, *imports, "", ""] if imports else [*top, *([""] if top else [])]
-    return Source(
-        name,
-        "\n".join(head) + "\n" * bool(head) + body + "\n",
-        (*[None] * len(head), *spans),
-        buffered.copies,
-        written.outside,
-    )
+    return _Text(lines, spans, buffered.copies, code)
 
 
 def _imports(code: str, outside: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.ownership import WRITES, has_memory
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
 from gradscribe.transpiler.primitives.primitive import broadcast_shapes
@@ -101,6 +102,8 @@ class Statements:
             return self.callback(eqn, depth)
         if eqn.operation is breakpoint_:
             return self.put(depth, "breakpoint()", None, "", eqn.span)
+        if eqn.operation in CALLS and not any(r in self.read_values for r in eqn.results):
+            return self.put(depth, "", self.write.equation(eqn), "", eqn.span)
         if len(eqn.results) == 1:
             return self.assign(eqn.result, self.write.equation(eqn), depth, eqn.span)
         targets = ", ".join(self.write.names.of(r) for r in eqn.results)

@@ -7,8 +7,8 @@ mentions and so need a name."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from gradscribe.transpiler.backends.dialect import NumPyDialect
@@ -16,7 +16,7 @@ from gradscribe.transpiler.backends.entry_checks import binding_places, check_li
 from gradscribe.transpiler.backends.expressions import Expressions
 from gradscribe.transpiler.backends.folding import Folding, fold
 from gradscribe.transpiler.backends.layout import broken
-from gradscribe.transpiler.backends.messages import outside_objects
+from gradscribe.transpiler.backends.module_facts import ModuleFacts, module_facts
 from gradscribe.transpiler.backends.names import assign_names
 from gradscribe.transpiler.backends.statements import Line, Statements
 from gradscribe.transpiler.backends.storage import assign_storage
@@ -37,7 +37,6 @@ class Written:
 
     lines: tuple[Line, ...]
     backward_at: int | None = None
-    outside: Mapping[str, Any] = field(default_factory=dict)  # objects of the process that the text mentions
 
 
 def flat_results(values: list[ast.expr]) -> ast.expr | None:
@@ -52,6 +51,7 @@ def write_function(
     name: str,
     dialect: NumPyDialect,
     *,
+    module: ModuleFacts | None = None,
     results: ResultWriter = flat_results,
     checks: bool = True,
     donated: Collection[Var] = (),
@@ -61,13 +61,13 @@ def write_function(
     folding = fold(function, dialect.inline_arrays, _forward_values(function, backward_from))
     storage = assign_storage(function, folding)
     symbols = list(binding_places(function))
-    outside = outside_objects(function, (*dialect.reserved, name))
-    reserved = dialect.reserved | {name, *outside}
+    module = module or module_facts(function, name, dialect.reserved)
+    reserved = dialect.reserved | {name, *module.outside, *module.names.values()}
     for _ in range(2):
         names = assign_names(function, storage, symbols, reserved)
         check_storage(function, folding, names, donated)
-        exprs = Expressions(function, folding, names, dialect)
-        statements = Statements(function, exprs, outside)
+        exprs = Expressions(function, folding, names, dialect, module, name in module.names.values())
+        statements = Statements(function, exprs, module.outside)
         body, backward_at = _body(function, statements, backward_from)
         values = [exprs.value(x) for x in function.results]
         returned = results(values)
@@ -84,7 +84,7 @@ def write_function(
     elif not body and not guards:
         end = [Line(1, "    pass")]
     mark = None if backward_at is None else len(start) + backward_at
-    return Written((*start, *body, *end), mark, outside)
+    return Written((*start, *body, *end), mark)
 
 
 def _forward_values(function: Function, backward_from: int | None) -> set[Var]:

@@ -28,6 +28,10 @@ Thunk = Callable[[], Any]
 Live = Callable[[Cell, Any], bool]
 
 
+class UnknownResult(BaseException):
+    """What a recursive call returns is not known yet: what needs it is left out of the first interpretation."""
+
+
 @dataclass(frozen=True)
 class Raised:
     """Completion of a block that always raises; `message` is a string or a `Text`."""
@@ -64,8 +68,11 @@ def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, 
     """Run both thunks, each in a region; emit the `if`; return the joined result."""
     birth = next_serial()
     sides: list[Side] = []
-    for thunk in (then, otherwise):
-        side = _run_side(tracing, birth, thunk)
+    for k, thunk in enumerate((then, otherwise)):
+        try:
+            side = _run_side(tracing, birth, thunk)
+        except UnknownResult:  # a first look at a function that calls itself: what the other side returns
+            return then() if k else otherwise()
         if isinstance(side.result, Raised):
             return _one_side_raises(tracing, predicate, side, then, otherwise, raising_first=not sides)
         sides.append(side)

@@ -197,8 +197,14 @@ class Calls(PythonFunctions):
 
     # ---- user functions ----
     def call_closure(self, closure: Closure, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return self.run_closure(closure, self.bound_arguments(closure, args, kwargs))
+
+    def bound_arguments(self, closure: Closure, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         check_accepted(closure)
-        slots = self._bind(closure, args, kwargs)
+        return self._bind(closure, args, kwargs)
+
+    def run_closure(self, closure: Closure, slots: dict[str, Any]) -> Any:
+        """The body in line."""
         if len(self.frames) >= self.depth_limit:
             raise _endless(closure, slots, current_span())
         frame = Frame(closure, slots, current_span())

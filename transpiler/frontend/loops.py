@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.branches import Live, Raised, check_fails
+from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
 from gradscribe.transpiler.frontend.store import World
@@ -187,6 +187,10 @@ class LoopTrace:
             self.tracing.births.append(self.birth)
             try:
                 outcome = self._pass(head, body)
+            except UnknownResult:
+                if not self.tracing.skip_unknown_loops:
+                    raise
+                outcome = None
             except Exception as error:
                 error.under_data = True  # type: ignore[attr-defined]  # no handler outside this loop catches it
                 raise

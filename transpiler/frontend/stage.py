@@ -17,8 +17,9 @@ import numpy as np
 from gradscribe.transpiler.errors import AliasError, GradscribeError, Span, UnsupportedSyntax
 from gradscribe.transpiler.frontend.core import TransformCall
 from gradscribe.transpiler.frontend.fence import internal_error
-from gradscribe.transpiler.frontend.inner import Inner, Settlement
+from gradscribe.transpiler.frontend.inner import Settlement
 from gradscribe.transpiler.frontend.lifting import Accessor, StaticPlace
+from gradscribe.transpiler.frontend.recursion import ChangeMode, Mode, Place, Recursion
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.trying import UserException
@@ -48,8 +49,9 @@ def stage(
     Example: `stage(lambda x: np.sin(x) * 2, (np.ones(3),), {}).function`
     """
     static: frozenset[StaticPlace] = frozenset()
+    modes: dict[Place, Mode] = {}
     for _ in range(_RETRACES):
-        staging = Staging(static, transform_call)
+        staging = Staging(static, modes, transform_call)
         try:
             return staging.run(fn, args, kwargs)
         except NeedStatic as need:
@@ -57,6 +59,8 @@ def stage(
             if found <= static:
                 raise UnsupportedSyntax(need.span, need.why, need.hint) from None
             static = static | found
+        except ChangeMode as change:
+            modes[change.place] = change.mode
         except UserException as user:
             raise user.exception() from None
         except GradscribeError:
@@ -87,11 +91,13 @@ def _place_of(fn: Any) -> Span | None:
     return file.header(node)
 
 
-class Staging(Inner):
+class Staging(Recursion):
     """One attempt."""
 
-    def __init__(self, static: frozenset[StaticPlace], transform_call: TransformCall | None) -> None:
-        super().__init__(static)
+    def __init__(
+        self, static: frozenset[StaticPlace], modes: dict[Place, Mode], transform_call: TransformCall | None
+    ) -> None:
+        super().__init__(static, modes)
         self.transform_call = transform_call
 
     def run(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Staged:

@@ -51,6 +51,7 @@ class Tracing:
         self.views = Views(self.store, self.solver)
         self.lift_external: Callable[[External], Any] = lambda external: external.value
         self.births: list[int] = []  # of the open data-dependent regions
+        self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
 
     def refuse_poison(self, name: str, poison: Poison) -> NoReturn:
         """A value without a single meaning is read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from gradscribe.transpiler.ir.callees import reached_callees
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 
 
@@ -52,7 +53,12 @@ def _lines(region: Region, indent: int, out: list[str]) -> None:
 
 
 def print_function(function: Function) -> str:
-    """The whole program."""
+    """The whole program: the function, then those it calls by name."""
+    callees = [callee.function for callee in reached_callees(function.region)]
+    return "\n\n".join(map(_print_one, (function, *callees)))
+
+
+def _print_one(function: Function) -> str:
     out = [f"{function.name}({', '.join(map(_typed, function.params))}):"]
     for guard in function.guards:
         word = "require" if guard.requirement else "assume"

@@ -80,9 +80,10 @@ def _verify_region(region: Region, outer: set[object], defined: set[Var], where:
         for var, type in zip(eqn.results, inferred, strict=True):
             for dim in var.type.dims():
                 _check_dim(dim, scope, at)
-            if not eqn.regions and not same_type(var.type, type):
+            whole = not eqn.regions and "callee" not in eqn.params  # else sizes may be known inside only
+            if whole and not same_type(var.type, type):
                 raise InvalidIR(f"{at}: result is {var.type}, inferred {type}")
-            if eqn.regions and isinstance(var.type, ArrayType) and isinstance(type, ArrayType):
+            if not whole and isinstance(var.type, ArrayType) and isinstance(type, ArrayType):
                 if var.type.dtype != type.dtype or var.type.rank != type.rank:
                     raise InvalidIR(f"{at}: result is {var.type}, inferred {type}")
     for operand in region.results:

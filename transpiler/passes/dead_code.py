@@ -7,26 +7,34 @@ whatever they read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from gradscribe.transpiler.ir.callees import Callee, reached_callees
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
+from gradscribe.transpiler.primitives.calls import CALLS, call
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 
 
 def has_effect(eqn: Eqn) -> bool:
-    """The equation, or one inside its regions, is a check or io."""
-    if eqn.operation.effect is not Effect.PURE:
-        return True
-    return any(e.operation.effect is not Effect.PURE for r in eqn.regions for e in inner_eqns(r))
+    """The equation, or one inside its regions or inside a function that it calls by name, is a check or io."""
+    return any(e.operation.effect is not Effect.PURE for e in _inside(eqn))
 
 
 def has_io(eqn: Eqn) -> bool:
-    """The equation, or one inside its regions, is seen outside."""
-    return eqn.operation.effect is Effect.IO or any(
-        e.operation.effect is Effect.IO for r in eqn.regions for e in inner_eqns(r)
-    )
+    """The equation, or one inside its regions or inside a function that it calls by name, is seen outside."""
+    return any(e.operation.effect is Effect.IO for e in _inside(eqn))
+
+
+def _inside(eqn: Eqn) -> Iterator[Eqn]:
+    """What runs with an equation. A call of a complete function is what it calls (too deep a recursion is nobody's
+    wish to see)."""
+    own = Region((), (eqn,), ())
+    for region in (own, *(callee.function.region for callee in reached_callees(own))):
+        for e in inner_eqns(region):
+            if e.operation is not call or not e.params["callee"].complete:
+                yield e
 
 
 def without_io(function: Function) -> Function:
@@ -41,9 +49,20 @@ def _silent(region: Region) -> Region:
             continue
         if has_io(eqn):
             regions = tuple(map(_silent, eqn.regions))
-            eqn = Eqn(eqn.operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)
+            params = eqn.params
+            if eqn.operation in CALLS:
+                params = {"callee": _silent_callee(params["callee"])}
+            eqn = Eqn(eqn.operation, eqn.operands, eqn.results, params, regions, eqn.span)
         eqns.append(eqn)
     return Region(region.params, tuple(eqns), region.results)
+
+
+def _silent_callee(callee: Callee) -> Callee:
+    if "silent" not in callee.derived:
+        made = callee.derived["silent"] = Callee(callee.name)
+        made.function = without_io(callee.function)
+    known: Callee = callee.derived["silent"]
+    return known
 
 
 def drop_dead_code(function: Function) -> Function:

@@ -12,14 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 from gradscribe.transpiler.ir.bounds import is_nonnegative
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, current_block, emit, emit_as
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_block, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.dead_code import drop_dead_code
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import is_literal
 from gradscribe.transpiler.primitives.reductions import reduce_sum
@@ -52,6 +53,9 @@ def _emit_eqn(eqn: Eqn, env: Substitution, algebra: bool) -> None:
         return
     if eqn.operation is if_:
         _emit_if(eqn, env, algebra)
+        return
+    if eqn.operation in CALLS:
+        append_eqn(clone_eqn(eqn, env))
         return
     operands = [env.operand(x) for x in eqn.operands]
     params = env.params(eqn.params)

@@ -9,6 +9,7 @@ from gradscribe.transpiler.primitives import (
     allocation,
     arithmetic,
     barriers,
+    calls,
     checks,
     complex_numbers,
     contraction,
@@ -50,6 +51,7 @@ FAMILIES = (
     checks,
     effects,
     barriers,
+    calls,
 )
 
 __all__ = ["FAMILIES", "PRIMITIVES"]

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit_as, naming
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.simplify import simplify
+from gradscribe.transpiler.primitives.calls import CALLS, known_function
 from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
@@ -78,6 +80,8 @@ def _differentiate(region: Region, env: Substitution, tangents: Tangents, moving
                 _loop(eqn, env, tangents, moving)
             elif eqn.operation is if_:
                 _if(eqn, env, tangents, moving)
+            elif eqn.operation in CALLS:
+                _call(eqn, env, tangents)
             else:
                 append_eqn(clone_eqn(eqn, env))
                 if any(r in moving for r in eqn.results):
@@ -99,6 +103,32 @@ def _equation(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
         if isinstance(t, Var) and not t.hint:
             t.hint = tangent_name(old.hint)
         tangents[old] = t
+
+
+def _call(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
+    """A call of the callee's tangent, which is made once for each set of operands that carry tangents."""
+    lifted = tuple(k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in tangents)
+    if not lifted:
+        append_eqn(clone_eqn(eqn, env))
+        return
+    callee = tangent_of(known_function(eqn), lifted)
+    operands = [env.operand(x) for x in eqn.operands]
+    seeds = [conform(tangents[eqn.operands[k]], operands[k].type) for k in lifted]  # type: ignore[index]
+    results = [env.fresh(r) for r in eqn.results]
+    floating = [k for k, r in enumerate(eqn.results) if r.type.is_float]
+    moved = [Var(_strong(results[k].type), tangent_name(results[k].hint)) for k in floating]
+    append_eqn(Eqn(eqn.operation, (*operands, *seeds), (*results, *moved), {"callee": callee}, (), eqn.span))
+    tangents.update({eqn.results[k]: d for k, d in zip(floating, moved, strict=True)})
+
+
+def tangent_of(callee: Callee, wrt: tuple[int, ...]) -> Callee:
+    """The callee (params, tangents of the params at `wrt`) -> (results, tangents of the floating results)."""
+    key = ("jvp", wrt)
+    if key not in callee.derived:
+        made = callee.derived[key] = Callee(f"{callee.name}_jvp")
+        made.function = jvp(callee.function, wrt)
+    known: Callee = callee.derived[key]
+    return known
 
 
 def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> None:

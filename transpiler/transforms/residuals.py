@@ -26,6 +26,7 @@ from gradscribe.transpiler.ir.types import StackType
 from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.affine.rereads import RereadOracle
 from gradscribe.transpiler.passes.min_cut import min_vertex_cut
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reindex
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
@@ -193,7 +194,7 @@ def _deciding(reverse: Region) -> set[Var]:
     deciding: set[Var] = set()
     eqns = list(inner_eqns(reverse))
     for eqn in reversed(eqns):
-        decides = eqn.operation.name in _DECIDING or eqn.operation is if_
+        decides = eqn.operation.name in _DECIDING or eqn.operation is if_ or eqn.operation in CALLS
         if decides or (not eqn.regions and any(r in deciding for r in eqn.results)):
             deciding.update(x for x in eqn.operands if isinstance(x, Var))
     return deciding

@@ -11,15 +11,17 @@ Source: Griewank & Walther, Evaluating Derivatives, ch. 3 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradscribe.transpiler.ir.builder import at_span, emit, emit_as, naming, open_block
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, emit, emit_as, naming, open_block
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import Substitution, dim_vars, free_vars
 from gradscribe.transpiler.primitives.arithmetic import equal
+from gradscribe.transpiler.primitives.calls import CALLS, call_again, known_function
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
@@ -37,6 +39,7 @@ from gradscribe.transpiler.primitives.structure import dim_value, index, reshape
 from gradscribe.transpiler.transforms.activity import useful_in
 
 Cotangents = dict[Var, Operand]
+AdjointOf = Callable[[Callee, tuple[int, ...], tuple[int, ...]], Callee]  # callee, operands, seeded results
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +62,9 @@ def cotangent_name(hint: str) -> str:
 class ReverseSweep:
     """Emits the reverse of regions into the open block; cotangents live in a dict per region."""
 
-    def __init__(self, active: set[Var]) -> None:
+    def __init__(self, active: set[Var], adjoint_of: AdjointOf) -> None:
         self.active = active
+        self.adjoint_of = adjoint_of
 
     def accumulate(self, cts: Cotangents, x: Operand, g: Operand | None) -> None:
         """cts[x] += g, in x's dtype and shape (the sum over stretched axes undoes broadcasting)."""
@@ -79,6 +83,8 @@ class ReverseSweep:
                     self._loop(eqn, cts)
                 elif eqn.operation is if_:
                     self._if(eqn, cts)
+                elif eqn.operation in CALLS:
+                    self._call(eqn, cts)
                 else:
                     self._equation(eqn, cts)
 
@@ -97,6 +103,19 @@ class ReverseSweep:
             return
         for x, g in zip(eqn.operands, eqn.operation.vjp(eqn.operands, eqn.results, gs, eqn.params), strict=True):
             self.accumulate(cts, x, g)
+
+    def _call(self, eqn: Eqn, cts: Cotangents) -> None:
+        """A call of the callee's adjoint. What a call saves is its operands: the adjoint computes the rest again."""
+        gs = {k: cts.pop(r) for k, r in enumerate(eqn.results) if r in cts}
+        wrt = tuple(k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in self.active)
+        if not gs or not wrt:
+            return
+        callee = self.adjoint_of(known_function(eqn), wrt, tuple(gs))
+        bars = [Var(strong(eqn.operands[k].type)) for k in wrt]
+        operands = (*eqn.operands, *gs.values())
+        append_eqn(Eqn(call_again, operands, tuple(bars), {"callee": callee}, (), eqn.span))
+        for k, bar in zip(wrt, bars, strict=True):
+            self.accumulate(cts, eqn.operands[k], bar)
 
     def _loop(self, eqn: Eqn, cts: Cotangents) -> None:
         body = eqn.regions[-1]
@@ -224,11 +243,13 @@ def _named(g: Operand, x: Var) -> Operand:
     return g
 
 
-def sweep(region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var]) -> Region:
+def sweep(
+    region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var], adjoint_of: AdjointOf
+) -> Region:
     """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results
     of
     the returned region are the cotangents of `wrt`, zeros where nothing flows."""
-    reverse = ReverseSweep(active)
+    reverse = ReverseSweep(active, adjoint_of)
     with open_block(nested=False) as block:
         cts: Cotangents = {}
         for result, seed in zip(region.results, seeds, strict=True):

@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
-from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.affine.forwarding import forward_loads
-from gradscribe.transpiler.passes.dead_code import has_effect, has_io, prune_region
+from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_effect, has_io, prune_region, without_io
 from gradscribe.transpiler.passes.hoist import hoist_invariants
 from gradscribe.transpiler.passes.simplify import simplify
+from gradscribe.transpiler.primitives.calls import call, call_again
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
 from gradscribe.transpiler.transforms.residuals import ResidualPlan, plan_residuals
@@ -91,7 +93,37 @@ def _prepared(function: Function) -> Function:
 def _sweep(function: Function, wrt: Sequence[int], seeds: dict[int, Operand]) -> Region:
     moving = active(function, wrt, list(seeds))
     by_result = [seeds.get(k) for k in range(len(function.results))]
-    return prune_region(sweep(function.region, moving, by_result, [function.params[k] for k in wrt]))
+    return prune_region(sweep(function.region, moving, by_result, [function.params[k] for k in wrt], adjoint_of))
+
+
+def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) -> Callee:
+    """The callee (params, cotangents of the results at `seeded`) -> cotangents of the params at `wrt`. It runs the
+    forward part again, for operands that the callee was called with before: nothing in it fails."""
+    key = ("vjp", wrt, seeded)
+    if key not in callee.derived:
+        made = callee.derived[key] = Callee(f"{callee.name}_vjp")
+        function = without_io(callee.function)
+        again = replace(function, region=_called_again(function.region))
+        parts = vjp(again, wrt, seeded)
+        fused = parts.fused
+        results = fused.results[parts.result_count :]
+        hints = fused.result_hints[parts.result_count :]
+        region = Region(fused.region.params, fused.region.eqns, results)
+        made.function = drop_dead_code(replace(fused, region=region, result_hints=hints))
+    known: Callee = callee.derived[key]
+    return known
+
+
+def _called_again(region: Region) -> Region:
+    """The region with its calls as calls that were made before."""
+    eqns = []
+    for eqn in region.eqns:
+        operation = call_again if eqn.operation is call else eqn.operation
+        if operation is not eqn.operation or eqn.regions:
+            regions = tuple(map(_called_again, eqn.regions))
+            eqn = Eqn(operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)
+        eqns.append(eqn)
+    return Region(region.params, tuple(eqns), region.results)
 
 
 def _reverse(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, emit_as
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region
-from gradscribe.transpiler.ir.walk import Substitution
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.lower.contractions import matrix_product
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.contraction import dot_general
 from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
 from gradscribe.transpiler.primitives.primitive import Primitive
@@ -76,6 +77,9 @@ def _inner(region: Region, env: Substitution) -> Region:
 
 
 def _equation(eqn: Eqn, env: Substitution) -> None:
+    if eqn.operation in CALLS:
+        append_eqn(clone_eqn(eqn, env))
+        return
     operands, params = [env.operand(x) for x in eqn.operands], env.params(eqn.params)
     expansion = _expansion(eqn)
     if expansion is not None:

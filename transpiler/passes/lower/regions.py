@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradscribe.transpiler.ir.builder import at_span, build_body, build_region, emit, emit_as, open_block
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as, open_block
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
@@ -43,6 +43,7 @@ from gradscribe.transpiler.passes.lower.reductions import lower_reduction
 from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
 from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
 from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
@@ -172,6 +173,8 @@ class _Lowering:
             self._update(eqn, position)
         elif operation is wrap_index:
             self._wrap_index(eqn)
+        elif operation in CALLS:
+            self._call(eqn)
         elif not any(is_array(x) for x in eqn.results) and not any(is_array(x) for x in eqn.operands):
             self._scalar(eqn)
         elif isinstance(operation, Elementwise) or operation is convert:
@@ -243,6 +246,16 @@ class _Lowering:
         )
         for old, new in zip(eqn.results, results, strict=True):
             self._record(old, new)
+
+    def _call(self, eqn: Eqn) -> None:
+        """A call by name; the sizes of its results may be results themselves."""
+        operands = tuple(self.operand(x) for x in eqn.operands)
+        results = []
+        for old in eqn.results:
+            new = Var(self.env.type(old.type), old.hint, old.lower, old.upper)
+            results.append(new)
+            self._record(old, new)
+        append_eqn(Eqn(eqn.operation, operands, tuple(results), eqn.params, (), eqn.span))
 
     def _whole(self, eqn: Eqn) -> None:
         """A library operation: its operands are arrays."""
