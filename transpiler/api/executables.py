@@ -14,10 +14,10 @@ from typing import Any, Literal
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.composing import with_results
 from gradscribe.transpiler.api.leaves import is_marker
-from gradscribe.transpiler.backends.execute import execute, user_span
+from gradscribe.transpiler.backends.execute import execute, raising_line, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
-from gradscribe.transpiler.errors import GradscribeError, IndexRangeError
+from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
@@ -49,6 +49,7 @@ def executable(function: Function, backend: Backend, identities: Mapping[int, in
 def located(module: Source) -> Executable:
     """The function of a module; its errors carry the user's line, and an index out of range is an `IndexRangeError`."""
     function = execute(module.text, module.name, module.outside)
+    lines = module.text.splitlines()
 
     def run(*values: Any) -> tuple[Any, ...]:
         try:
@@ -57,10 +58,10 @@ def located(module: Source) -> Executable:
         except GradscribeError:
             raise
         except Exception as error:
-            span = user_span(error, function, module.spans)
-            if span is None:
+            span, line = user_span(error, function, module.spans), raising_line(error, function)
+            if span is None or line is None:
                 raise
-            if type(error) is IndexError:
+            if type(error) is IndexError and not lines[line - 1].lstrip().startswith("raise "):  # NumPy's
                 raise IndexRangeError(span, str(error)) from None
             error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
             raise
@@ -81,7 +82,7 @@ def module_of(staged: Staged, title: str, name: str = "") -> Source:
     """A staged call as a standalone NumPy module: arguments flat, the return value a tree."""
     function, template = _explicit(staged)
     identities = {m.position: m.parameter for m in staged.mutations}
-    return numpy_module(
+    module = numpy_module(
         function,
         name=identifier(name or function.name),
         header=header_of(staged, title),
@@ -89,6 +90,13 @@ def module_of(staged: Staged, title: str, name: str = "") -> Source:
         identities=identities,
         result_template=template,
     )
+    if module.missing:
+        raise UnsupportedSyntax(
+            function.span,
+            f"text that stands alone cannot import `{', '.join(module.missing)}`",
+            "define it at the top of a module",
+        )
+    return module
 
 
 def header_of(staged: Staged, title: str) -> list[str]:

@@ -30,12 +30,16 @@ def execute(source: str, name: str, outside: Mapping[str, Any] | None = None) ->
 def user_span(error: BaseException, function: Callable[..., Any], spans: Sequence[Span | None]) -> Span | None:
     """Where in the user's text an error raised by an executed function comes from: the span of the innermost frame of
     its module, or of the nearest line before it that has one."""
+    line = raising_line(error, function)
+    return None if line is None else next((span for span in reversed(spans[:line]) if span is not None), None)
+
+
+def raising_line(error: BaseException, function: Callable[..., Any]) -> int | None:
+    """The line of the text, counted from 1, of the innermost frame of an executed module."""
     line = None
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:
             line = trace.tb_lineno
         trace = trace.tb_next
-    if line is None:
-        return None
-    return next((span for span in reversed(spans[:line]) if span is not None), None)
+    return line

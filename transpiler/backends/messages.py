@@ -20,14 +20,16 @@ from gradscribe.transpiler.ir.nodes import Function, Operand
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import callback
-from gradscribe.transpiler.primitives.messages import Field, Template
+from gradscribe.transpiler.primitives.messages import Field, Message
 
 Write = Callable[[Operand], ast.expr]
 _CODES = {"": -1, "s": 115, "r": 114, "a": 97}
 
 
-def message(template: str | Template, operands: Sequence[Operand], write: Write) -> ast.expr:
+def message(template: Message, operands: Sequence[Operand], write: Write) -> ast.expr:
     """The expression of the text."""
+    if isinstance(template, Field):
+        return write(operands[template.operand])
     if isinstance(template, str):
         return ast.Constant(value=template)
     groups: list[list[str | Field]] = []

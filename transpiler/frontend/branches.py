@@ -34,7 +34,8 @@ class UnknownResult(BaseException):
 
 @dataclass(frozen=True)
 class Raised:
-    """Completion of a block that always raises; `message` is a string or a `Text`."""
+    """Completion of a block that always raises; `message` is a string, a `Text`, or an operand that
+    the exception takes as it is."""
 
     error: type[Exception]
     message: Any

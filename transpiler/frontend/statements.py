@@ -24,12 +24,15 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     BoundMethod,
     Closure,
+    Container,
     Dict,
     Frame,
     List,
     Object,
+    Text,
     describe,
     is_data,
+    is_number,
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
@@ -166,11 +169,16 @@ class Statements(Trying):
         if any(map(is_data, args)):
             if len(args) > 1:
                 self.refuse("an exception of several values, one of them data, is not accepted", "write one f-string")
-            return Raised(kind, self.text_of(args[0]), None, current_span())
+            if isinstance(args[0], Container) or type(args[0]) is tuple:
+                self.refuse("an exception made of a container of data is not accepted", "write an f-string")
+            message = args[0] if isinstance(args[0], Text) else self.operand(args[0])
+            return Raised(kind, message, None, current_span())
         exception = self.python(kind, *args)
         if len(args) > 1 and self.births:
             self.refuse("where data decides, an exception takes one message", "write one f-string")
-        return Raised(kind, str(args[0]) if args else "", exception, current_span())
+        number = bool(args) and is_number(args[0])
+        message = self.operand(args[0]) if number else str(args[0]) if args else ""
+        return Raised(kind, message, exception, current_span())
 
     # ---- if ----
     def run_If(self, s: Any, frame: Frame) -> Any:

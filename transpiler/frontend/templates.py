@@ -10,7 +10,7 @@ from typing import Any
 
 from gradscribe.transpiler.frontend.values import Shown, Text
 from gradscribe.transpiler.ir.nodes import Operand
-from gradscribe.transpiler.primitives.messages import Field, Template
+from gradscribe.transpiler.primitives.messages import Field, Message
 
 
 def joined(parts: Iterable[Any]) -> Any:
@@ -27,11 +27,14 @@ def joined(parts: Iterable[Any]) -> Any:
     return Text(tuple(out))
 
 
-def template_of(text: Any, operands: list[Operand], first: int = 0) -> str | Template:
+def template_of(text: Any, operands: list[Operand], first: int = 0) -> Message:
     """The text as a parameter of an equation whose further operands are `operands`, which grows (`first`: how many
-    operands the equation has before these)."""
+    operands the equation has before these). An operand stands for itself."""
     if isinstance(text, str):
         return text
+    if isinstance(text, Operand):
+        operands.append(text)
+        return Field(first + len(operands) - 1)
     parts: list[str | Field] = []
     for part in text.parts:
         if isinstance(part, str):

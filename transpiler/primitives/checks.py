@@ -12,7 +12,7 @@ import numpy as np
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Effect
 from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
-from gradscribe.transpiler.primitives.messages import Template, render
+from gradscribe.transpiler.primitives.messages import Message, argument
 from gradscribe.transpiler.primitives.primitive import Library
 from gradscribe.transpiler.primitives.sample import draw, integers
 
@@ -48,9 +48,9 @@ wrap_index: Library = Library(
 )
 
 
-def _check(condition: Any, *values: Any, message: str | Template, error: type[Exception]) -> tuple[()]:
+def _check(condition: Any, *values: Any, message: Message, error: type[Exception]) -> tuple[()]:
     if not condition:
-        raise error(render(message, (condition, *values)))
+        raise error(argument(message, (condition, *values)))
     return ()
 
 

@@ -29,11 +29,17 @@ class Field:
 
 
 Template = tuple[str | Field, ...]
+Message = str | Template | Field  # a lone field stands for the value itself
 
 
 def formatted(value: Any, conversion: str, spec: str, percent: bool) -> str:
     """The text of one value."""
     return spec % (value,) if percent else format(_CONVERSIONS[conversion](value), spec)
+
+
+def argument(message: Message, values: Sequence[Any]) -> Any:
+    """What an exception is made of."""
+    return values[message.operand] if isinstance(message, Field) else render(message, values)
 
 
 def render(template: str | Template, values: Sequence[Any]) -> str:
@@ -54,10 +60,9 @@ def sample_value(type: Type) -> Any:
     return type.dtype.type(1).item() if type.weak else type.dtype.type(1)
 
 
-def fields(template: str | Template) -> tuple[Field, ...]:
-    return () if isinstance(template, str) else tuple(part for part in template if isinstance(part, Field))
-
-
-def shows_kind(template: str | Template) -> bool:
-    """The text tells a Python number from a NumPy one: `repr` is among the conversions."""
-    return any(f.conversion in ("r", "a") or (f.percent and f.spec[-1] in "ra") for f in fields(template))
+def shows_kind(message: Message) -> bool:
+    """The message tells a Python number from a NumPy one: `repr` is in it, or the value is handed on."""
+    if isinstance(message, (str, Field)):
+        return isinstance(message, Field)
+    fields = [part for part in message if isinstance(part, Field)]
+    return any(f.conversion in ("r", "a") or (f.percent and f.spec[-1] in "ra") for f in fields)
