@@ -9,7 +9,7 @@ import linecache
 import os
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 INDENT = "    "
@@ -31,11 +31,16 @@ class Span:
     end_line: int
     end_column: int
     function: str = ""
+    derivative: bool = False  # of what belongs to the derivative of this text
 
     @property
     def location(self) -> str:
         """`file:line:col`, the file relative to the working directory where it lies below it."""
         return f"{shown_file(self.file)}:{self.line}:{self.column}"
+
+    def of_derivative(self) -> Self:
+        """The same place, of what belongs to its derivative."""
+        return self if self.derivative else replace(self, derivative=True)
 
     @property
     def order(self) -> tuple[str, int, int, int, int]:
@@ -159,6 +164,10 @@ class IntegerRangeError(GradscribeError, OverflowError):
     """A Python int beyond the 64 bits of int64."""
 
 
+class NotFiniteError(GradscribeError, FloatingPointError):
+    """A NaN or an infinity that an operation made, under `gs.config(check_nans=True)` or `check_infs`."""
+
+
 class NotDifferentiable(GradscribeError):
     """A derivative that does not exist, or with respect to something that has none."""
 
@@ -185,7 +194,7 @@ class CollectiveError(GradscribeError, RuntimeError):
 
 for _kind in (
     GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, IntegerRangeError,
-    NotDifferentiable, NoRule, ReadOnlyError, AliasError, DeviceError, CollectiveError,
+    NotFiniteError, NotDifferentiable, NoRule, ReadOnlyError, AliasError, DeviceError, CollectiveError,
 ):  # fmt: skip
     _kind.__module__ = "gradscribe"  # tracebacks and pickles use the public name
 

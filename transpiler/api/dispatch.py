@@ -17,6 +17,7 @@ import numpy as np
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.entries import Entry, EntryCall, entry_for
+from gradscribe.transpiler.api.executables import number_checks
 from gradscribe.transpiler.api.leaves import (
     PYTHON_NUMBERS,
     admit,
@@ -26,7 +27,7 @@ from gradscribe.transpiler.api.leaves import (
     flatten,
     static_token,
 )
-from gradscribe.transpiler.api.settings import settings
+from gradscribe.transpiler.api.settings import follow_settings, settings
 from gradscribe.transpiler.api.specialisation import Misfit, Specialisation
 from gradscribe.transpiler.flatteners import StructureMismatch, flattener
 from gradscribe.transpiler.ir.staged import StaticLeaf
@@ -71,6 +72,7 @@ class Dispatcher:
         self.lock = threading.RLock()
         self.entries: tuple[Entry, ...] = ()  # short ways into the versions used last; tried before `find`
         self.known_entries: dict[Specialisation, Entry | None] = {}
+        follow_settings(self)
 
     # ---- looking up ----
     def find(
@@ -111,6 +113,11 @@ class Dispatcher:
             self._try_first(version, EntryCall(args, kwargs, static, leaves, definition, values))
         return version, values
 
+    def forget_short_ways(self) -> None:
+        """Every call looks for its version again: a setting has changed."""
+        with self.lock:
+            self.entries, self.fast = (), {}
+
     def _try_first(self, version: Specialisation, call: EntryCall) -> None:
         """Put the entry of a version in front. It is written at the second call, when the version has run."""
         if not version.has_run:
@@ -139,7 +146,8 @@ class Dispatcher:
         return [admit(leaf, path) for leaf, path in zip(leaves, readable_paths(definition), strict=True)]
 
     def _find_slowly(self, call: Call) -> tuple[Specialisation, list[Any]]:
-        key = (call.definition, call.statics, alias_pattern(call.leaves), *map(coarse_token, call.leaves))
+        structure = (number_checks(), call.definition, call.statics, alias_pattern(call.leaves))
+        key = (*structure, *map(coarse_token, call.leaves))
         with self.lock:
             versions = self.versions.setdefault(key, Versions())
             misfits = []

@@ -9,11 +9,13 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.composing import with_results
 from gradscribe.transpiler.api.leaves import is_marker
+from gradscribe.transpiler.api.settings import settings
 from gradscribe.transpiler.backends.execute import execute, raising_line, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
@@ -21,16 +23,37 @@ from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, Unsup
 from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.passes.check_numbers import check_numbers
 
 Backend = Literal["native", "python"]
 Executable = Callable[..., tuple[Any, ...]]
 BACKENDS = ("native", "python")
 
 
-def executable(function: Function, backend: Backend, identities: Mapping[int, int] | None = None) -> Executable:
+@dataclass(frozen=True)
+class NumberChecks:
+    """Whether operations are asked if they made a NaN, or an infinity."""
+
+    nans: bool = False
+    infs: bool = False
+
+
+def number_checks() -> NumberChecks:
+    """What the settings ask for now."""
+    return NumberChecks(settings.check_nans, settings.check_infs)
+
+
+def executable(
+    function: Function,
+    backend: Backend,
+    identities: Mapping[int, int] | None = None,
+    numbers: NumberChecks = NumberChecks(),
+) -> Executable:
     """Make `function` run. `identities`: flat result -> the flat parameter whose array holds it afterwards; these
-    parameters are written, the others only read."""
+    parameters are written, the others only read. `numbers`: what is checked after every operation."""
     identities = identities or {}
+    if numbers.nans or numbers.infs:
+        function = check_numbers(function, nans=numbers.nans, infs=numbers.infs)
     donated = sorted(set(identities.values()))
     if backend == "native":
         return compile_native(function, donated=donated, identities=identities)
@@ -55,7 +78,8 @@ def located(module: Source) -> Executable:
         try:
             found: tuple[Any, ...] = function(*values)
             return found
-        except GradscribeError:
+        except GradscribeError as error:
+            error.span = error.span or user_span(error, function, module.spans)
             raise
         except Exception as error:
             span, line = user_span(error, function, module.spans), raising_line(error, function)

@@ -28,7 +28,7 @@ from gradscribe.transpiler.api.composing import (
     split_aux,
     tangent_leaves,
 )
-from gradscribe.transpiler.api.executables import Executable, executable
+from gradscribe.transpiler.api.executables import Backend, Executable, NumberChecks, executable, number_checks
 from gradscribe.transpiler.api.leaves import flatten, is_data, type_of
 from gradscribe.transpiler.api.results import finishers, own, scalar_kind
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
@@ -54,19 +54,19 @@ class Backward:
     active: tuple[bool, ...]
     gradients: Any
 
-    @cached_property
-    def as_source(self) -> Executable:
-        return executable(self.function, "python")
-
-    @cached_property
-    def as_native(self) -> Executable:
-        return executable(self.function, "native")
-
     def runner(self, residuals: Sequence[Any]) -> Executable:
         """What runs it: native code where the residuals hold a stack of native code, which is a flat array there."""
         pairs = zip(residuals, self.function.params)
         native = any(isinstance(p.type, StackType) and isinstance(value, np.ndarray) for value, p in pairs)
-        return self.as_native if native else self.as_source
+        backend: Backend = "native" if native else "python"
+        key = backend, number_checks()
+        if key not in self._runs:
+            self._runs[key] = executable(self.function, backend, numbers=key[1])
+        return self._runs[key]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[Backend, NumberChecks], Executable]:
+        return {}
 
 
 class Pullback:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.api.executables import Backend, Executable, executable
+from gradscribe.transpiler.api.executables import Backend, Executable, executable, number_checks
 from gradscribe.transpiler.api.guarding import Fact, facts_of
 from gradscribe.transpiler.api.leaves import admit, describe, is_data
 from gradscribe.transpiler.api.results import ResultBuilder
@@ -85,6 +85,7 @@ class Specialisation:
         ]
         self.identities = {m.position: m.parameter for m in self.mutations}
         self._backend: Backend = backend
+        self.numbers = number_checks()
         self._run: Executable | None = None
 
     @property
@@ -94,7 +95,8 @@ class Specialisation:
     @property
     def run(self) -> Executable:
         if self._run is None:
-            self._run = executable(self.staged.function, self._backend, self.identities)
+            run = executable(self.staged.function, self._backend, self.identities, self.numbers)
+            self._run = _quiet(run, self.staged.quiet) if self._backend == "python" and self.staged.quiet else run
         return self._run
 
     # ---- conditions ----
@@ -204,6 +206,16 @@ class Specialisation:
             if isinstance(t, ArrayType) and t.shape
         ]
         return ShapeError(fact.span or self.span, fact.message, "; ".join(passed))
+
+
+def _quiet(run: Executable, kinds: Sequence[str]) -> Executable:
+    """`run` without NumPy's warnings of these kinds. (Native code gives none.)"""
+
+    def quietly(*values: Any) -> tuple[Any, ...]:
+        with np.errstate(**dict.fromkeys(kinds, "ignore")):  # type: ignore[arg-type]
+            return run(*values)
+
+    return quietly
 
 
 def overlap(a: Any, b: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.backends.dialect import call, expression
+from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.ir.nodes import Function, Operand
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.checks import check
@@ -117,7 +118,10 @@ def error_call(error: type[Exception], text: ast.expr, outside: dict[str, Any]) 
     """`ValueError(text)`."""
     if error is np.linalg.LinAlgError:
         return call("np.linalg.LinAlgError", text)
-    return call(name_of(error, outside) or error.__name__, text)
+    name = name_of(error, outside) or error.__name__
+    if issubclass(error, GradscribeError):  # whoever runs the text knows the place
+        return call(name, ast.Constant(value=None), text)
+    return call(name, text)
 
 
 def name_of(thing: Any, outside: dict[str, Any]) -> str:

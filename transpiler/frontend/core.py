@@ -36,6 +36,7 @@ class Core(Tracing):
         self.narrowing = True  # may a name that was checked to be assigned forget its flag? Not in a loop's condition
         self.transform_call: TransformCall | None = None
         self.depth_limit = 80
+        self.quiet: dict[str, None] = {}  # floating-point warnings turned off somewhere in the program
 
     # ---- places ----
     @property

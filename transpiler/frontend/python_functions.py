@@ -187,6 +187,12 @@ class PythonFunctions(IteratorFunctions):
             self.refuse("`breakpoint` with arguments is not accepted")
         emit(PRIMITIVES["breakpoint"], ())
 
+    def call_seterr(self, *args: Any, **kwargs: Any) -> None:
+        self.refuse(
+            "the floating-point state of NumPy is not changed in a staged function",
+            "call np.seterr outside; gs.config(check_nans=True) raises where an operation makes a NaN",
+        )
+
     def call_str(self, value: Any = "", *rest: Any) -> Any:
         return self.python(str, value, *rest) if rest else self.text_of(value)
 
@@ -329,4 +335,5 @@ _OWN: dict[Any, str] = {
     print: "call_print", functools.reduce: "call_reduce", functools.partial: "call_partial",
     copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
+    np.seterr: "call_seterr", np.seterrcall: "call_seterr",
 }  # fmt: skip

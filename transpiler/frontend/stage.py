@@ -118,6 +118,7 @@ class Staging(Recursion):
             static_checks=tuple(self.static_checks),
             statics=tuple(self.statics.items()),
             sources=tuple(self.sources),
+            quiet=tuple(self.quiet),
         )
 
     def _arguments(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

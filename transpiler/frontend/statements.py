@@ -38,6 +38,8 @@ from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Var
 
+FLOATING_POINT_ERRORS = ("divide", "over", "under", "invalid")
+
 
 class Statements(Trying):
     """Execution."""
@@ -137,7 +139,19 @@ class Statements(Trying):
             self.store.write(owner, key, MISSING)
 
     def run_With(self, s: Any, frame: Frame) -> Any:
-        """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in)."""
+        """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in), and
+        the whole program keeps quiet about what is ignored somewhere."""
+        for item in s.items:
+            for keyword in item.context_expr.keywords:
+                mode = self.evaluate(keyword.value, frame)
+                if mode not in ("ignore", "warn", None) or keyword.arg not in (*FLOATING_POINT_ERRORS, "all", "call"):
+                    self.refuse(
+                        f"`np.errstate({keyword.arg}={mode!r})` is not accepted: only warnings can be turned off",
+                        "gs.config(check_nans=True) raises where an operation makes a NaN",
+                    )
+                if mode == "ignore":
+                    kinds = FLOATING_POINT_ERRORS if keyword.arg == "all" else (keyword.arg,)
+                    self.quiet.update(dict.fromkeys(kinds))
         return self.run_block(s.body, frame)
 
     # ---- assert, raise ----
@@ -171,7 +185,7 @@ class Statements(Trying):
                 self.refuse("an exception of several values, one of them data, is not accepted", "write one f-string")
             if isinstance(args[0], Container) or type(args[0]) is tuple:
                 self.refuse("an exception made of a container of data is not accepted", "write an f-string")
-            message = args[0] if isinstance(args[0], Text) else self.operand(args[0])
+            message: Any = args[0] if isinstance(args[0], Text) else self.operand(args[0])
             return Raised(kind, message, None, current_span())
         exception = self.python(kind, *args)
         if len(args) > 1 and self.births:

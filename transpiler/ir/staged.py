@@ -88,3 +88,4 @@ class Staged:
     static_checks: tuple[Callable[[], bool], ...] = ()  # captured static values are still what they were
     statics: tuple[tuple[str, str], ...] = ()  # strings, truth values and such that the program relies on: path, text
     sources: tuple[Any, ...] = ()  # every Python function whose text was staged (for cache keys)
+    quiet: tuple[str, ...] = ()  # floating-point warnings that the program turns off (`np.errstate`)

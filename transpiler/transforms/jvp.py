@@ -94,7 +94,8 @@ def _equation(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
         return
     operands = [env.operand(x) for x in eqn.operands]
     results = [env.operand(r) for r in eqn.results]
-    with naming(""):
+    span = None if eqn.span is None else eqn.span.of_derivative()
+    with naming(""), at_span(span):
         outs = eqn.operation.jvp(operands, results, ts, env.params(eqn.params))
     for old, new, t in zip(eqn.results, results, outs, strict=True):
         if t is None or not old.type.is_float:

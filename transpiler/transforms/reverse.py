@@ -78,7 +78,7 @@ class ReverseSweep:
 
     def region(self, region: Region, cts: Cotangents) -> None:
         for eqn in reversed(region.eqns):
-            with at_span(eqn.span), naming(""):
+            with at_span(None if eqn.span is None else eqn.span.of_derivative()), naming(""):
                 if eqn.operation is loop:
                     self._loop(eqn, cts)
                 elif eqn.operation is if_:
