@@ -99,6 +99,21 @@ def test_pullbacks_and_forward_mode_are_checked():
             gs.jvp(lambda x: np.sqrt(x) * x, (np.array([0.0, 1.0]),), (np.zeros(2),))
 
 
+def descends(x, n):
+    if x < 0.5:
+        return np.log(x - n)
+    return descends(x * 0.5, n) + x
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_functions_that_call_themselves_are_checked(backend):
+    function = gs.jit(gs.value_and_grad(descends), backend=backend)
+    with np.errstate(all="ignore"), gs.config(check_nans=True):
+        assert function(4.0, 0.0)[1] > 0
+        with pytest.raises(gs.NotFiniteError, match="NaN"):
+            function(4.0, 3.0)
+
+
 # ---- the debugger ----
 
 MODEL = """\

@@ -14,10 +14,12 @@ from functools import reduce
 
 from gradscribe.transpiler.errors import NotFiniteError
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, emit, open_block
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import clone_function
 from gradscribe.transpiler.primitives import allocation, conversion, joining
+from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.logic import isinf, isnan, logical_and, logical_not
 from gradscribe.transpiler.primitives.primitive import Elementwise, Primitive, Reindex
@@ -48,11 +50,25 @@ def _region(region: Region, tests: list[tuple[Elementwise, str]]) -> Region:
                     heads = [_region(r, tests) for r in heads]
                 append_eqn(replace(eqn, regions=(*heads, _region(body, tests))))
                 continue
+            if eqn.operation in CALLS:
+                append_eqn(replace(eqn, params={"callee": _checked(eqn.params["callee"], tests)}))
+                continue
             append_eqn(eqn)
             with at_span(eqn.span):
                 for test, what in tests:
                     _check(eqn, test, what)
     return Region(region.params, tuple(block.eqns), region.results)
+
+
+def _checked(callee: Callee, tests: list[tuple[Elementwise, str]]) -> Callee:
+    """A function that is called by name, with the checks."""
+    key = ("numbers", tuple(what for _, what in tests))
+    if key not in callee.derived:
+        made = callee.derived[key] = Callee(callee.name)
+        own = clone_function(callee.function)
+        made.function = replace(own, region=_region(own.region, tests))
+    known: Callee = callee.derived[key]
+    return known
 
 
 def _check(eqn: Eqn, test: Elementwise, what: str) -> None:
