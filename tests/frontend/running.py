@@ -41,7 +41,7 @@ def run_staged(staged: Staged, args: tuple[Any, ...], kwargs: dict[str, Any] | N
     return tree.map(built, staged.result, is_leaf=is_leaf)
 
 
-def same(a: Any, b: Any, exact_type: bool = True) -> bool:
+def same(a: Any, b: Any, exact_type: bool = True, rtol: float = 1e-9, atol: float = 1e-12) -> bool:
     """Equal trees of numbers, dtypes included."""
     leaves_a, structure_a = tree.flatten(a)
     leaves_b, structure_b = tree.flatten(b)
@@ -53,7 +53,7 @@ def same(a: Any, b: Any, exact_type: bool = True) -> bool:
                 return False
             if exact_type and np.asarray(x).dtype != np.asarray(y).dtype:
                 return False
-            if not np.allclose(x, y, rtol=1e-9, atol=1e-12, equal_nan=True):
+            if not np.allclose(x, y, rtol=rtol, atol=atol, equal_nan=True):
                 return False
         elif x != y:
             return False

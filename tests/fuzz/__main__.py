@@ -1,7 +1,8 @@
-"""Long runs of the fuzzer: `python -m fuzz source|native [--seeds 0:400] [--seconds 480] …`, from the tests folder.
+"""Long runs of the fuzzer, from the tests folder: `python -m fuzz source|native [--seeds 0:400] [--seconds 480] …`.
 
 Prints every wrong outcome at once, with the call that gives the program's text, and a table at the end. Ends with 1
-if anything was wrong.
+if anything was wrong. `reduce --seeds 7:8 --flavours nested --check "value"` makes a wrong program small;
+`mutations` breaks rules of gradscribe one by one and says how many programs it takes to notice.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from fuzz.mutations import MUTATIONS, first_caught
 from fuzz.native_batches import check_programs
-from fuzz.programs import FLAVOURS
+from fuzz.programs import ALL_FLAVOURS
+from fuzz.reduction import reduce_program
 from fuzz.source_campaign import Outcome, check_program
 
 VERDICTS = ("right", "refused", "differs", "unjudged", "wrong")
@@ -24,12 +27,14 @@ VERDICTS = ("right", "refused", "differs", "unjudged", "wrong")
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("campaign", choices=["source", "native"])
+    parser.add_argument("campaign", choices=["source", "native", "mutations", "reduce"])
     parser.add_argument("--seeds", default="0:400", help="first:last, of every flavour")
-    parser.add_argument("--flavours", default=",".join(FLAVOURS))
+    parser.add_argument("--flavours", default=",".join(ALL_FLAVOURS))
     parser.add_argument("--seconds", type=float, default=480.0, help="start no program after this time")
     parser.add_argument("--texts", action="store_true", help="emitted text, read back, must be the same text")
     parser.add_argument("--batch", type=int, default=20, help="native programs staged together")
+    parser.add_argument("--check", default="value", help="the check that `reduce` keeps wrong")
+    parser.add_argument("--mutations", default=",".join(MUTATIONS), help="rules to break, of fuzz.mutations")
     options = parser.parse_args(arguments)
     first, last = (int(x) for x in options.seeds.split(":"))
     flavours = options.flavours.split(",")
@@ -37,6 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     deadline = time.monotonic() + options.seconds
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
+        if options.campaign == "mutations":
+            return break_rules(options.mutations.split(","), range(first, last))
+        if options.campaign == "reduce":
+            print(reduce_program(first, flavours[0], options.check))
+            return 0
         if options.campaign == "source":
             found: Iterable[tuple[int, str, list[Outcome]]] = (
                 (seed, flavour, check_program(seed, flavour, options.texts)) for seed, flavour in programs
@@ -44,6 +54,18 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             found = check_programs(programs, options.batch)
         return report(found, deadline)
+
+
+def break_rules(names: list[str], seeds: range) -> int:
+    """Break one rule after another, and count the programs until one is wrong; 1 if one goes unnoticed."""
+    unnoticed = 0
+    for name in names:
+        start = time.monotonic()
+        caught = first_caught(MUTATIONS[name], seeds)
+        unnoticed += caught is None
+        count, detail = caught or ("none", "")
+        print(f"{name:22} {count:>6} programs {time.monotonic() - start:5.0f} s  {detail[:160]}", flush=True)
+    return int(unnoticed > 0)
 
 
 def report(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> int:

@@ -41,6 +41,11 @@ class Program:
     wrt: tuple[int, ...]
     results: tuple[int, ...]
     execute: Execute = field(default=evaluate)
+    single: bool = False  # some of it is computed in float32
+
+    def allowed(self, tolerance: float) -> float:
+        """The tolerance for what this program computes; all of its roundings may be those of float32."""
+        return tolerance * 2.0**29 * 0.2 if self.single else tolerance
 
     def run(self, function: Function, *args: Any) -> list[Any]:
         """The verified program's results."""
@@ -75,13 +80,15 @@ def close(found: Any, expected: Any, tolerance: float, what: str) -> None:
 
 
 def check_jvp(p: Program, seed: int = 0) -> None:
-    """jvp against finite differences; the value it returns is the value."""
+    """jvp against finite differences (of programs in float64); the value it returns is the value."""
     pushed = jvp(p.function, p.wrt)
     expected = p.run(p.function, *p.args)
     dx = p.tangents(seed)
     out = p.run(pushed, *p.args, *dx)
-    close(out[: len(expected)], expected, PLANS, "value under jvp")
+    close(out[: len(expected)], expected, p.allowed(PLANS), "value under jvp")
     floating = [k for k, r in enumerate(p.function.results) if r.type.is_float]
+    if p.single:
+        return
     directions: list[Any] = [None] * len(p.args)
     for k, d in zip(p.wrt, dx, strict=True):
         directions[k] = d
@@ -107,23 +114,23 @@ def check_vjp(p: Program, seed: int = 0) -> None:
     ct, dx = p.cotangents(seed), p.tangents(seed)
     out = p.run(parts.fused, *p.args, *ct)
     count = len(expected)
-    close(out[:count], expected, PLANS, "value under vjp")
+    close(out[:count], expected, p.allowed(PLANS), "value under vjp")
     bars = out[count:]
     for k, bar in zip(p.wrt, bars, strict=True):
         if np.shape(bar) != np.shape(p.args[k]) or np.asarray(bar).dtype != np.asarray(p.args[k]).dtype:
             raise Wrong(f"cotangent of parameter {k}: {np.asarray(bar).dtype}{np.shape(bar)}")
     everything = vjp(p.function, p.wrt, p.results, save_everything=True)
-    close(p.run(everything.fused, *p.args, *ct), out, PLANS, "chosen plan against the plan that saves everything")
+    close(p.run(everything.fused, *p.args, *ct), out, p.allowed(PLANS), "chosen plan against the plan that saves all")
     pushed = p.run(jvp(p.function, p.wrt), *p.args, *dx)[count:]
     floating = [k for k, r in enumerate(p.function.results) if r.type.is_float]
     moved = [pushed[floating.index(k)] for k in p.results]
     error = duality_error(dx, moved, ct, bars)
-    if error > DUALITY and norm(moved) + norm(bars) > 1e-9:
+    if error > p.allowed(DUALITY) and norm(moved) + norm(bars) > 1e-9:
         raise Wrong(f"duality of jvp and vjp: {error:.2e}")
     saved = p.run(parts.forward, *p.args)
-    close(saved[:count], expected, PLANS, "value of the forward part")
+    close(saved[:count], expected, p.allowed(PLANS), "value of the forward part")
     for call in ("first", "second"):
-        close(p.run(parts.backward, *saved[count:], *ct), bars, PLANS, f"{call} call of the backward part")
+        close(p.run(parts.backward, *saved[count:], *ct), bars, p.allowed(PLANS), f"{call} call of the backward part")
 
 
 def gradient_program(p: Program, seed: int = 0) -> Program:
@@ -132,7 +139,7 @@ def gradient_program(p: Program, seed: int = 0) -> Program:
     ct = p.cotangents(seed)
     count = len(p.function.params)
     results = tuple(range(len(p.function.results), len(fused.results)))
-    return Program(fused, (*p.args, *ct), (*p.wrt, *range(count, count + len(ct))), results, p.execute)
+    return Program(fused, (*p.args, *ct), (*p.wrt, *range(count, count + len(ct))), results, p.execute, p.single)
 
 
 def check_second_order(p: Program, seed: int = 0) -> None:
@@ -164,6 +171,6 @@ def check_vmap(
         singles.append(p.execute(p.function, *_as_typed(p.function, lane)))
     for k, is_batched in enumerate(batched):
         expected = np.stack([s[k] for s in singles]) if is_batched else singles[0][k]
-        close([out[k]], [expected], LANES, f"result {k} of vmap by {lanes}")
+        close([out[k]], [expected], p.allowed(LANES), f"result {k} of vmap by {lanes}")
         if not is_batched:
-            close([singles[-1][k]], [expected], LANES, f"result {k} said not to depend on the batch")
+            close([singles[-1][k]], [expected], p.allowed(LANES), f"result {k} said not to depend on the batch")

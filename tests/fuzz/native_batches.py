@@ -55,7 +55,7 @@ def subject(seed: int, flavour: str) -> Subject | None:
     function = load_program(program_text(seed, flavour))
     staged, points = None, []
     for k in range(INPUTS):
-        args = make_arguments(1000 * seed + k)
+        args = make_arguments(1000 * seed + k, flavour)
         value, raised = python_outcome(function, copy.deepcopy(args))
         if raised is not None or not np.all(np.isfinite(value)):
             continue

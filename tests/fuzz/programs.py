@@ -22,6 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from fuzz import language_programs
+from fuzz.arguments import random_state
+from fuzz.language_programs import KINDS
+
 ARRAYS = ("a", "b", "c", "d")
 
 HEAD = """import numpy as np
@@ -68,6 +72,10 @@ FLAVOURS = {
     "control": Flavour("control", depth=4, aliasing=1.0, layout=0.3, control=2.5),
     "smooth": Flavour("smooth", depth=2, aliasing=0.4, layout=0.4, control=0.6, smooth=True),
 }
+
+
+STAND_INS: dict[tuple[int, str], str] = {}  # texts tried in place of a generated one (`fuzz.reduction`)
+ALL_FLAVOURS = (*FLAVOURS, *KINDS)
 
 
 class Writer:
@@ -234,13 +242,18 @@ class Writer:
 
 def program_text(seed: int, flavour: str = "plain") -> str:
     """The text of a module."""
+    if (seed, flavour) in STAND_INS:
+        return STAND_INS[seed, flavour]
+    if flavour in KINDS:
+        return language_programs.Writer(seed, flavour).program()
     return Writer(seed, FLAVOURS[flavour]).program()
 
 
-def make_arguments(seed: int) -> tuple[Any, ...]:
+def make_arguments(seed: int, flavour: str = "plain") -> tuple[Any, ...]:
     """Random arguments of `f`."""
     rng = np.random.default_rng(seed)
-    return rng.normal(size=4), rng.normal(size=4), float(rng.normal()), int(rng.integers(0, 4)), float(rng.random())
+    given = rng.normal(size=4), rng.normal(size=4), float(rng.normal()), int(rng.integers(0, 4)), float(rng.random())
+    return (*given, random_state(rng)) if flavour in KINDS else given
 
 
 @functools.cache

@@ -11,18 +11,19 @@ import copy
 import linecache
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from frontend.running import same
-from fuzz.derivatives import Program, Wrong, check_jvp, check_second_order, check_vjp, check_vmap
+from fuzz.derivatives import PLANS, Program, Wrong, check_jvp, check_second_order, check_vjp, check_vmap, close
 from fuzz.emitted_text import flat_arguments, function_of, without_comments
 from fuzz.programs import load_program, make_arguments, program_text
 from fuzz.source_derivatives import source_program
-from fuzz.values import compare, python_outcome
+from fuzz.values import agree, compare, python_outcome
+from gradscribe.transpiler.api.gradients import value_and_grad
 from gradscribe.transpiler.api.inspection import source, staged_for
 from gradscribe.transpiler.api.jitting import jit
 from gradscribe.transpiler.backends.execute import execute
@@ -30,6 +31,7 @@ from gradscribe.transpiler.backends.numpy_source import numpy_module
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.fence import InternalError
 from gradscribe.transpiler.transforms.jvp import jvp
+from gradscribe.transpiler.transforms.vjp import vjp
 from oracles import norm
 
 STEEP = 1e8  # a relative derivative that no finite step measures
@@ -71,7 +73,7 @@ def value_of_text(seed: int, flavour: str) -> None:
     function = load_program(program_text(seed, flavour))
     written = jit(function, backend="python")
     for k in range(4):
-        args = make_arguments(1000 * seed + k)
+        args = make_arguments(1000 * seed + k, flavour)
         theirs, ours = copy.deepcopy(args), copy.deepcopy(args)
         want, raised = python_outcome(function, theirs)
         try:
@@ -86,21 +88,21 @@ def value_of_text(seed: int, flavour: str) -> None:
             continue
         if raised is not None:
             raise Differs(f"Python raises {raised}")
-        if not same(got, want, exact_type=False) or not same(ours, theirs):
+        if not agree(got, want, flavour) or not agree(ours, theirs, flavour):
             raise Differs(f"{got} and {ours[:2]} instead of {want} and {theirs[:2]} (input {k})")
 
 
 def text_is_read_back(seed: int, flavour: str) -> None:
     """The emitted text, staged, is the same text again, and computes the same."""
     function = load_program(program_text(seed, flavour))
-    args = make_arguments(1000 * seed)
+    args = make_arguments(1000 * seed, flavour)
     staged, _ = staged_for(function, copy.deepcopy(args), {})
     text = source(function, *copy.deepcopy(args))
     again = function_of(text)
     flat = flat_arguments(staged, args)
     second = source(again, *copy.deepcopy(flat))
     (want, raised), (got, _) = (python_outcome(f, copy.deepcopy(flat)) for f in (again, function_of(second)))
-    if raised is None and not same(got, want, exact_type=False):
+    if raised is None and not agree(got, want, flavour):
         raise Differs(f"read back: {got} instead of {want}")
     if without_comments(text) != without_comments(second):
         raise AnotherText(first_difference(text, second))
@@ -123,9 +125,41 @@ def checks(seed: int, flavour: str, texts: bool) -> Iterator[tuple[str, Callable
     yield "jvp = differences", lambda: forward(p, seed)
     yield "vjp = jvp, plans", lambda: check_vjp(p, seed)
     yield "vmap = loop", lambda: check_vmap(p, batch_flags(p, seed), seed, spread=1e-3)
-    yield "vjp of the text", lambda: check_vjp(replace(p, execute=as_text), seed)
+    yield "vjp of the text", lambda: gradient_text(p, seed)
+    yield "gradient as users call it", lambda: called_gradient(p, seed, flavour)
     if seed % 8 == 0:
         yield "second order", lambda: check_second_order(p, seed)
+
+
+def gradient_text(p: Program, seed: int) -> None:
+    """The text of value and gradient in one, and as two halves, against the evaluator."""
+    parts = vjp(p.function, p.wrt, p.results)
+    ct = p.cotangents(seed)
+    out = p.run(parts.fused, *p.args, *ct)
+    close(as_text(parts.fused, *p.args, *ct), out, p.allowed(PLANS), "text of value and gradient")
+    saved = as_text(parts.forward, *p.args)
+    count = len(p.function.results)
+    bars = as_text(parts.backward, *saved[count:], *ct)
+    close([*saved[:count], *bars], out, p.allowed(PLANS), "text of the forward and the backward part")
+
+
+def called_gradient(p: Program, seed: int, flavour: str) -> None:
+    """`gs.value_and_grad` on Python's own arguments: its value, its gradient, and that the arguments stay."""
+    function = load_program(program_text(seed, flavour))
+    for k in range(4):  # the point of `p`
+        args = make_arguments(1000 * seed + k, flavour)
+        value, raised = python_outcome(function, copy.deepcopy(args))
+        if raised is None and np.all(np.isfinite(value)):
+            break
+    given = copy.deepcopy(args)
+    found, gradients = value_and_grad(function, argnums=(0, 1, 2))(*given)
+    if not agree(found, value, flavour):
+        raise Differs(f"value {found} instead of {value}")
+    if not same(given, args):
+        raise Differs(f"value_and_grad changes its arguments: {given}")
+    one = p.function.results[0].type.dtype.type(1.0)  # what is written follows what is returned
+    bars = p.run(vjp(p.function, p.wrt, (0,)).fused, *p.args, one)[len(p.function.results) :]
+    close(gradients, bars[:3], p.allowed(PLANS), "value_and_grad against vjp")
 
 
 def forward(p: Program, seed: int) -> None:

@@ -1,0 +1,265 @@
+"""Rules of gradscribe broken on purpose, to see that the fuzzer notices.
+
+In: nothing. Out: `MUTATIONS`: for each rule a context in which it does not hold, and `first_caught`, which runs random
+programs in it until one is wrong. Programs run in fresh state: nothing a broken rule computed is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from fuzz.native_batches import check_programs
+from fuzz.source_campaign import Outcome, check_program
+from gradscribe.transpiler.frontend import liveness
+from gradscribe.transpiler.frontend.joins import Join, Plan
+from gradscribe.transpiler.frontend.liveness import Liveness
+from gradscribe.transpiler.frontend.store import Store
+from gradscribe.transpiler.frontend.values import VALUE, Box
+from gradscribe.transpiler.frontend.views import Views
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.nodes import Literal
+from gradscribe.transpiler.passes.affine.dependences import Dependences
+from gradscribe.transpiler.passes.affine.overwrites import ArrayHistory
+from gradscribe.transpiler.passes.bufferize import _Walk
+from gradscribe.transpiler.passes.lower.regions import _Lowering
+from gradscribe.transpiler.primitives import elementary, structure
+from gradscribe.transpiler.primitives.arithmetic import not_equal
+from gradscribe.transpiler.primitives.logic import logical_not
+from gradscribe.transpiler.transforms import residuals
+from gradscribe.transpiler.transforms.exit_flags import ExitFlag, exit_flags
+
+Change = Callable[[], AbstractContextManager[Any]]
+FLAVOURS = ("language", "sharing", "indexing", "nested", "aliasing", "control", "layout")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule, in words, and the context in which it is broken. `native`: seen in machine code alone."""
+
+    name: str
+    rule: str
+    broken: Change
+    flavours: Sequence[str] = FLAVOURS
+    native: bool = False
+
+
+def attribute(target: Any, name: str, value: Any) -> Change:
+    return lambda: mock.patch.object(target, name, value)
+
+
+@contextlib.contextmanager
+def field(operation: Any, name: str, value: Any) -> Iterator[None]:
+    """A rule of a primitive (primitives are frozen) replaced."""
+    old = getattr(operation, name)
+    object.__setattr__(operation, name, value)
+    try:
+        yield
+    finally:
+        object.__setattr__(operation, name, old)
+
+
+# ---- the frontend ----
+def _set_only(self: Store, cell: Any, key: Any, value: Any) -> None:
+    self.check_readable(cell)
+    self.set(cell, key, value)
+
+
+def _forgetful(changed: Callable[..., Any]) -> Callable[..., Any]:
+    def without_the_last_box(self: Store, mark: int) -> Any:
+        out = changed(self, mark)
+        boxes = [key for key in out if isinstance(key[0], Box) and key[1] is VALUE]
+        if len(boxes) > 1:
+            del out[boxes[-1]]
+        return out
+
+    return without_the_last_box
+
+
+def _half_paired(plan: Callable[..., Any]) -> Callable[..., Any]:
+    """Arrays that are one in the first world are taken for one in all."""
+
+    def by_the_first(self: Join, values: Any, present: Any, path: Any) -> Any:
+        for known in self.merged:
+            if known.leaf >= 0 and self._same_or_missing(known.handles[0], values[0]):
+                known.paths.append(path)
+                return Plan("cell", known)
+        return plan(self, values, present, path)
+
+    return by_the_first
+
+
+def _old_cells_only(overlaps: Callable[..., Any]) -> Callable[..., Any]:
+    def without_pairs(self: Join) -> Any:
+        joined = {m.cell for m in self.merged}
+        return [(a, b) for a, b in overlaps(self) if not (a in joined and b in joined)]
+
+    return without_pairs
+
+
+def _one_pass(self: Liveness, s: Any, out: Any, brk: Any, cont: Any) -> Any:
+    """What the body reads before it writes it is not carried around the loop."""
+    counted = isinstance(s, liveness.gast.For)
+    after = self._block(s.orelse, out, brk, cont) | out
+    head = after | (frozenset() if counted else liveness._loads(s.test))
+    body = self._block(s.body, head, out, head)
+    self.head[id(s)] = head | self.captured
+    return head | body | (liveness._loads(s.iter) if counted else frozenset())
+
+
+@contextlib.contextmanager
+def _liveness_without_fixpoint() -> Iterator[None]:
+    with mock.patch.object(Liveness, "_loop", _one_pass), mock.patch.object(liveness, "_cache", {}):
+        yield
+
+
+# ---- reverse mode ----
+def _any_code(function: Any) -> Any:
+    return {p: replace(flag, every_code=True) for p, flag in exit_flags(function).items()}
+
+
+def _every_iteration(self: ExitFlag, env: Any) -> Any:
+    """The predicate as the final code alone would have it, in the last iteration or not."""
+    left = emit(not_equal, (env.operand(self.loop.results[0]), Literal(0)))[0]
+    return emit(logical_not, (left,))[0] if self.negated else left
+
+
+def _first_version_of_a_fork(leading: Callable[..., Any]) -> Callable[..., Any]:
+    """A version is taken for part of any line that begins like its own."""
+
+    def of_any_fork(self: ArrayHistory, version: Any, region: Any) -> Any:
+        found = list(leading(self, version, region))
+        first = {x.first for x in found if x.first is not None}
+        yield from (x for x in self.lineages(region) if x.first in first and x not in found)
+        yield from found
+
+    return of_any_fork
+
+
+def _without_first(cut: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args: cut(*args)[1:]
+
+
+def _added_once(x: Any, v: Any, *takes: Any, at: Any) -> Any:
+    y = np.array(x)
+    y[at] += v
+    return y
+
+
+def _never_read(ct: Any, x: Any, v: Any, *takes: Any, at: Any, once: bool = False) -> Any:
+    return ct, structure.sum_to_shape(emit(structure.index, (ct, *takes), {"at": at})[0], v.shape)
+
+
+def _takes_all(self: _Walk, x: Any, owned: Any, taken: Any, live: Any) -> bool:
+    root = self.root(x)
+    return root in owned and root not in taken
+
+
+# ---- native code ----
+def _once_is_enough(reads: Callable[..., Any]) -> Callable[..., Any]:
+    """The array that a loop hands on twice is not looked at: an element of it stays in a scalar."""
+
+    def without_hand_over(self: Dependences, version: Any, line: Any, result: Any, body: Any) -> Any:
+        found = list(reads(self, version, line, result, body))
+        return (x for x in found if not (x.at is None and x.kind == "read" and version is result))
+
+    return without_hand_over
+
+
+MUTATIONS = {
+    m.name: m
+    for m in (
+        Mutation(
+            "layout", "reshape of an array that is not contiguous may be a copy",
+            attribute(Views, "contiguous", lambda self, x: True),
+        ),
+        Mutation(
+            "pairing", "arrays share one joined array only if they are one in every world",
+            attribute(Join, "_plan_arrays", _half_paired(Join._plan_arrays)),
+        ),
+        Mutation(
+            "overlap of pairs", "two joined arrays may be one in some world",
+            attribute(Join, "overlaps", _old_cells_only(Join.overlaps)),
+        ),
+        Mutation(
+            "stale arrays", "a write makes what may be the same array stale",
+            attribute(Store, "write", _set_only),
+        ),
+        Mutation(
+            "journal", "a region hands out every array it wrote",
+            attribute(Store, "changed", _forgetful(Store.changed)),
+        ),
+        Mutation(
+            "liveness of loops", "what the next trip reads is live at the end of the body", _liveness_without_fixpoint
+        ),
+        Mutation(
+            "scatter", "repeated positions are added to more than once",
+            lambda: field(structure.update_add, "run", _added_once),
+        ),
+        Mutation(
+            "partial derivative", "tanh' = 1 - y y",
+            lambda: field(elementary.tanh, "partials", lambda y, x: [1.0 - 0.999 * y * y]),
+        ),
+        Mutation(
+            "zeroed cotangent", "a write ends the life of the element it replaces",
+            lambda: field(structure.update, "transpose", _never_read),
+        ),
+        Mutation(
+            "re-reading", "an element written later is not re-read",
+            attribute(ArrayHistory, "_is_touched", lambda self, *args, **options: False),
+        ),
+        Mutation(
+            "forks", "an old version is not re-read from another fork of it",
+            attribute(ArrayHistory, "_leading", _first_version_of_a_fork(ArrayHistory._leading)),
+        ),
+        Mutation(
+            "exit iteration", "an exit is taken in the last iteration only",
+            attribute(ExitFlag, "restore", _every_iteration),
+        ),
+        Mutation(
+            "exit code", "the code tells which exit was taken", attribute(residuals, "exit_flags", _any_code)
+        ),
+        Mutation(
+            "cut", "every path from what is saved to what is needed is cut",
+            attribute(residuals, "min_vertex_cut", _without_first(residuals.min_vertex_cut)),
+        ),
+        Mutation(
+            "copies", "memory that is read later is not taken over", attribute(_Walk, "may_take", _takes_all)
+        ),
+        Mutation(
+            "overlapping writes", "what a write reads of its own target is buffered",
+            attribute(_Lowering, "_reads_only_what_it_writes", lambda self, *args: True), native=True,
+        ),
+        Mutation(
+            "elements in scalars", "an array that a loop hands on twice is looked at",
+            attribute(Dependences, "_reads", _once_is_enough(Dependences._reads)), native=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def outcomes(mutation: Mutation, programs: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str, list[Outcome]]]:
+    if mutation.native:
+        yield from check_programs(programs, 5)
+        return
+    for seed, flavour in programs:
+        yield seed, flavour, check_program(seed, flavour)
+
+
+def first_caught(mutation: Mutation, seeds: range) -> tuple[int, str] | None:
+    """How many programs it takes until one is wrong, and what is wrong with it; None if none is."""
+    programs = [(seed, flavour) for seed in seeds for flavour in mutation.flavours]
+    with mutation.broken():
+        for count, (seed, flavour, found) in enumerate(outcomes(mutation, programs), 1):
+            for outcome in found:
+                if outcome.verdict == "wrong":
+                    return count, f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}"
+    linecache.clearcache()
+    return None
