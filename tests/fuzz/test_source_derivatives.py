@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from fuzz.derivatives import Program, check_jvp, check_second_order, check_vjp, check_vmap
+from fuzz.language_programs import KINDS
 from fuzz.programs import FLAVOURS
+from fuzz.source_campaign import check_program
 from fuzz.source_derivatives import source_program
 from fuzz.test_derivatives import flags_for, seeds
 
@@ -36,6 +38,14 @@ def test_first_order(seed, flavour):
     p = staged(seed, flavour)
     check_jvp(p, seed)
     check_vjp(p, seed)
+
+
+@pytest.mark.parametrize("flavour", KINDS)
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 30))])
+def test_the_whole_language(seed, flavour):
+    """Every check of the campaign: values, text, derivatives, batches, what users call, arguments left alone."""
+    for outcome in check_program(seed, flavour):
+        assert outcome.verdict != "wrong", f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}"
 
 
 @pytest.mark.slow
