@@ -9,7 +9,6 @@ import pytest
 
 from fuzz.mutations import MUTATIONS, first_caught
 
-
 QUICK = ("layout", "stale arrays")
 
 
