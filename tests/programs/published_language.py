@@ -80,7 +80,7 @@ def brent_root(p, lo, hi, tol=1e-13):
 
 
 def needleman_wunsch(first, second, scores, gap):
-    """Best score of a global alignment, and how many pairs it matches. Durbin et al., Biological Sequence Analysis, 2.3."""
+    """Score of the best global alignment per pair it matches. Durbin et al., Biological Sequence Analysis, 2.3."""
     n, m = len(first), len(second)
     table = np.zeros((n + 1, m + 1))
     move = np.zeros((n + 1, m + 1), dtype=int)
@@ -112,7 +112,7 @@ def needleman_wunsch(first, second, scores, gap):
 
 def viterbi(observations, start, transition, emission):
     """Log probability of the most likely path. Rabiner, A tutorial on hidden Markov models (1989)."""
-    steps, states = len(observations), len(start)
+    steps = len(observations)
     score = np.log(start) + np.log(emission[:, observations[0]])
     back = []
     for t in range(1, steps):
@@ -149,7 +149,7 @@ def k_means(points, centres, rounds=4):
 def householder_least_squares(A, b):
     """QR by reflections and back substitution. Trefethen & Bau, Numerical Linear Algebra, lectures 10 and 16."""
     R, y = A.copy(), b.copy()
-    m, n = R.shape
+    n = R.shape[1]
     for k in range(n):
         v = R[k:, k].copy()
         v[0] += np.copysign(np.linalg.norm(v), v[0])
@@ -220,7 +220,7 @@ def asian_option(spot, strike, rate, volatility, maturity, normals):
 
 
 def wave_equation(u, velocity, c, dx, dt, steps=12):
-    """Leapfrog with three buffers that change places, absorbing right end. LeVeque, Finite Difference Methods, ch. 10."""
+    """Leapfrog in three buffers that change places, absorbing on the right. LeVeque, Finite Difference Methods, 10."""
     r = (c * dt / dx) ** 2
     previous = u.copy()
     current = u + dt * velocity
@@ -243,7 +243,7 @@ def bezier_length(control, pieces=8):
     """Length of a Bezier curve by de Casteljau's algorithm. Farin, Curves and Surfaces for CAGD, ch. 4."""
 
     def point(t):
-        points = [p for p in control]
+        points = list(control)
         while len(points) > 1:
             points = [(1 - t) * a + t * b for a, b in zip(points, points[1:])]
         return points[0]
@@ -482,11 +482,14 @@ def _cases() -> tuple[Published, ...]:
         Published(viterbi, (rng.integers(0, 4, 7), rows(3), rows(3, 3), rows(3, 4)), (1, 2, 3)),
         Published(k_means, (clusters, clusters[[1, 6, 12]] + 0.1), (0, 1)),
         Published(householder_least_squares, (rng.normal(size=(6, 4)), rng.normal(size=6)), (0, 1)),
-        Published(power_iteration_with_deflation, (symmetric @ symmetric.T + np.diag([9.0, 5.0, 1.0, 0.5, 0.2]),), (0,)),
+        Published(
+            power_iteration_with_deflation, (symmetric @ symmetric.T + np.diag([9.0, 5.0, 1.0, 0.5, 0.2]),), (0,)
+        ),
         Published(adaptive_simpson, (0.1, 1.9, 0.7), (0, 1, 2)),
         Published(asian_option, (100.0, 98.0, 0.03, 0.25, 1.0, rng.normal(size=(6, 5))), (0, 1, 2, 3, 4)),
         Published(
-            wave_equation, (rng.normal(size=12), rng.normal(size=12), rng.uniform(0.5, 1, 12), 0.1, 0.05), (0, 1, 2, 3, 4)
+            wave_equation, (rng.normal(size=12), rng.normal(size=12), rng.uniform(0.5, 1, 12), 1.0, 0.5),
+            (0, 1, 2, 3, 4),
         ),
         Published(bezier_length, (rng.normal(size=(4, 2)),), (0,)),
         Published(
