@@ -1,0 +1,92 @@
+"""Published methods in the language of textbooks: gradients against differences, compiled, batched; the refused ones
+say where and why."""
+
+import copy
+import inspect
+
+import numpy as np
+import pytest
+from tests.oracles import directional_error, leaves, relative_error
+from tests.programs.published_language import PUBLISHED_LANGUAGE
+from tests.test_published import load
+
+import gradscribe as gs
+
+# What no program takes yet, by the words of the refusal. An entry leaves when its method is taken.
+REFUSED = {
+    "brent_root": "sorting data with `sorted`",
+    "needleman_wunsch": "`list.index`",
+    "k_means": "reading with a mask",
+    "trace_ray": "or None depending on data",
+    "cantilever": "`numpy.ix_`",
+    "gray_scott": "`u`, which the caller sees, may or may not share memory",
+}
+LONG = ("rts_smoother", "levenberg_marquardt")  # ten seconds of compiling and more
+HEADER = '''\
+import numpy as np
+from tests.programs.published_language import PUBLISHED_LANGUAGE
+
+
+def measure(result):
+    """A number in which every element of the results takes part."""
+    parts = result if isinstance(result, tuple) else (result,)
+    total = 0.0
+    for part in parts:
+        total += np.sum(np.sin(part))
+    return total
+'''
+LOSS = """
+
+def {name}_loss({parameters}):
+    return measure(PUBLISHED_LANGUAGE["{name}"].function({parameters}))
+"""
+
+
+def loss_text(name):
+    case = PUBLISHED_LANGUAGE[name]
+    parameters = list(inspect.signature(case.function).parameters)[: len(case.arguments)]
+    return LOSS.format(name=name, parameters=", ".join(parameters))
+
+
+@pytest.fixture(scope="module")
+def losses(tmp_path_factory):
+    path = tmp_path_factory.mktemp("published") / "losses.py"
+    path.write_text(HEADER + "".join(map(loss_text, PUBLISHED_LANGUAGE)))
+    return load(path)
+
+
+def arguments(name):
+    return copy.deepcopy(PUBLISHED_LANGUAGE[name].arguments)
+
+
+TAKEN = [name for name in PUBLISHED_LANGUAGE if name not in REFUSED]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_gradients_agree_with_differences(losses, name):
+    loss = getattr(losses, f"{name}_loss")
+    argnums = PUBLISHED_LANGUAGE[name].argnums
+    args = arguments(name)
+    value, gradient = gs.value_and_grad(loss, argnums=argnums)(*args)
+    assert relative_error(value, loss(*arguments(name))) < 1e-13
+    assert all(np.array_equal(a, b) for a, b in zip(leaves(list(args)), leaves(list(arguments(name))), strict=True))
+    for seed in (0, 2):
+        assert directional_error(loss, arguments(name), argnums, gradient, 1.0, seed) < 1e-8
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in TAKEN])
+def test_compiled_gradients(losses, name):
+    transformed = gs.value_and_grad(getattr(losses, f"{name}_loss"), argnums=PUBLISHED_LANGUAGE[name].argnums)
+    value, gradient = transformed(*arguments(name))
+    compiled_value, compiled_gradient = gs.jit(transformed)(*arguments(name))
+    assert relative_error(compiled_value, value) < 1e-12
+    assert relative_error(list(compiled_gradient), list(gradient)) < 1e-10
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_say_where_and_why(losses, name):
+    with pytest.raises(gs.GradscribeError) as refusal:
+        gs.grad(getattr(losses, f"{name}_loss"), argnums=PUBLISHED_LANGUAGE[name].argnums)(*arguments(name))
+    assert REFUSED[name] in str(refusal.value)
+    assert "published_language.py:" in str(refusal.value)
