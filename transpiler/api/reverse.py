@@ -34,11 +34,12 @@ from gradscribe.transpiler.api.results import finishers, own, scalar_kind
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, define, refuse_static, transform
 from gradscribe.transpiler.errors import DTypeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import append_eqn, build_body, current_span
-from gradscribe.transpiler.ir.dims import Symbol
+from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.nodes import Function, Operand, Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType, StackType
+from gradscribe.transpiler.ir.walk import Substitution
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.vjp import vjp as differentiate
 
@@ -139,7 +140,13 @@ class Pullback:
                 "a pullback made outside cannot be called in a staged function",
                 "Call gs.vjp inside, or the pullback outside.",
             )
-        types = iter([p.type for p in self.cotangent_params])
+        sizes_known = Substitution()
+        for param, value in zip(self.backward.function.params, self.residuals, strict=False):
+            if isinstance(value, Var):
+                sizes_known[param] = value
+            elif isinstance(value, Dim):
+                sizes_known.atoms[param] = value
+        types = iter([sizes_known.type(p.type) for p in self.cotangent_params])
         wanted = [next(types) if active else None for active in self.backward.active]
         given = tangent_leaves(wanted, self.backward.result, cotangent, "cotangent")
         paths = self.backward.result.paths("cotangent")

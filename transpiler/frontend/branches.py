@@ -10,20 +10,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend.joins import Join
 from gradscribe.transpiler.frontend.store import Entry, World
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.tracing import Tracing
-from gradscribe.transpiler.frontend.values import STALE, VALUE, Box, Cell, Poison
+from gradscribe.transpiler.frontend.values import (
+    FORM,
+    LENGTH,
+    STALE,
+    VALUE,
+    Box,
+    Cell,
+    List,
+    NeedStatic,
+    Outgrown,
+    Poison,
+    Room,
+)
 from gradscribe.transpiler.ir.builder import Block, append_eqn, at_span, current_span, emit, open_block, resume_block
-from gradscribe.transpiler.ir.dims import next_serial
+from gradscribe.transpiler.ir.dims import Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Literal, Operand, Region
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.dead_code import prune_region
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.regions import if_
 
+_PASSES = 14
 Thunk = Callable[[], Any]
 Live = Callable[[Cell, Any], bool]
 
@@ -65,9 +78,35 @@ def check_fails(tracing: Tracing, condition: Any, raised: Raised) -> None:
         emit(PRIMITIVES["check"], (condition, *values), {"message": message, "error": raised.error})
 
 
+def growing(tracing: Tracing, interpret: Callable[[int], Any]) -> Any:
+    """Interpret a region, given its birth; again with lists in buffers where it outgrows them."""
+    start = tracing.store.here()
+    forms: dict[List, Any] = {}
+    for _ in range(_PASSES):
+        birth = next_serial()
+        tracing.growers.append(birth)
+        try:
+            return interpret(birth)
+        except Outgrown as outgrown:
+            if outgrown.birth != birth:
+                raise
+            forms[outgrown.cell] = outgrown.form
+        finally:
+            tracing.growers.remove(birth)
+        tracing.store.undo(start)
+        for cell, form in forms.items():
+            tracing.into_buffers(cell, form)
+    raise GradscribeError(current_span(), "the lists that grow here do not settle", "append items of one type")
+
+
 def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, live: Live = everything_lives) -> Any:
     """Run both thunks, each in a region; emit the `if`; return the joined result."""
-    birth = next_serial()
+    return growing(tracing, lambda birth: _branch(tracing, birth, predicate, then, otherwise, live))
+
+
+def _branch(
+    tracing: Tracing, birth: int, predicate: Operand, then: Thunk, otherwise: Thunk, live: Live = everything_lives
+) -> Any:
     sides: list[Side] = []
     for k, thunk in enumerate((then, otherwise)):
         try:
@@ -86,10 +125,15 @@ def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, 
                 slots.setdefault((cell, key))
     plans = []
     dead = []
+    rooms = []
     for cell, key in slots:
         if isinstance(cell, Box):
             boxes[cell] = -1
+        elif isinstance(cell, Room):
+            rooms.append((cell, key, _larger(tracing, [s.world.slot(cell, key) for s in sides])))
         elif live(cell, key):
+            if isinstance(cell, List):
+                _require_one_length(tracing, cell, sides)
             plans.append((cell, key, join.plan([s.world.slot(cell, key) for s in sides], (cell.serial, key))))
         else:
             dead.append((cell, key))
@@ -103,10 +147,32 @@ def branch(tracing: Tracing, predicate: Operand, then: Thunk, otherwise: Thunk, 
         store.set(box, VALUE, vars[leaf])
     for cell, key, plan in plans:
         store.set(cell, key, join.build(plan, vars))
+        if isinstance(cell, List) and key == LENGTH and plan.leaf >= 0:
+            vars[plan.leaf].lower = Dim.of(0)
+    for cell, key, room in rooms:
+        store.set(cell, key, room)
     for cell, key in dead:
         store.set(cell, key, Poison("is not kept past this point"))
     _join_marks(tracing, join, sides, birth)
     return join.build(result, vars)
+
+
+def _require_one_length(tracing: Tracing, cell: List, sides: list[Side]) -> None:
+    """A list that a side changes must have one length after both, or it is put into buffers before the branch."""
+    slots = [side.world.slots(cell) for side in sides]
+    if slots[0].keys() != slots[1].keys():
+        if any(FORM in s for s in slots):
+            raise NeedStatic("a list changes its length under control flow that data decides", (), current_span())
+        tracing.outgrow(cell, [item for s in slots for item in s.values()])
+
+
+def _larger(tracing: Tracing, rooms: list[Dim]) -> Dim:
+    """The larger of two bounds."""
+    first, second = rooms
+    surplus = tracing.solver.normalize(second - first)
+    if tracing.solver.proved(-surplus):
+        return first
+    return second if tracing.solver.proved(surplus) else first + surplus.positive()
 
 
 def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
@@ -116,6 +182,7 @@ def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
     try:
         with open_block() as block, tracing.solver.region():
             result = thunk()
+            tracing.settle_capacities(birth)
     except BaseException as error:
         error.under_data = True  # type: ignore[attr-defined]  # no handler outside this side catches it
         store.undo(start)

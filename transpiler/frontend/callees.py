@@ -322,6 +322,7 @@ class Callees(Inner):
                 result = self.call_in_line(made.closure, slots)
                 returned = self._returned_of(made, result, own, birth)
             self._check_kept(made, birth, start, here, containers, own)
+            self.settle_capacities(birth)
         finally:
             self.parameters, self.outputs, self.mutations, self.positions, local = saved
             del self.solver.local[local:]

@@ -408,9 +408,6 @@ class Calls(PythonFunctions):
     def call_transformed(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
-    def _apply(self, function: Any, rule: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        raise NotImplementedError
-
     def is_array_like(self, owner: Any) -> bool:
         raise NotImplementedError
 

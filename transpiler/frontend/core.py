@@ -17,6 +17,7 @@ from gradscribe.transpiler.frontend.values import (
     External,
     Frame,
     NeedStatic,
+    Room,
     Sequence,
 )
 from gradscribe.transpiler.ir.builder import at_span, current_span
@@ -37,6 +38,9 @@ class Core(Tracing):
         self.transform_call: TransformCall | None = None
         self.depth_limit = 80
         self.quiet: dict[str, None] = {}  # floating-point warnings turned off somewhere in the program
+        self.lists_grow = True  # else loops that change the length of a list are unrolled
+        self.grown = False  # was a list put into buffers?
+        self.capacities: list[tuple[Var, Room]] = []  # of buffers whose size is not yet known
 
     # ---- places ----
     @property

@@ -6,6 +6,7 @@ In: a node and the frame it is evaluated in. Out: its value. Python's order of e
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import gast
@@ -153,27 +154,33 @@ class Expressions(Iteration):
                 put(inner)
                 return
             g = node.generators[k]
-            for item in self.items(self.evaluate(g.iter, inner)):
+
+            def one(item: Any) -> None:
                 self.assign(g.target, item, inner)
-                if all(self._static_truth(condition, inner) for condition in g.ifs):
-                    generator(k + 1)
+                filtered(g.ifs, lambda: generator(k + 1))
+
+            hint = g.target.id if isinstance(g.target, gast.Name) else "k"
+            self.for_each(self.evaluate(g.iter, inner), one, lambda cell, key: cell is not inner, hint)
+
+        def filtered(conditions: list[Any], rest: Callable[[], None]) -> None:
+            if not conditions:
+                rest()
+                return
+            truth = self.truth(self.evaluate(conditions[0], inner))
+            others = lambda: filtered(conditions[1:], rest)
+            if not isinstance(truth, bool):
+                branch(self, truth, others, lambda: None)
+            elif truth:
+                others()
 
         try:
             generator(0)
         finally:
             self.frames.pop()
 
-    def _static_truth(self, node: Any, frame: Frame) -> bool:
-        value = self.truth(self.evaluate(node, frame))
-        if not isinstance(value, bool):
-            self.need_static(value, "the filter of a comprehension must be static")
-        return value
-
     def evaluate_ListComp(self, node: Any, frame: Frame) -> Any:
         out = List({})
-        self._comprehension(
-            node, frame, lambda inner: self.store.set(out, len(out.slots), self.evaluate(node.elt, inner))
-        )
+        self._comprehension(node, frame, lambda inner: self.append(out, self.evaluate(node.elt, inner)))
         return out
 
     def evaluate_Generated(self, node: Any, frame: Frame) -> Any:
@@ -259,6 +266,8 @@ class Expressions(Iteration):
         return self.lift(self.python(lambda: owner[self.static_key(index)]), "item", None)
 
     def _sequence_item(self, owner: Any, index: Any) -> Any:
+        if isinstance(owner, List) and owner.grows:
+            return self.item_of(owner, index)
         count = len(owner.slots) if isinstance(owner, List) else len(owner)
         if isinstance(index, Slice):
             picked = range(count)[self.python_slice(index)]

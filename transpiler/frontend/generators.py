@@ -22,7 +22,6 @@ from gradscribe.transpiler.frontend.values import (
     Frame,
     Generator,
     List,
-    NeedStatic,
     Object,
     Poison,
     Sequence,
@@ -93,14 +92,11 @@ class Generators(Loops):
             frame.waiting = waiting
 
     def collected(self, generator: Generator) -> List:
-        """All items, where their number is static."""
+        """A list of all items."""
         made = List({})
-        depth = len(self.births)
 
         def consumer(item: Any) -> int:
-            if len(self.births) != depth:
-                raise NeedStatic("how many items a generator yields must be static here", (), current_span())
-            self.store.set(made, len(made.slots), item)
+            self.append(made, item)
             return 0
 
         self.run_generator(generator, consumer)

@@ -41,6 +41,7 @@ from gradscribe.transpiler.ir.staged import (
 )
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, clone_region
+from gradscribe.transpiler.passes.whole_reads import drop_whole_reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +217,7 @@ class Inner(Trees):
                 self.parameters = own
                 template = self.result_tree(result, "the result")
                 self._finish_inner(own, birth, start)
+                self.settle_capacities(birth)
                 region = Region(tuple(p.var for p in own), tuple(block.eqns), tuple(self.outputs))
             mutations = tuple(self.mutations)
         finally:
@@ -231,7 +233,7 @@ class Inner(Trees):
             self.parameters = enclosing
             self.births.pop()
             self.store.undo(start)
-        region = clone_region(region, Settlement(self.solver))
+        region = drop_whole_reads(clone_region(region, Settlement(self.solver)))
         region, captures = _captured(region)
         places = [p.leaf for p in own] + [CaptureLeaf(v.hint or "captured", None, v) for v in captures]
         inner = Function(_name(function), region, (), (), current_span())

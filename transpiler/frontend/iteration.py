@@ -7,17 +7,23 @@ differ is decided by the example and guarded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.frontend.branches import Live
+from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
+    LENGTH,
     Array,
     Dict,
     Generator,
     List,
+    NeedPeel,
+    NeedStatic,
     Object,
     Poison,
     Sequence,
@@ -39,6 +45,8 @@ class Iteration(Texts):
             return Sequence(
                 simplest(self.solver.normalize(value.shape[0])), lambda k: self.get_array_item(value, k), False
             )
+        if isinstance(value, List) and value.grows:
+            return Sequence(value.slots[LENGTH], lambda k: self.item_of(value, k), False)
         if isinstance(value, List):
             return self._static([self.slot(value, k) for k in value.slots])
         if isinstance(value, Dict):
@@ -61,6 +69,46 @@ class Iteration(Texts):
 
     def collected(self, generator: Generator) -> List:
         raise NotImplementedError
+    def for_each(self, value: Any, body: Callable[[Any], None], live: Live, hint: str) -> None:
+        """The body for each item: a loop where it can be one, else item by item."""
+        items = self.sequence(value)
+        if not items.static and not (isinstance(items.length, int) and items.length <= SHORT):
+            start = self.store.here()
+            kind, item = self.counted(items, hint)
+
+            def iteration(index: Any) -> int:
+                body(item(index))
+                return 0
+
+            try:
+                LoopTrace(self, kind, live, LoopMemory()).run(iteration)
+                return
+            except NeedStatic as error:
+                if isinstance(error, NeedPeel) and error.loop in self.births:
+                    raise
+                self.store.undo(start)
+        for k in range(self.static_int(items.length, "the number of items must be static here")):
+            body(items.item(k))
+
+    def counted(self, items: Sequence, hint: str, position: str = "k") -> tuple[Counted, Callable[[Any], Any]]:
+        """The index of a loop over the items, and the item for an index. `hint`: the name of the item; `position`: that
+        of its place."""
+        if items.range is not None and abs(items.range[2]) == 1:
+            lo, hi, step = items.range
+            kind = Counted(lo, hi, 1, hint) if step == 1 else Counted(hi + 1, lo + 1, -1, hint)
+            item: Callable[[Any], Any] = lambda index: index
+        else:
+            kind = Counted(Dim.of(0), Dim.of(items.length), 1, "k" if items.range is not None else position)
+            item = items.item
+        ends = (self.solver.normalize(kind.lo), self.solver.normalize(kind.hi))
+        return Counted(*ends, kind.direction, kind.hint), item
+
+    def extend(self, cell: List, value: Any) -> None:
+        """`xs.extend(value)`, `xs += value`."""
+        if value is cell:
+            self.listed(cell)
+            value = tuple(self.items(cell))
+        self.for_each(value, lambda item: self.append(cell, item), lambda cell, key: True, "k")
 
     def _static(self, items: list[Any]) -> Sequence:
         return Sequence(

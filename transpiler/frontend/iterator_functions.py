@@ -9,11 +9,24 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
+
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.statements import Statements
 from gradscribe.transpiler.frontend.table import BUILTINS
-from gradscribe.transpiler.frontend.values import Array, Generator, List, Sequence, Slice, is_data
+from gradscribe.transpiler.frontend.values import (
+    FORM,
+    Array,
+    Generator,
+    List,
+    Sequence,
+    Slice,
+    is_data,
+    is_number,
+    number_type,
+)
+from gradscribe.transpiler.ir.types import ArrayType
 
 _NONE = object()
 
@@ -73,6 +86,8 @@ class IteratorFunctions(Statements):
             return self.apply_rule(BUILTINS[sum], [value, start], {})
         if isinstance(value, Generator):
             return self.generated(python_iterators.total_of, value, start)
+        if isinstance(value, List) and value.grows and isinstance(value.slots[FORM], ArrayType):
+            return self._as_items(value, self.apply_rule(BUILTINS[sum], [self.stacked(value), start], {}))
         total = start
         for item in self.items(value):
             total = self.binary("Add", total, item)
@@ -88,6 +103,9 @@ class IteratorFunctions(Statements):
         name = rule.__name__
         if len(values) == 1 and isinstance(values[0], Generator) and not options.keys() - {"default"}:
             return self.generated(python_iterators.extremum_of, values[0], rule, name, *options.values())
+        if len(values) == 1 and isinstance(values[0], List) and values[0].grows and self.holds_numbers(values[0]):
+            if not options:
+                return self._as_items(values[0], self.call(getattr(np, name), [self.stacked(values[0])], {}))
         items = self.items(values[0]) if len(values) == 1 else list(values)
         if "default" in options:
             default = options.pop("default")
@@ -108,6 +126,14 @@ class IteratorFunctions(Statements):
             result = self.apply_rule(BUILTINS[rule], [result, item], {})
         return result
 
+    def _as_items(self, of: List, result: Any) -> Any:
+        """A reduction of a list in buffers: of Python numbers it is a Python number."""
+        form = of.slots[FORM]
+        if form.weak and is_number(result) and not number_type(result).weak:
+            kind = {"f": float, "i": int, "b": bool, "c": complex}[number_type(result).dtype.kind]
+            return self.apply_rule(BUILTINS[kind], [result], {})
+        return result
+
     def call_any(self, value: Any) -> Any:
         if isinstance(value, Generator):
             return self.generated(python_iterators.any_of, value)
@@ -119,6 +145,9 @@ class IteratorFunctions(Statements):
         return self._fold_truth(value, "BitAnd", False)
 
     def _fold_truth(self, value: Any, op: str, decisive: bool) -> Any:
+        if isinstance(value, List) and value.grows and self.holds_numbers(value):
+            found = self.call(np.any if decisive else np.all, [self.stacked(value)], {})
+            return self.apply_rule(BUILTINS[bool], [found], {})
         result: Any = not decisive
         for item in self.items(value):
             truth = self.truth(item)

@@ -19,6 +19,7 @@ from gradscribe.transpiler.frontend.promotion import join_numbers
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
+    FORM,
     MISSING,
     VALUE,
     Array,
@@ -80,7 +81,7 @@ class Merged:
 class Plan:
     """How to make a joined value: kind and its parts."""
 
-    kind: str  # same | poison | number | cell | maybe | tuple
+    kind: str  # same | poison | number | cell | maybe | tuple | counted (of loops: value is first and step)
     value: Any = None
     parts: tuple[Plan, ...] = ()
     leaf: int = -1
@@ -89,7 +90,8 @@ class Plan:
         if self.kind == "cell":
             merged: Merged = self.value
             return ("cell", merged.leaf, merged.path, tuple((k, p.signature()) for k, p in merged.children.items()))
-        return (self.kind, self.leaf, tuple(p.signature() for p in self.parts))
+        steps = self.value[1:] if self.kind == "counted" else ()
+        return (self.kind, self.leaf, steps, tuple(p.signature() for p in self.parts))
 
 
 class Join:
@@ -213,8 +215,8 @@ class Join:
                 return Plan("cell", known)
         slots = [MISSING if v is MISSING else self.worlds[w].slots(v) for w, v in enumerate(values)]
         given = [s for s in slots if s is not MISSING]
-        if isinstance(present[0], List) and len({len(s) for s in given}) > 1:
-            raise NeedStatic("a list changes its length under data-dependent control flow")
+        if isinstance(present[0], List) and (len({len(s) for s in given}) > 1 or any(FORM in s for s in given)):
+            raise NeedStatic("which list this is depends on data, and their lengths differ")
         if len({tuple(s) for s in given}) > 1 or len({getattr(v, "cls", None) for v in present}) > 1:
             return self._poison(Poison("is one of several containers with different keys depending on data"))
         merged = Merged(tuple(values), path, paths=[path])

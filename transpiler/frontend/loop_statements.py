@@ -17,7 +17,7 @@ import gast
 from gradscribe.transpiler.errors import UnsupportedSyntax
 from gradscribe.transpiler.frontend.branches import Live, Raised, branch
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, LEFT, RETURN_CODE, exits, liveness_of
-from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, Counted, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, LoopMemory, LoopTrace
 from gradscribe.transpiler.frontend.patterns import Patterns
 from gradscribe.transpiler.frontend.values import (
     RETURN,
@@ -177,14 +177,7 @@ class Loops(Patterns):
     def _rolled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
         live = self._kill_dead(s, frame)
         hint = s.target.id if isinstance(s.target, gast.Name) else "k"
-        if items.range is not None and abs(items.range[2]) == 1:
-            lo, hi, step = items.range
-            kind = Counted(lo, hi, 1, hint) if step == 1 else Counted(hi + 1, lo + 1, -1, hint)
-            item: Callable[[Any], Any] = lambda index: index
-        else:
-            kind = Counted(Dim.of(0), Dim.of(items.length), 1, "k" if items.range is not None else _index_hint(s))
-            item = items.item
-        kind = Counted(self.solver.normalize(kind.lo), self.solver.normalize(kind.hi), kind.direction, kind.hint)
+        kind, item = self.counted(items, hint, _index_hint(s))
 
         def body(index: Any) -> Any:
             self.assign(s.target, item(index), frame)

@@ -9,18 +9,22 @@ it carried, so that nested loops are not interpreted 2^depth times.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails
+from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails, growing
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
+    ITEMS,
+    LENGTH,
     MISSING,
+    ROOM,
     STALE,
     VALUE,
     Box,
@@ -28,15 +32,19 @@ from gradscribe.transpiler.frontend.values import (
     List,
     NeedStatic,
     Phantom,
+    Room,
     is_number,
+    simplest,
 )
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
-from gradscribe.transpiler.ir.dims import Dim, next_serial
+from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.primitives.regions import index_var, loop
 
 PASSES = 14
+SHORT = 8  # trips of a loop that is unrolled where lists grow in it, so that their lengths stay static
+_UNBOUNDED = "a list grows in this loop, and only data decides how far"
 Group = tuple[Any, ...]
 
 
@@ -93,6 +101,8 @@ class LoopTrace:
         self.start = self.store.here()
         self.cells: dict[Group, Cell] = {}
         self.groups: dict[Cell, Group] = {}
+        self.index: Any = None
+        self.at_head: dict[tuple[Cell, Any], Any] = {}  # lengths of lists and the room for them
 
     # ---- heads ----
     def first_head(self) -> Head:
@@ -105,7 +115,7 @@ class LoopTrace:
             head.boxes[box] = head.join.box_leaf(box)
         return head
 
-    def next_head(self, head: Head) -> Head:
+    def next_head(self, head: Head, exits: bool) -> Head:
         """The head that the state at the back edge asks for; called there."""
         entry = self.store.world_at(self.start)
         changed = self.store.changed(self.start)
@@ -119,17 +129,82 @@ class LoopTrace:
                 boxes.setdefault(cell)
             elif self.live(cell, key):
                 if isinstance(cell, List) and (entry.slot(cell, key) is MISSING) != (key not in cell.slots):
-                    raise NeedStatic("a list changes its length in every iteration", (), self.where)
+                    self._outgrown(cell, entry)
                 keys.setdefault((cell, key))
         for cell, key in in_order_of_birth(keys):
-            back = cell.slots.get(key, MISSING)
-            new.slots[cell, key] = new.join.plan([entry.slot(cell, key), back], (cell.serial, key))
+            values = [entry.slot(cell, key), cell.slots.get(key, MISSING)]
+            counted = isinstance(cell, Room) or (isinstance(cell, List) and key == LENGTH)
+            plan = self._counted_up(head, cell, key, values, exits) if counted else None
+            new.slots[cell, key] = plan or new.join.plan(values, (cell.serial, key))
         for box in sorted(boxes, key=lambda box: box.serial):
             new.boxes[box] = new.join.box_leaf(box)
         new.back = Head(new.join)
         self._aliases(new, (0, 1))
         self._aliases(new.back, (1,))
         return new
+
+    # ---- lists that grow ----
+    def _outgrown(self, cell: List, entry: World) -> None:
+        """Put the list into buffers before the loop, or unroll a short one."""
+        before = entry.slots(cell)
+        own = next((b for b in self.tracing.growers if b > cell.serial), None) == self.birth
+        if (own and self._trips_at_most(SHORT)) or cell.grows or ITEMS in before:
+            raise NeedStatic("a list changes its length in every iteration", (), self.where)
+        self.tracing.outgrow(cell, list(before.values()))
+
+    def _trips_at_most(self, count: int) -> bool:
+        trips = (self.kind.hi - self.kind.lo).constant if isinstance(self.kind, Counted) else None
+        return trips is not None and trips <= count
+
+    def _counted_up(self, head: Head, cell: Cell, key: Any, values: list[Any], exits: bool) -> Plan | None:
+        """The length of a list that grows by as many items in every iteration follows from the index; so does the room
+        that is enough for it. None: the length is a number like others."""
+        known = head.slots.get((cell, key))
+        if key == LENGTH and known is not None and known.kind == "number":
+            return None
+        solver, before = self.tracing.solver, self.at_head.get((cell, key), values[0])
+        step = solver.normalize(Dim.of(values[1]) - Dim.of(before))
+        linear = self._linear_step(step)
+        if known is not None and linear == known.value[1:]:
+            return known
+        if key == LENGTH:
+            if linear is None or exits or known is not None:
+                return None
+        elif linear is None or known is not None:
+            bound = self._at_most(step)
+            if bound is not None and known is not None and not known.value[2] and solver.proved(known.value[1] - bound):
+                return known
+            linear = None if bound is None else (bound, 0)
+            if linear is None or not (bound == 0 or isinstance(self.kind, Counted)):
+                raise NeedStatic(_UNBOUNDED, (), self.where, "write into a long enough array made before, and count")
+        return Plan("counted", (Dim.of(values[0]), *linear))
+
+    def _linear_step(self, step: Dim) -> tuple[Dim, int] | None:
+        """(b, a) of a step that is b + a t in iteration t, with b known before the loop."""
+        if not isinstance(self.kind, Counted):
+            return (step, 0) if step == 0 else None
+        slope = step.coefficient(self.index)
+        first = self.kind.lo if self.kind.direction > 0 else self.kind.hi - 1
+        start = self.tracing.solver.normalize(step - slope * (Dim.of(self.index) - first))
+        return (start, slope * self.kind.direction) if self.tracing.visible(start, self.birth) else None
+
+    def _at_most(self, dim: Dim) -> Dim | None:
+        """A bound of dim that means something before the loop."""
+        for _ in range(20):
+            young = [a for a in dim.atoms() if not self.tracing.visible(Dim.of(a), self.birth)]
+            if not young:
+                return dim
+            atom = max(young, key=lambda a: getattr(a, "serial", -1))
+            linear = all(m.count(atom) == 1 and c > 0 for m, c in dim.terms.items() if atom in m)
+            if not isinstance(atom, Var) or atom.upper is None or not linear:
+                return None
+            ends: dict[Atom, Dim] = {atom: atom.upper}
+            dim = self.tracing.solver.normalize(dim.substitute(lambda a, ends=ends: ends.get(a)))  # type: ignore[misc]
+        return None
+
+    def _counted(self, plan: Plan, iteration: Dim) -> Any:
+        first, step, slope = plan.value
+        return self.tracing.solver.normalize(first + step * iteration + iteration * (iteration - 1) * slope // 2)
 
     def _aliases(self, head: Head, worlds: tuple[int, ...]) -> None:
         """Overlaps and staleness: what holds in one of the worlds, that of the entry (0) or of the back edge (1)."""
@@ -158,18 +233,24 @@ class LoopTrace:
                 if stale is not None:
                     head.stale.setdefault(a.group(), stale)
 
-    def establish(self, head: Head, vars: list[Any]) -> None:
+    def establish(self, head: Head, vars: list[Any], iteration: Dim) -> None:
         """Put the state of the head in place, with these values for its leaves."""
-        self._put_state(head, vars)
+        self._put_state(head, vars, iteration)
         self._establish_aliases(head)
 
-    def _put_state(self, head: Head, vars: list[Any]) -> None:
+    def _put_state(self, head: Head, vars: list[Any], iteration: Dim) -> None:
         head.join.make_cells(vars, reuse=lambda merged: self.cells.get(merged.group()))
         for merged in head.join.merged:
             self.cells[merged.group()] = merged.cell
         for box, leaf in head.boxes.items():
             self.store.set(box, VALUE, vars[leaf])
         for (cell, key), plan in head.slots.items():
+            if plan.kind == "counted":
+                value = self._counted(plan, iteration)
+                self.store.set(cell, key, value if key == ROOM else simplest(value))
+                continue
+            if isinstance(cell, List) and key == LENGTH and plan.leaf >= 0:
+                vars[plan.leaf].lower = Dim.of(0)
             self.store.set(cell, key, head.join.build(plan, vars))
 
     def _establish_aliases(self, head: Head) -> None:
@@ -182,6 +263,11 @@ class LoopTrace:
     # ---- passes ----
     def run(self, body: Callable[[Any], Any]) -> Any:
         """Interpret to the fixpoint and emit; the answer is how the loop was left: 0, or a code that may be data."""
+        return growing(self.tracing, functools.partial(self._run, body))
+
+    def _run(self, body: Callable[[Any], Any], birth: int) -> Any:
+        self.birth, self.start, self.cells = birth, self.store.here(), {}
+        self.at_head = {}
         head = self.first_head()
         for _ in range(PASSES):
             self.tracing.births.append(self.birth)
@@ -216,20 +302,26 @@ class LoopTrace:
                 return None
             regions.append(region)
         params = head.join.fresh_vars()
-        self.establish(head, params)
         index: list[Var] = []
+        iteration = Dim.of(0)
         if isinstance(self.kind, Counted):
             index = [self.tracing.solver.bound(index_var(self.kind.lo, self.kind.hi, self.kind.hint))]
+            self.index = index[0]
+            place = Dim.of(index[0])
+            iteration = place - self.kind.lo if self.kind.direction > 0 else self.kind.hi - 1 - place
+        self.establish(head, params, iteration)
+        self.at_head = {slot: slot[0].slots[slot[1]] for slot, plan in head.slots.items() if plan.kind == "counted"}
         with open_block() as block, self.tracing.solver.region():
             code = body(Dim.of(index[0]) if index else None)
             if isinstance(code, Raised):
                 check_fails(self.tracing, Literal(False), code)
                 code = BREAK
             exits = not (isinstance(code, int) and code in (0, CONTINUE))
-            new = self.next_head(head)
+            new = self.next_head(head, exits)
             if new.signature() != head.signature():
                 return new
             results: list[Operand] = [self.tracing.operand(code)] if exits else []
+            self.tracing.settle_capacities(self.birth)
             results += new.join.operands(1)
         regions.append(Region((*index, *params), tuple(block.eqns), tuple(results)))
         return new, regions, exits
@@ -237,7 +329,7 @@ class LoopTrace:
     def _condition(self, head: Head, kind: Conditional) -> Region | None:
         """The condition has parameters of its own; it must not change anything."""
         params = head.join.fresh_vars()
-        self.establish(head, params)
+        self.establish(head, params, Dim.of(0))
         here = self.store.here()
         young = next_serial()
         with open_block() as block, self.tracing.solver.region():
@@ -263,7 +355,8 @@ class LoopTrace:
         }
         assert len(regions) == (1 if counted else 2)
         append_eqn(Eqn(loop, tuple(inits), (*code, *results), params, tuple(regions), self.where))
-        self._put_state(head, results)
+        trips = self.kind.hi - self.kind.lo if isinstance(self.kind, Counted) else Dim.of(0)
+        self._put_state(head, results, self.tracing.solver.clamped(trips))
         counted_in = isinstance(self.kind, Counted) and self.tracing.solver.proved(self.kind.hi - self.kind.lo - 1)
         self._establish_aliases(head.back if counted_in and head.back is not None else head)
         self.memory.remember(self.tracing, head)

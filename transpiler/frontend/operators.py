@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.indexing import Indexing
+from gradscribe.transpiler.frontend.growing_lists import GrowingLists
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.table import BINARY, UNARY, NeedsStatic, array_from
 from gradscribe.transpiler.frontend.values import (
+    LENGTH,
     Array,
     Container,
     Dict,
@@ -60,7 +61,7 @@ class PythonError(GradscribeError):
     """The program itself raises here, whatever the data."""
 
 
-class Operators(Indexing):
+class Operators(GrowingLists):
     """Unary and binary operators, truth, application of rules."""
 
     # ---- rules ----
@@ -105,6 +106,8 @@ class Operators(Indexing):
         if isinstance(value, Dim):
             return simplest(self.solver.normalize(value))
         if isinstance(value, List):
+            if value.grows:
+                return self.operand(self.stacked(value))
             return [self.rule_argument(self.slot(value, k)) for k in value.slots]
         if isinstance(value, tuple):
             return tuple(self.rule_argument(v) for v in value)
@@ -225,6 +228,8 @@ class Operators(Indexing):
             return List.of(joined) if isinstance(a, List) else tuple(joined)
         if op == "Mult" and (is_integer(a) or is_integer(b)):
             sequence, count = (b, a) if is_integer(a) else (a, b)
+            if isinstance(sequence, List) and not sequence.grows and isinstance(simplest(count), Dim):
+                return self.repeated(self.items(sequence), Dim.of(count))
             repeated = self.items(sequence) * self.static_int(count, "repeating a sequence needs a static count")
             return List.of(repeated) if isinstance(sequence, List) else tuple(repeated)
         if op in COMPARISONS and _is_sequence(a) and _is_sequence(b):
@@ -300,6 +305,8 @@ class Operators(Indexing):
                 "ValueError: the truth value of an array with more than one element is ambiguous",
                 "use .any() or .all()",
             )
+        if isinstance(value, List) and value.grows:
+            return self.truth(self.binary("NotEq", value.slots[LENGTH], 0))
         if isinstance(value, (List, Dict)):
             return bool(value.slots)
         if isinstance(value, Object):
@@ -321,7 +328,7 @@ def _arrays(values: list[Any]) -> list[Array]:
         if isinstance(v, Array):
             out.append(v)
         elif isinstance(v, List):
-            out += _arrays(list(v.slots.values()))
+            out += _arrays([] if v.grows else list(v.slots.values()))
         elif isinstance(v, tuple):
             out += _arrays(list(v))
     return out

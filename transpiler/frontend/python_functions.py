@@ -13,18 +13,22 @@ import numpy as np
 
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS, IteratorFunctions
 from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
+    LENGTH,
     MISSING,
     Array,
     ArrayMethod,
     BoundMethod,
     Closure,
+    Container,
     Dict,
     List,
     Object,
     Partial,
     Sequence,
+    Slice,
     Text,
     describe,
     is_data,
@@ -52,6 +56,9 @@ class PythonFunctions(IteratorFunctions):
         )
         return None if name is None else getattr(self, name)
 
+    def _apply(self, function: Any, rule: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
     def call_range(self, *args: Any) -> Any:
         return self.range_of(list(args))
 
@@ -60,7 +67,7 @@ class PythonFunctions(IteratorFunctions):
             return simplest(self.solver.normalize(value.shape[0]))
         if isinstance(value, (List, Dict)):
             self.store.check_readable(value)
-            return len(value.slots)
+            return value.slots[LENGTH] if isinstance(value, List) and value.grows else len(value.slots)
         if isinstance(value, Sequence):
             return value.length
         if isinstance(value, Object):
@@ -69,10 +76,18 @@ class PythonFunctions(IteratorFunctions):
             self.fail(PythonError, f"TypeError: {describe(value)} has no len()")
         return self.python(len, value)
 
+    def call_bool(self, value: Any = False) -> Any:
+        if isinstance(value, (Container, tuple, Sequence)):
+            truth = self.truth(value)
+            return truth if isinstance(truth, bool) else self.apply_rule(BUILTINS[bool], [truth], {})
+        return self._apply(bool, BUILTINS[bool], [value], {}) if is_data(value) else self.python(bool, value)
+
     def call_reversed(self, value: Any) -> Any:
         return self.backwards(value)
 
     def call_list(self, value: Any = ()) -> Any:
+        if isinstance(value, List) and value.grows:
+            return self.item_of(value, Slice(None, None, None))
         return List.of(self.items(value))
 
     def call_tuple(self, value: Any = ()) -> Any:
@@ -212,7 +227,7 @@ class PythonFunctions(IteratorFunctions):
             parts = [self.call_deepcopy(v) for v in value]
             return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
         if isinstance(value, List):
-            return List.of(self.call_deepcopy(self.slot(value, k)) for k in value.slots)
+            return List.of(map(self.call_deepcopy, self.items(value)))
         if isinstance(value, Dict):
             return Dict({k: self.call_deepcopy(self.slot(value, k)) for k in value.slots}, cls=value.cls)
         if isinstance(value, Object):
@@ -227,16 +242,20 @@ class PythonFunctions(IteratorFunctions):
             self.refuse(f"`{kind}.{name}` is not accepted")
         if not isinstance(owner, tuple):
             self.store.check_readable(owner)
+        if isinstance(owner, List) and name not in ("append", "extend", "pop", "copy"):
+            self.listed(owner)
         return method(owner, *args, **kwargs)
 
     def list_append(self, owner: List, item: Any) -> None:
-        self.store.write(owner, len(owner.slots), item)
+        self.append(owner, item)
 
     def list_extend(self, owner: List, items: Any) -> None:
-        for item in self.items(items):
-            self.list_append(owner, item)
+        self.extend(owner, items)
 
     def list_pop(self, owner: List, index: Any = -1) -> Any:
+        if owner.grows and is_integer(index) and index == -1:
+            return self.pop_last(owner)
+        self.listed(owner)
         k = self.static_int(index, "the position in a list must be static")
         count = len(owner.slots)
         value = self.get_item(owner, k)
@@ -260,7 +279,7 @@ class PythonFunctions(IteratorFunctions):
             self.store.write(owner, k, MISSING)
 
     def list_copy(self, owner: List) -> Any:
-        return List.of(self.items(owner))
+        return self.call_list(owner)
 
     def tuple_replace(self, owner: Any, **fields: Any) -> Any:
         names = type(owner)._fields
@@ -329,7 +348,8 @@ TEXT_FUNCTIONS = frozenset(
 
 _OWN: dict[Any, str] = {
     **ITERATOR_FUNCTIONS,
-    range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list", tuple: "call_tuple",
+    bool: "call_bool", range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list",
+    tuple: "call_tuple",
     dict: "call_dict", sorted: "call_sorted", isinstance: "call_isinstance", type: "call_type",
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
     print: "call_print", functools.reduce: "call_reduce", functools.partial: "call_partial",

@@ -16,6 +16,7 @@ from gradscribe.transpiler.frontend.joins import same_value
 from gradscribe.transpiler.frontend.lifting import Accessor, Lifting, StaticPlace, Visible
 from gradscribe.transpiler.frontend.store import stale_error
 from gradscribe.transpiler.frontend.values import (
+    LENGTH,
     MISSING,
     STALE,
     Array,
@@ -27,11 +28,13 @@ from gradscribe.transpiler.frontend.values import (
     Generator,
     List,
     Maybe,
+    NeedStatic,
     Object,
     Poison,
     Sequence,
     Text,
     describe,
+    simplest,
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
@@ -101,6 +104,8 @@ class Results(Lifting):
 
     def _container_result(self, value: Container, what: str) -> Any:
         self.store.check_readable(value)
+        if isinstance(value, List):
+            self._static_length(value, what)
         parts = {k: self.result_tree(self.slot(value, k), f"{what}[{k!r}]") for k in value.slots}
         if isinstance(value, List):
             return list(parts.values())
@@ -116,6 +121,16 @@ class Results(Lifting):
         for name, part in parts.items():
             object.__setattr__(made, name, part)
         return made
+
+    def _static_length(self, value: List, what: str) -> None:
+        """A result has as many leaves as its structure says."""
+        if value.grows:
+            length = simplest(self.solver.normalize(Dim.of(value.slots[LENGTH])))
+            if isinstance(length, Dim):
+                hint = "return np.array(...) of it: a list is a structure, and its length is part of the program"
+                why = f"{what} is a list whose length depends on data"
+                raise NeedStatic(why, list(length.leaves()), current_span(), hint)
+            self.listed(value)
 
     # ---- what the caller sees ----
     def finish_mutations(self) -> None:
@@ -136,6 +151,8 @@ class Results(Lifting):
         cell = visible.cell
         if STALE in cell.marks:
             raise stale_error(current_span(), cell.marks[STALE], f"`{visible.path}`, which the caller sees,")
+        if isinstance(cell, List):
+            self._static_length(cell, f"`{visible.path}`")
         now, before = cell.slots, visible.before
         changed = [k for k in now if k not in before or not self._unchanged(before[k], now[k])]
         removed = [k for k in before if k not in now]

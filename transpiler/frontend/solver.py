@@ -154,10 +154,14 @@ class Solver(Equalities):
         if isinstance(atom, Symbol) and solution.constant is None and not is_nonnegative(solution - atom.lower):
             # sizes stay >= 2 under the substitution: what was proved with that bound must stay true
             self.guard_nonnegative(solution - atom.lower, f"size {self.named(Dim.of(atom))} is at least {atom.lower}")
-        self.substitution[atom] = solution
+        self.define(atom, solution)
+        return True
+
+    def define(self, atom: Atom, value: Dim) -> None:
+        """From here on the atom is that polynomial."""
+        self.substitution[atom] = value
         for var in self.bounded:
             self._refresh(var)
-        return True
 
     def call_symbol(self, atom: Atom | None, name: str) -> None:
         """The user's name for a size: `n = x.shape[0]`."""

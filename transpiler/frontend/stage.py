@@ -30,6 +30,7 @@ from gradscribe.transpiler.ir.nodes import Function, Guard, Region, Var
 from gradscribe.transpiler.ir.staged import Staged
 from gradscribe.transpiler.ir.verify import verify
 from gradscribe.transpiler.ir.walk import clone_eqn
+from gradscribe.transpiler.passes.whole_reads import drop_whole_reads
 
 _RETRACES = 24
 
@@ -50,12 +51,16 @@ def stage(
     """
     static: frozenset[StaticPlace] = frozenset()
     modes: dict[Place, Mode] = {}
+    shared: AliasError | None = None  # why the items of a list may not stand in a buffer of their own
     for _ in range(_RETRACES):
         staging = Staging(static, modes, transform_call)
+        staging.lists_grow = shared is None
         try:
             return staging.run(fn, args, kwargs)
         except NeedStatic as need:
             found = {staging.places[a] for a in staging.solver.origins(list(need.atoms)) if a in staging.places}
+            if found <= static and shared is not None:
+                raise shared from None
             if found <= static:
                 raise UnsupportedSyntax(need.span, need.why, need.hint) from None
             static = static | found
@@ -63,6 +68,10 @@ def stage(
             modes[change.place] = change.mode
         except UserException as user:
             raise user.exception() from None
+        except AliasError as error:
+            if shared is not None or not staging.grown:
+                raise shared or error from None
+            shared = error
         except GradscribeError:
             raise
         except DataEquality as unequal:
@@ -107,6 +116,7 @@ class Staging(Recursion):
             result = self.call(self.lift(fn, getattr(fn, "__name__", "function"), None), values, named)
             template = self.result_tree(result, "the result")
             self.finish_mutations()
+            self.settle_capacities(-1)
             region = Region(tuple(p.var for p in self.parameters), tuple(block.eqns), tuple(self.outputs))
         self._check_overlaps(place)
         return Staged(
@@ -152,7 +162,7 @@ class Staging(Recursion):
             fresh[param] = env.fresh(param)
         eqns = tuple(clone_eqn(e, env) for e in region.eqns)
         results = tuple(env.operand(r) for r in region.results)
-        body = Region(tuple(fresh[p] for p in region.params), eqns, results)
+        body = drop_whole_reads(Region(tuple(fresh[p] for p in region.params), eqns, results))
         guards = []
         for guard in self.solver.guards.values():
             dim = env.guarded(guard.dim) if guard.kind == "eq" else env.dim(self.solver.normalize(guard.dim))

@@ -294,6 +294,8 @@ class Statements(Trying):
             self.set_array_item(owner, index, value)
         elif isinstance(owner, Dict):
             self.store.write(owner, self.static_key(index), value)
+        elif isinstance(owner, List) and owner.grows:
+            self.set_item_of(owner, index, value)
         elif isinstance(owner, List):
             count = len(owner.slots)
             k = self.static_int(index, "the position in a Python list must be static")
@@ -344,8 +346,7 @@ class Statements(Trying):
             self.update_in_place(old, op, value())
             return old
         if isinstance(old, List) and op == "Add":
-            for item in self.items(value()):
-                self.store.write(old, len(old.slots), item)
+            self.extend(old, value())
             return old
         if isinstance(old, Object):
             name = {"Add": "__iadd__", "Sub": "__isub__", "Mult": "__imul__"}.get(op, "")

@@ -6,7 +6,7 @@ Establishes: `operand` and `boxed` are the only crossings between interpreter va
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,6 +20,8 @@ from gradscribe.transpiler.frontend.values import (
     Cell,
     Closure,
     External,
+    Form,
+    List,
     Maybe,
     NeedPeel,
     Order,
@@ -36,6 +38,7 @@ from gradscribe.transpiler.ir.builder import at_span, current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
+from gradscribe.transpiler.ir.walk import polynomial_of
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.structure import zeros_of
 
@@ -52,6 +55,7 @@ class Tracing:
         self.lift_external: Callable[[External], Any] = lambda external: external.value
         self.births: list[int] = []  # of the open data-dependent regions
         self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
+        self.growers: list[int] = []  # of those that can be entered again with a list in buffers
 
     def refuse_poison(self, name: str, poison: Poison) -> NoReturn:
         """A value without a single meaning is read."""
@@ -59,6 +63,15 @@ class Tracing:
         if poison.loop is not None and poison.loop in self.births:
             raise NeedPeel(message, poison.hint, poison.loop, current_span())
         raise UnsupportedSyntax(current_span(), message, poison.hint)
+
+    def into_buffers(self, cell: List, form: Form) -> None:
+        raise NotImplementedError
+
+    def outgrow(self, cell: List, items: Sequence[Any]) -> None:
+        raise NotImplementedError
+
+    def settle_capacities(self, birth: int) -> None:
+        raise NotImplementedError
 
     # ---- values to operands ----
     def operand(self, value: Any) -> Operand:
@@ -114,7 +127,7 @@ class Tracing:
         if value.type.shape:
             return self.views.fresh(value, order)
         if value.type.weak and value.type.dtype == INT64 and isinstance(value, Var):
-            return Dim.of(value)
+            return simplest(self.solver.normalize(polynomial_of(value)))
         if isinstance(value, Literal) and value.type.weak:
             return value.value
         return value

@@ -77,6 +77,8 @@ class Trees(Results):
         if not isinstance(value, Container):
             return value
         self.store.check_readable(value)
+        if isinstance(value, List):
+            self.listed(value)
         slots = {k: self.plain(self.slot(value, k)) for k in value.slots}
         if isinstance(value, List):
             return list(slots.values())

@@ -52,6 +52,15 @@ class NeedPeel(NeedStatic):
         self.loop = loop
 
 
+class Outgrown(Exception):
+    """A list changes its length in a region that data decides about: before the outermost such region, which was born
+    at `birth`, it is put into buffers that hold items of this form, and the region is interpreted again."""
+
+    def __init__(self, cell: List, form: Form, birth: int) -> None:
+        super().__init__("a list grows")
+        self.cell, self.form, self.birth = cell, form, birth
+
+
 # ---- cells: what has identity ----
 
 
@@ -115,14 +124,39 @@ class Container(Cell):
         self.origin = origin
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The form of items that are lists: how many items each has, and their form."""
+
+    length: Dim
+    form: Form
+
+
+# What the items of a list in buffers are made of: a number (rank 0) or array, a tuple (its class, the forms of its
+# parts), a list.
+Form = ArrayType | Rows | tuple[Any, ...]
+FORM, ITEMS, LENGTH, ROOM = "form", "items", "length", "room"
+
+
 class List(Container):
-    """A Python list: slots 0 .. n-1."""
+    """A Python list: slots 0 .. n-1; or, where its length differs between worlds that meet, its items in buffers: the
+    slots FORM, ITEMS (a tuple of arrays, one row per item), LENGTH (int or `Dim`) and ROOM (a `Room`)."""
 
     __slots__ = ()
+
+    @property
+    def grows(self) -> bool:
+        return ITEMS in self.slots
 
     @staticmethod
     def of(items: Iterable[Any]) -> List:
         return List(dict(enumerate(items)))
+
+
+class Room(Cell):
+    """How many items the buffers of a list must hold: slot ROOM, a bound of all its lengths."""
+
+    __slots__ = ()
 
 
 class Dict(Container):
@@ -413,7 +447,7 @@ def describe(value: Any) -> str:
     if value is MISSING:
         return "unassigned"
     if isinstance(value, List):
-        return f"a list of {len(value.slots)}"
+        return f"a list of {value.slots[LENGTH] if value.grows else len(value.slots)}"
     if isinstance(value, Dict):
         return "a dict"
     if isinstance(value, Object):

@@ -208,17 +208,24 @@ def join(parts: Sequence[Operand], axis: int) -> Operand:
 
 
 def _parts(arrays: Any, dtype: Any = None) -> list[Operand]:
-    if isinstance(arrays, Operand):  # the rows of an array
-        count = static_int(arrays.shape[0], "the number of arrays to join")
-        arrays = [reshaped(slice_axis(arrays, 0, k, 1), arrays.shape[1:]) for k in range(count)]
     parts = [_array(a) for a in arrays]
     if not parts:
         raise ShapeError(current_span(), "nothing to join")
     return common(parts) if dtype is None else [cast(x, static_value(dtype, "dtype")) for x in parts]
 
 
+def _joined_rows(x: Operand, axis: int) -> Operand:
+    """The items along the first axis of x, one after the other along an axis of theirs."""
+    moved = moveaxis(x, 0, axis)
+    shape = moved.shape
+    return reshaped(moved, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
+
+
 def concatenate(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, casting: Any = "same_kind") -> Any:
     refuse_given("np.concatenate", out=(out, None), casting=(casting, "same_kind"))
+    if isinstance(arrays, Operand) and arrays.rank > 1:
+        x = arrays if dtype is None else cast(arrays, static_value(dtype, "dtype"))
+        return ravel(x) if axis is None else _joined_rows(x, one_axis(axis, x.rank - 1, "np.concatenate"))
     parts = _parts(arrays, dtype)
     if axis is None:
         parts, axis = [ravel(x) for x in parts], 0
@@ -229,6 +236,9 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, 
 
 def stack(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, casting: Any = "same_kind") -> Any:
     refuse_given("np.stack", out=(out, None), casting=(casting, "same_kind"))
+    if isinstance(arrays, Operand) and arrays.rank:
+        x = arrays if dtype is None else cast(arrays, static_value(dtype, "dtype"))
+        return moveaxis(x, 0, one_axis(axis, x.rank, "np.stack"))
     parts = _parts(arrays, dtype)
     if any(x.rank != parts[0].rank for x in parts):
         raise ShapeError(current_span(), "`np.stack` joins arrays of one shape")
@@ -238,15 +248,23 @@ def stack(arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, castin
 
 
 def vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    if isinstance(tup, Operand):
+        return (
+            reshaped(tup, (*tup.shape, Dim.of(1))) if tup.rank == 1 else tup if tup.rank == 2 else concatenate(tup, 0)
+        )
     return concatenate([_at_least(2)(x) for x in _parts(tup)], 0, dtype=dtype, casting=casting)
 
 
 def hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    if isinstance(tup, Operand):
+        return tup if tup.rank == 1 else concatenate(tup, min(tup.rank - 2, 1))
     parts = [_at_least(1)(x) for x in _parts(tup)]
     return concatenate(parts, 0 if parts[0].rank == 1 else 1, dtype=dtype, casting=casting)
 
 
 def column_stack(tup: Any) -> Any:
+    if isinstance(tup, Operand) and tup.rank > 1:
+        return transpose(tup) if tup.rank == 2 else concatenate(tup, 1)
     columns = [x if x.rank > 1 else reshaped(x, (*_at_least(1)(x).shape, Dim.of(1))) for x in _parts(tup)]
     return concatenate(columns, 1)
 

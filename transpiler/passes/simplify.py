@@ -14,6 +14,7 @@ from typing import Any
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_block, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.index import whole
 from gradscribe.transpiler.ir.nodes import OPERATORS, Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
@@ -128,6 +129,8 @@ def _rewrite(eqn: Eqn, operands: list[Operand], params: dict[str, Any], algebra:
     if algebra and operation in _ALGEBRA:
         result: Operand = OPERATORS[_ALGEBRA[operation]](*operands)
         return result
+    if operation is index and params["at"] == whole(operands[0].shape):
+        return operands[0]
     if operation is index:
         return _forward_store(operands, params)
     if operation is update:
