@@ -24,6 +24,7 @@ from gradscribe.transpiler.frontend.values import (
     Closure,
     Container,
     Dict,
+    Generator,
     List,
     Object,
     Partial,
@@ -86,6 +87,8 @@ class PythonFunctions(IteratorFunctions):
         return self.backwards(value)
 
     def call_list(self, value: Any = ()) -> Any:
+        if isinstance(value, Generator):
+            return self.collected(value)
         if isinstance(value, List) and value.grows:
             return self.item_of(value, Slice(None, None, None))
         return List.of(self.items(value))
