@@ -28,8 +28,10 @@ from gradscribe.kernels.integers import (
     floor_divide,
     fmod,
     integer_power,
+    left_shift,
     product_overflows,
     remainder,
+    right_shift,
     sum_overflows,
 )
 from gradscribe.kernels.lapack import gesv, getrf, potrf, trtrs
@@ -149,6 +151,7 @@ __all__ = [
     "index_in_range",
     "integer_power",
     "inverse",
+    "left_shift",
     "log",
     "log1p",
     "log2",
@@ -164,6 +167,7 @@ __all__ = [
     "reciprocal",
     "record",
     "remainder",
+    "right_shift",
     "rint",
     "rmul",
     "safe_index",

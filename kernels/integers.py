@@ -49,6 +49,16 @@ def integer_power(base: Any, exponent: Any) -> Any:
     return np.power(base, exponent)
 
 
+def left_shift(a: Any, b: Any) -> Any:
+    """`np.left_shift(a, b)`: bits that leave are lost; 0 where b is negative or no smaller than the width."""
+    return np.left_shift(a, b)
+
+
+def right_shift(a: Any, b: Any) -> Any:
+    """`np.right_shift(a, b)`: the sign fills; 0 or -1 where b is negative or no smaller than the width."""
+    return np.right_shift(a, b)
+
+
 _jitable = register_jitable(**INLINED)
 
 
@@ -135,6 +145,21 @@ def _unsigned_remainder(kind):
     return lambda a, b: kind(a % b) if b != 0 else kind(0)
 
 
+def _left_shift(kind):
+    width = np.uint64(np.iinfo(kind).bits)
+    return lambda a, b: kind(a << b) if np.uint64(b) < width else kind(0)
+
+
+def _unsigned_right_shift(kind):
+    width = np.uint64(np.iinfo(kind).bits)
+    return lambda a, b: kind(a >> b) if np.uint64(b) < width else kind(0)
+
+
+def _signed_right_shift(kind):
+    width = np.uint64(np.iinfo(kind).bits)
+    return lambda a, b: kind(a >> b) if np.uint64(b) < width else kind(-1 if a < 0 else 0)
+
+
 def _register(function, of_float, of_signed, of_unsigned):
     """Compile `function` of two scalars, converted to their common type, to the implementation for that type."""
 
@@ -144,6 +169,8 @@ def _register(function, of_float, of_signed, of_unsigned):
             return None
         cast = _CASTS[kind]
         rule = of_float if isinstance(kind, types.Float) else of_signed if kind.signed else of_unsigned
+        if rule is None:
+            return None
         compute = njit(**INLINED)(rule(cast))
         return lambda a, b: compute(cast(a), cast(b))
 
@@ -153,6 +180,8 @@ def _register(function, of_float, of_signed, of_unsigned):
 _register(floor_divide, _float_floor_divide, _signed_floor_divide, _unsigned_floor_divide)
 _register(remainder, _float_remainder, _signed_remainder, _unsigned_remainder)
 _register(fmod, _float_fmod, _signed_fmod, _unsigned_remainder)
+_register(left_shift, None, _left_shift, _left_shift)
+_register(right_shift, None, _signed_right_shift, _unsigned_right_shift)
 
 
 @overload(integer_power, jit_options=INLINED)

@@ -87,6 +87,13 @@ def _operator(name: str, numpy: Callable[..., Any]) -> Rule:
 # ---- compositions ----
 
 
+def _as_ufunc_float(x: Operand) -> Operand:
+    """x as a ufunc without integer loops takes it: small integers become small floats, as in `np.sqrt(np.int8(2))`."""
+    if x.dtype.kind in "fc" or array_type(x).weak:
+        return floating(x)
+    return cast(x, np.result_type(np.float16, x.dtype))
+
+
 def _square(x: Operand) -> Operand:
     x = strong(x)
     product: Operand = x * x
@@ -113,7 +120,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
 
 
 def _heaviside(x: Operand, at_zero: Operand) -> Operand:
-    x, at_zero = some_strong(floating(x), floating(at_zero))
+    x, at_zero = some_strong(_as_ufunc_float(x), _as_ufunc_float(at_zero))
     zero, one = x.dtype.type(0), x.dtype.type(1)
     step = select(less(x, 0.0), zero, select(equal(x, 0.0), at_zero, one))
     return select(isnan(x), x, step)
@@ -141,7 +148,7 @@ def _sinc(x: Operand) -> Operand:
 
 def _scaled(factor: float) -> Callable[[Operand], Operand]:
     def apply(x: Operand) -> Operand:
-        scaled: Operand = floating(strong(x)) * factor
+        scaled: Operand = _as_ufunc_float(strong(x)) * factor
         return scaled
 
     return apply
@@ -243,8 +250,8 @@ NUMPY_UFUNCS: dict[Any, Rule] = {
     np.invert: _direct(logic.bitwise_invert, np.invert),
     np.reciprocal: _direct(powers.reciprocal, np.reciprocal),
     np.square: ufunc(_square, np.square),
-    np.copysign: _direct(piecewise.copysign, np.copysign, floating),
-    np.fabs: ufunc(lambda x: as_numpy(absolute, floating(x)), np.fabs),
+    np.copysign: _direct(piecewise.copysign, np.copysign),
+    np.fabs: ufunc(lambda x: as_numpy(absolute, _as_ufunc_float(x)), np.fabs),
     np.fmax: ufunc(_skipping_nan(piecewise.maximum), np.fmax),
     np.fmin: ufunc(_skipping_nan(piecewise.minimum), np.fmin),
     np.float_power: ufunc(_float_power, np.float_power),

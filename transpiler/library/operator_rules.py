@@ -213,7 +213,8 @@ def _check_integer_power(x: Any, y: Any) -> None:
 
 def _python_floats(x: Operand, y: Operand) -> bool:
     """Python numbers, not both of them integers."""
-    return array_type(x).weak and array_type(y).weak and "f" in (x.dtype.kind, y.dtype.kind)
+    kinds = (x.dtype.kind, y.dtype.kind)
+    return array_type(x).weak and array_type(y).weak and "f" in kinds and "c" not in kinds
 
 
 def _check_float_power(x: Operand, y: Operand) -> None:
@@ -249,9 +250,14 @@ def check_divisor(x: Any, y: Any) -> None:
         emit(check, (not_equal(b, 0),), {"message": "division by zero", "error": ZeroDivisionError})
 
 
-def _true_divide(x: Any, y: Any) -> Any:
-    check_divisor(x, y)
-    return BINARY["Div"](x, y)
+def _checked(name: str) -> Rule:
+    """A division as a function of `operator`."""
+
+    def rule(x: Any, y: Any) -> Any:
+        check_divisor(x, y)
+        return BINARY[name](x, y)
+
+    return rule
 
 
 def _polynomial(x: Any) -> Dim:
@@ -430,11 +436,12 @@ BUILTINS: dict[Any, Rule] = {
     float: to_float,
     int: to_int,
     bool: to_bool,
-    operator.add: BINARY["Add"],
-    operator.sub: BINARY["Sub"],
-    operator.mul: BINARY["Mult"],
-    operator.truediv: _true_divide,
+    operator.truediv: _checked("Div"),
+    operator.floordiv: _checked("FloorDiv"),
+    operator.mod: _checked("Mod"),
+    **{function: BINARY[name] for name, function in _PYTHON.items() if name not in ("Div", "FloorDiv", "Mod")},
     operator.matmul: BINARY["MatMult"],
-    operator.pow: BINARY["Pow"],
     operator.neg: UNARY["USub"],
+    operator.pos: UNARY["UAdd"],
+    operator.invert: UNARY["Invert"],
 }

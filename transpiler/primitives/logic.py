@@ -43,11 +43,13 @@ logical_not: Elementwise = Elementwise(
 
 
 def _bitwise(name: str, function: Callable[..., Any], sign: str) -> Elementwise:
-    samples: Any = (draw(integers(0, 100, 4), integers(0, 8)),)
+    text = f"x {sign} y"
+    scalar = text if sign in "&|^" else f"{name}(x, y)"  # a shift by the width or more is undefined in machine code
+    samples: Any = (draw(integers(0, 100, 4), integers(0, 8)), draw(integers(-9, 9, 4), integers(60, 70, 4)))
     if sign in "&|^":
         samples += _two_booleans
     return Elementwise(
-        name=name, function=function, arity=2, source=f"x {sign} y", scalar=f"x {sign} y", samples=samples
+        name=name, function=function, arity=2, source=text, scalar=scalar, samples=samples
     )
 
 

@@ -79,7 +79,7 @@ copysign: Elementwise = Elementwise(
     arity=2,
     source=numpy_or_python("np.copysign(x, y)", "math.copysign(x, y)"),
     scalar="math.copysign(x, y)",
-    partials=lambda z, x, y: [sign(x) * copysign(1.0, y), None],
+    partials=lambda z, x, y: [copysign(1.0, x) * copysign(1.0, y), None],  # of the sign bits: 1 or -1 at 0 too
     samples=_pairs,
 )
 

@@ -39,7 +39,7 @@ def computing_dtype(operands: list[Operand], result: np.dtype) -> np.dtype:
     types = [x.type for x in operands]
     assert all(isinstance(t, ArrayType) for t in types)
     common = np.result_type(*(_PYTHON[t.dtype.kind] if t.weak else t.dtype for t in types))
-    if result != BOOL and common.kind in "biu" and result.kind not in "biu":
+    if result != BOOL and common.kind in "biu" and (common == BOOL or result.kind not in "biu"):
         return result
     return common
 
