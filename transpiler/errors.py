@@ -8,7 +8,8 @@ location, the source line, a caret, the notes and the hint. Assumes lines and co
 import linecache
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -192,9 +193,41 @@ class CollectiveError(GradscribeError, RuntimeError):
     """A collective operation outside its mesh axis, or on which the participants disagree."""
 
 
+class InternalError(GradscribeError):
+    """gradscribe failed where it should have worked: a bug of gradscribe, never of the user's program."""
+
+
+class Steering(Exception):
+    """Not an error: what one part of the compiler tells another to do (to make an argument static, say)."""
+
+
+def internal_error(span: Span | None, doing: str, error: BaseException) -> InternalError:
+    """An unexpected exception, with the user's line, what was being done, and how to report it."""
+    return InternalError(
+        getattr(error, "user_span", None) or span,
+        f"internal error while {doing}: {type(error).__name__}: {error}",
+        "this is a bug of gradscribe: please report it with the function and the arguments' shapes and dtypes",
+    )
+
+
+@contextmanager
+def reporting(doing: str, span: Span | None = None) -> Iterator[None]:
+    """Unexpected exceptions inside become `InternalError`s. Also a decorator.
+
+    Example: `with reporting("writing the source", function.span): ...`
+    """
+    try:
+        yield
+    except (GradscribeError, Steering, MemoryError):
+        raise
+    except Exception as error:
+        raise internal_error(span, doing, error) from error
+
+
 for _kind in (
     GradscribeError, UnsupportedSyntax, ShapeError, DTypeError, IndexRangeError, IntegerRangeError,
     NotFiniteError, NotDifferentiable, NoRule, ReadOnlyError, AliasError, DeviceError, CollectiveError,
+    InternalError,
 ):  # fmt: skip
     _kind.__module__ = "gradscribe"  # tracebacks and pickles use the public name
 

@@ -7,9 +7,8 @@ import pytest
 
 from frontend import refused_programs
 from frontend.refused_programs import CASES
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.frontend import expressions
-from gradscribe.transpiler.frontend.fence import InternalError
 from gradscribe.transpiler.frontend.stage import stage
 
 

@@ -28,8 +28,7 @@ from gradscribe.transpiler.api.inspection import source, staged_for
 from gradscribe.transpiler.api.jitting import jit
 from gradscribe.transpiler.backends.execute import execute
 from gradscribe.transpiler.backends.numpy_source import numpy_module
-from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.fence import InternalError
+from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.transforms.jvp import jvp
 from gradscribe.transpiler.transforms.vjp import vjp
 from oracles import norm

@@ -11,8 +11,7 @@ import numpy as np
 
 from frontend.running import run_staged, same
 from fuzz.programs import load_program, make_arguments, program_text
-from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.fence import InternalError
+from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.evaluate import GuardFailed
 

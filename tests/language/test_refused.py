@@ -6,8 +6,7 @@ import copy
 
 import pytest
 
-from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.fence import InternalError
+from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.frontend.stage import stage
 from language import refused_syntax
 from language.refused_syntax import REFUSED

@@ -29,6 +29,7 @@ from gradscribe.transpiler.api.leaves import (
 )
 from gradscribe.transpiler.api.settings import follow_settings, settings
 from gradscribe.transpiler.api.specialisation import Misfit, Specialisation
+from gradscribe.transpiler.errors import InternalError
 from gradscribe.transpiler.flatteners import StructureMismatch, flattener
 from gradscribe.transpiler.ir.staged import StaticLeaf
 from gradscribe.transpiler.tree import TreeDef
@@ -179,7 +180,8 @@ class Dispatcher:
         if misfit is not None:
             if misfit.fact is not None:
                 raise version.refusal(misfit.fact, values)
-            raise AssertionError(f"{self.name} was traced for arguments that do not satisfy it: {misfit.why}")
+            message = f"{self.name} was traced for arguments that do not satisfy it: {misfit.why}"
+            raise InternalError(version.span, message, "this is a bug of gradscribe: please report it")
         versions.entries.insert(0, version)
         self.described.append((version, description))
         while len(self.described) > settings.max_specialisations:

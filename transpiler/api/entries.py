@@ -23,6 +23,7 @@ from gradscribe.transpiler.api.results import own, scalar_kind
 from gradscribe.transpiler.api.specialisation import Specialisation
 from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.backends.load import NativeFunction, allocation_text
+from gradscribe.transpiler.errors import Steering, reporting
 from gradscribe.transpiler.flatteners import BUILDING, TAKING, TreeText, write_build, write_key_check, write_take
 from gradscribe.transpiler.frontend.reading import Reading, StillHolds
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, StaticLeaf
@@ -36,7 +37,7 @@ _SIZE_LIMIT = 1000  # of trees; beyond it, writing and compiling the text takes 
 _PAIRS_LIMIT = 4  # arrays compared pair by pair; more are compared through a set of their ids
 
 
-class _NoEntry(Exception):
+class _NoEntry(Steering):
     """The version needs something that only the full dispatcher does."""
 
 
@@ -63,7 +64,8 @@ def entry_for(version: Specialisation, call: EntryCall) -> Entry | None:
     if call.definition.size > _SIZE_LIMIT or version.builder.definition.size > _SIZE_LIMIT:
         return None
     try:
-        return _EntryWriter(version, call).entry()
+        with reporting("writing the short way into a version", version.span):
+            return _EntryWriter(version, call).entry()
     except _NoEntry:
         return None
 

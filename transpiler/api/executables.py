@@ -19,7 +19,7 @@ from gradscribe.transpiler.api.settings import settings
 from gradscribe.transpiler.backends.execute import execute, raising_line, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
-from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, UnsupportedSyntax
+from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, UnsupportedSyntax, internal_error, reporting
 from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
@@ -53,20 +53,23 @@ def executable(
     parameters are written, the others only read. `numbers`: what is checked after every operation."""
     identities = identities or {}
     if numbers.nans or numbers.infs:
-        function = check_numbers(function, nans=numbers.nans, infs=numbers.infs)
+        with reporting("adding checks of numbers", function.span):
+            function = check_numbers(function, nans=numbers.nans, infs=numbers.infs)
     donated = sorted(set(identities.values()))
     if backend == "native":
-        return compile_native(function, donated=donated, identities=identities)
+        with reporting("compiling native code", function.span):
+            return compile_native(function, donated=donated, identities=identities)
     template = tuple(ResultLeaf(k) for k in range(len(function.results)))
-    module = numpy_module(
-        function,
-        name=identifier(function.name),
-        donated=[function.params[k] for k in donated],
-        identities=identities,
-        result_template=template,
-        checks=False,
-    )
-    return located(module)
+    with reporting("writing the NumPy source", function.span):
+        module = numpy_module(
+            function,
+            name=identifier(function.name),
+            donated=[function.params[k] for k in donated],
+            identities=identities,
+            result_template=template,
+            checks=False,
+        )
+        return located(module)
 
 
 def located(module: Source) -> Executable:
@@ -85,6 +88,8 @@ def located(module: Source) -> Executable:
             span, line = user_span(error, function, module.spans), raising_line(error, function)
             if span is None or line is None:
                 raise
+            if type(error) is NameError:  # the text mentions what it has not got
+                raise internal_error(span, "running the NumPy source", error) from error
             if type(error) is IndexError and not lines[line - 1].lstrip().startswith("raise "):  # NumPy's
                 raise IndexRangeError(span, str(error)) from None
             error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
@@ -106,14 +111,15 @@ def module_of(staged: Staged, title: str, name: str = "") -> Source:
     """A staged call as a standalone NumPy module: arguments flat, the return value a tree."""
     function, template = _explicit(staged)
     identities = {m.position: m.parameter for m in staged.mutations}
-    module = numpy_module(
-        function,
-        name=identifier(name or function.name),
-        header=header_of(staged, title),
-        donated=[function.params[k] for k in sorted(set(identities.values()))],
-        identities=identities,
-        result_template=template,
-    )
+    with reporting("writing the NumPy source", function.span):
+        module = numpy_module(
+            function,
+            name=identifier(name or function.name),
+            header=header_of(staged, title),
+            donated=[function.params[k] for k in sorted(set(identities.values()))],
+            identities=identities,
+            result_template=template,
+        )
     if module.missing:
         raise UnsupportedSyntax(
             function.span,

@@ -19,7 +19,7 @@ from gradscribe.transpiler.api.executables import Backend, Executable, executabl
 from gradscribe.transpiler.api.guarding import Fact, facts_of
 from gradscribe.transpiler.api.leaves import admit, describe, is_data
 from gradscribe.transpiler.api.results import ResultBuilder
-from gradscribe.transpiler.errors import AliasError, GradscribeError, ReadOnlyError, ShapeError, Span
+from gradscribe.transpiler.errors import AliasError, GradscribeError, ReadOnlyError, ShapeError, Span, internal_error
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
 
@@ -126,7 +126,10 @@ class Specialisation:
             why = _capture_misfit(values[k], self.types[k])
             if why:
                 return Misfit(f"captured `{capture.path}` {why}")
-        number = self.facts.failing(values)
+        try:
+            number = self.facts.failing(values)
+        except Exception as error:
+            raise internal_error(self.span, "testing the conditions of a version", error) from error
         if number < 0:
             return None
         fact = self.facts.facts[number]

@@ -24,7 +24,7 @@ from gradscribe.transpiler.api.executables import Backend
 from gradscribe.transpiler.api.freshness import check_fresh
 from gradscribe.transpiler.api.leaves import flatten, static_token
 from gradscribe.transpiler.api.specialisation import Specialisation, Written
-from gradscribe.transpiler.errors import GradscribeError, Span
+from gradscribe.transpiler.errors import GradscribeError, Span, reporting
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 
@@ -108,7 +108,8 @@ class Transformed:
 
     def _specialise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
         staged, written = stage_in_process(self, args, kwargs)
-        return Specialisation(staged, written, self.backend, self.kind.writes)
+        with reporting("preparing a version", staged.function.span):
+            return Specialisation(staged, written, self.backend, self.kind.writes)
 
     def __get__(self, owner: Any, owner_type: Any = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)

@@ -88,15 +88,3 @@ def check_accepted(closure: Closure) -> None:
         raise_all(refusals(node, closure.file))
         _accepted[id(node)] = node
 
-
-class InternalError(GradscribeError):
-    """gradscribe failed where it should have worked: a bug of gradscribe, never of the user's program."""
-
-
-def internal_error(span: Any, stage: str, error: BaseException) -> InternalError:
-    """An unexpected exception, with the user's line, the stage, and how to report it."""
-    return InternalError(
-        span,
-        f"internal error while {stage}: {type(error).__name__}: {error}",
-        "this is a bug of gradscribe: please report it with the function and the arguments' shapes and dtypes",
-    )

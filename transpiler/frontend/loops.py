@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, Steering
 from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails, growing
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
@@ -48,7 +48,7 @@ _UNBOUNDED = "a list grows in this loop, and only data decides how far"
 Group = tuple[Any, ...]
 
 
-class ConditionWrites(Exception):
+class ConditionWrites(Steering):
     """The condition of a `while` changes state: it must be part of the body."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.errors import Steering
 from gradscribe.transpiler.frontend.joins import same_value
 from gradscribe.transpiler.frontend.promotion import join_numbers
 from gradscribe.transpiler.frontend.tracing import Tracing
@@ -54,7 +55,7 @@ class Shaped:
 Leaf = Static | Number | Shaped
 
 
-class Mismatch(Exception):
+class Mismatch(Steering):
     """These arguments need another specialisation."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gradscribe.transpiler.errors import ShapeError, Span
+from gradscribe.transpiler.errors import ShapeError, Span, Steering
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span
@@ -23,7 +23,7 @@ from gradscribe.transpiler.ir.equalities import Equalities
 from gradscribe.transpiler.ir.nodes import Guard, Var
 
 
-class DataEquality(Exception):
+class DataEquality(Steering):
     """Two dims that involve data must be equal: to be checked where the program runs."""
 
     def __init__(self, a: Dim, b: Dim, what: str) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import AliasError, GradscribeError, Span, UnsupportedSyntax
+from gradscribe.transpiler.errors import AliasError, GradscribeError, Span, UnsupportedSyntax, internal_error
 from gradscribe.transpiler.frontend.core import TransformCall
-from gradscribe.transpiler.frontend.fence import internal_error
 from gradscribe.transpiler.frontend.inner import Settlement
 from gradscribe.transpiler.frontend.lifting import Accessor, StaticPlace
 from gradscribe.transpiler.frontend.recursion import ChangeMode, Mode, Place, Recursion
@@ -83,7 +82,7 @@ def stage(
                 _place_of(fn), "this function nests too deep", "is there a recursion without end?"
             ) from error
         except Exception as error:
-            raise internal_error(getattr(error, "user_span", None) or _place_of(fn), "staging this", error) from error
+            raise internal_error(_place_of(fn), "staging this", error) from error
     raise UnsupportedSyntax(
         _place_of(fn), "more and more arguments have to be static", "pass lists of arrays as one array"
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import IndexRangeError, ShapeError
+from gradscribe.transpiler.errors import IndexRangeError, ShapeError, Steering
 from gradscribe.transpiler.frontend.branches import Raised, branch
 from gradscribe.transpiler.frontend.generators import Generators
 from gradscribe.transpiler.frontend.operators import PythonError
@@ -35,7 +35,7 @@ _CALM = frozenset({"add", "subtract", "multiply", "divide", "negative", "absolut
 _HINT = "test the condition with `if`"
 
 
-class UserException(Exception):
+class UserException(Steering):
     """What the program raises whatever the data, on its way to a handler, or out of staging."""
 
     def __init__(self, raised: Raised) -> None:

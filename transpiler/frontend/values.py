@@ -15,7 +15,7 @@ from typing import Any
 import gast
 import numpy as np
 
-from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.errors import Span, Steering
 from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.index import Index
@@ -33,7 +33,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-class NeedStatic(Exception):
+class NeedStatic(Steering):
     """A Python value is needed where the program has data; `atoms` are the unknowns it is made of."""
 
     def __init__(self, why: str, atoms: Iterable[Atom] = (), span: Span | None = None, hint: str = "") -> None:
@@ -52,7 +52,7 @@ class NeedPeel(NeedStatic):
         self.loop = loop
 
 
-class Outgrown(Exception):
+class Outgrown(Steering):
     """A list changes its length in a region that data decides about: before the outermost such region, which was born
     at `birth`, it is put into buffers that hold items of this form, and the region is interpreted again."""
 

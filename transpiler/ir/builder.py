@@ -76,11 +76,15 @@ def resume_block(block: Block) -> Iterator[Block]:
 
 @contextmanager
 def at_span(span: Span | None) -> Iterator[None]:
-    """Equations emitted inside carry this span."""
+    """Equations emitted inside carry this span, and so does an exception."""
     saved = _ambient.span
     _ambient.span = span
     try:
         yield
+    except Exception as error:
+        if span is not None and not hasattr(error, "user_span"):
+            error.user_span = span  # type: ignore[attr-defined]
+        raise
     finally:
         _ambient.span = saved
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradscribe.transpiler.errors import reporting
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_block, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
@@ -31,6 +32,7 @@ from gradscribe.transpiler.primitives.structure import broadcast_to, convert, in
 _ALGEBRA = {add: "add", subtract: "subtract", multiply: "multiply", divide: "divide", negative: "negative"}
 
 
+@reporting("simplifying")
 def simplify(function: Function, algebra: bool = True) -> Function:
     """An equal program. With `algebra`, arithmetic goes through the exact identities of `primitives.arithmetic`."""
     function = drop_dead_code(function)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
-from gradscribe.transpiler.errors import NoRule
+from gradscribe.transpiler.errors import NoRule, reporting
 from gradscribe.transpiler.ir.builder import (
     append_eqn,
     at_span,
@@ -87,6 +87,7 @@ def vmap(
     return _build(function, dependent, size, _by_lane)
 
 
+@reporting("batching")
 def _build(function: Function, dependent: set[Var], size: Dim, run: Any) -> tuple[Function, tuple[bool, ...]]:
     env = Substitution()
     params = []

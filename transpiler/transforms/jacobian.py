@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradscribe.transpiler.errors import NoRule, NotDifferentiable
+from gradscribe.transpiler.errors import NoRule, NotDifferentiable, reporting
 from gradscribe.transpiler.ir.builder import append_eqn, build_body, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Slice, whole
@@ -33,6 +33,7 @@ Blocks = list[list[Operand]]  # [result][parameter]
 LinearMap = Callable[[Sequence[Operand]], list[Operand]]
 
 
+@reporting("writing the Jacobian")
 def jacfwd(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Function:
     """The program params -> (results, blocks by forward mode): one direction per element of the chosen parameters.
 
@@ -59,6 +60,7 @@ def jacfwd(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Fu
     return _finish(function, f"{function.name}_jacfwd", body)
 
 
+@reporting("writing the Jacobian")
 def jacrev(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Function:
     """The program params -> (results, blocks by reverse mode): one pullback per element of the chosen results, of one
     forward pass.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gradscribe.transpiler.errors import reporting
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit_as, naming
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
@@ -31,6 +32,7 @@ def tangent_name(hint: str) -> str:
     return f"d{hint}" if hint else ""
 
 
+@reporting("writing the derivative (forward mode)")
 def jvp(function: Function, wrt: Sequence[int]) -> Function:
     """The program (params, tangents of the params at `wrt`) -> (results, tangents of the floating results)."""
     function = simplify(function)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from gradscribe.transpiler.errors import reporting
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
@@ -63,6 +64,7 @@ class VjpParts:
         return len(self.forward.results) - self.result_count
 
 
+@reporting("writing the derivative (reverse mode)")
 def vjp(
     function: Function, wrt: Sequence[int], results: Sequence[int] | None = None, *, save_everything: bool = False
 ) -> VjpParts:
@@ -72,6 +74,7 @@ def vjp(
     return _reverse(function, wrt, list(results), None, save_everything)
 
 
+@reporting("writing the derivative (reverse mode)")
 def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> Function:
     """The program params -> (results, gradients of scalar result number `result`)."""
     return _reverse(function, wrt, [result], 1.0, False).fused
