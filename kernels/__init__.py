@@ -13,6 +13,7 @@ from gradscribe.kernels.blas import gemm, gemm_batched, gemv
 from gradscribe.kernels.callbacks import read_slots, tell, telling, waiting_error
 from gradscribe.kernels.complex_math import complex_divide, complex_power, complex_sqrt
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
+from gradscribe.kernels.fourier import fourier_rows, inverse_fourier_rows
 from gradscribe.kernels.growable import grow
 from gradscribe.kernels.integers import (
     checked_absolute,
@@ -141,6 +142,7 @@ __all__ = [
     "fmin",
     "fmin_nan",
     "fmod",
+    "fourier_rows",
     "gemm",
     "gemm_batched",
     "gemv",
@@ -151,6 +153,7 @@ __all__ = [
     "index_in_range",
     "integer_power",
     "inverse",
+    "inverse_fourier_rows",
     "left_shift",
     "log",
     "log1p",

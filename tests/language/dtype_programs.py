@@ -37,3 +37,11 @@ def complex_loop_with_writes(x, y):
             z[i] += 2.0 * state
     z[1:] *= z[:-1]
     return np.where(np.abs(z) > 0.5, z, 1j)
+
+
+@program(X, Y)
+def fourier_transforms(x, y):
+    z = np.fft.fft(x + 1j * y)
+    m = np.fft.fft2(np.outer(x, y), norm="ortho")
+    filtered = np.fft.irfft(np.fft.rfft(x[:3]) * np.exp(-np.fft.rfftfreq(3)), n=3)
+    return np.sum(np.abs(np.fft.fftshift(z)) ** 2), m.imag, filtered, np.fft.ifft(z * z, axis=0)

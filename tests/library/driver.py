@@ -109,7 +109,7 @@ def assert_same(value, expected, tolerance=1e-12):
     else:
         assert np.asarray(value).dtype == np.asarray(expected).dtype
         assert isinstance(value, (np.ndarray, np.generic))
-    if np.asarray(expected).dtype == np.float32:
+    if np.asarray(expected).dtype in (np.float32, np.complex64):
         tolerance = max(tolerance, 2e-6)
     np.testing.assert_allclose(value, expected, rtol=tolerance, atol=tolerance)
 

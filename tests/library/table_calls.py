@@ -138,6 +138,25 @@ case(np.linalg.norm, complexes(4), ord=0)
 case(builtins.complex, 0.5, 1.5)
 case(builtins.complex, np.float32(0.5))
 
+for _f in (np.fft.fft, np.fft.ifft, np.fft.fft2, np.fft.ifft2, np.fft.fftn, np.fft.ifftn):
+    case(_f, complexes(3, 4))
+    case(_f, floats(3, 4), norm="ortho")
+    case(_f, single(3, 5), norm="forward")
+case(np.fft.fft, complexes(3, 4), axis=0)
+case(np.fft.fft, complexes(5), n=3, known_sizes=True)
+case(np.fft.ifft, floats(3, 5), n=8, known_sizes=True)
+for _f in (np.fft.rfft, np.fft.irfft):
+    case(_f, floats(3, 6))
+    case(_f, floats(5, 3), axis=0)
+    case(_f, floats(6), n=5, norm="ortho", known_sizes=True)
+case(np.fft.irfft, complexes(3, 4), n=7, known_sizes=True)
+for _f in (np.fft.fftfreq, np.fft.rfftfreq):
+    case(_f, Size(6))
+    case(_f, Size(7), 0.25)
+for _f in (np.fft.fftshift, np.fft.ifftshift):
+    case(_f, floats(5))
+    case(_f, floats(3, 4), axes=1)
+
 # ---- reductions ----
 
 for _f in (np.sum, np.prod, np.max, np.min, np.any, np.all, np.mean, np.var, np.std, np.ptp, np.count_nonzero):

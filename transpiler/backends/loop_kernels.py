@@ -18,6 +18,7 @@ from gradscribe.transpiler.passes.lower.contractions import matmul
 from gradscribe.transpiler.passes.lower.sorting import argsort_rows, sort_rows
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
+from gradscribe.transpiler.primitives.fourier import fft, ifft
 from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
 from gradscribe.transpiler.primitives.structure import reshape
 
@@ -154,6 +155,18 @@ def _number_of_matrices(kernel: str) -> Callable[[Call], None]:
     return write
 
 
+def _fourier(kernel: str) -> Callable[[Call], None]:
+    """A kernel that transforms the rows of a matrix."""
+
+    def write(call: Call) -> None:
+        count, length = call.rows()
+        shape = f"({count}, {length})"
+        x = call.operands[0]
+        call.filled(lambda out: call.line(f"{kernel}({x}.reshape({shape}), {out}.reshape({shape}))"))
+
+    return write
+
+
 KERNELS: dict[object, Callable[[Call], None]] = {
     empty: lambda call: call.assign(f"np.empty({call.shape}, {call.dtype})"),
     zeros: lambda call: call.assign(f"np.zeros({call.shape}, {call.dtype})"),
@@ -168,4 +181,6 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     det: _number_of_matrices("determinant"),
     det_sign: _number_of_matrices("determinant_sign"),
     log_abs_det: _number_of_matrices("log_determinant"),
+    fft: _fourier("fourier_rows"),
+    ifft: _fourier("inverse_fourier_rows"),
 }

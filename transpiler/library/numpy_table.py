@@ -19,6 +19,7 @@ from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype,
 from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
 from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, SCIPY_RULES, clip, round_to
+from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
@@ -37,6 +38,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **SELECTION_RULES,
     **LINEAR_ALGEBRA_RULES,
     **COMPLEX_RULES,
+    **FOURIER_RULES,
     **SCIPY_RULES,
     **MATH_RULES,
     **BUILTINS,
