@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, singledispatch
 from itertools import groupby
 from typing import Any
 
+import numba
 import numpy as np
 
 X = np.array([0.3, -0.2, 0.5])
 REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {}
+
+namespace_of_text: dict[str, Any] = {"np": np}
+exec("def made(v):\n    return np.sin(v)", namespace_of_text)
+made = namespace_of_text["made"]
+vectorised = np.vectorize(lambda a, b: a * b if a > 0 else b)
 
 
 def refused(*args: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -96,3 +105,206 @@ def iterator_of_a_list(x):
 @refused(X)
 def groups(x):
     return sum(v for _, group in groupby(x) for v in group)
+
+
+@refused(X)
+def with_a_context_manager(x):
+    with suppress(KeyError):
+        return x
+
+
+@refused(X)
+def with_a_file(x):
+    with open("log") as file:
+        file.write("x")
+    return x
+
+
+@refused(X)
+def class_statement(x):
+    class Model:
+        pass
+
+    return x
+
+
+@refused(X)
+def written_global(x):
+    global X
+    X = x
+    return x
+
+
+@refused(X)
+def asynchronous(x):
+    async def later():
+        return x
+
+    return x
+
+
+@refused(X, 0.5)
+def try_around_a_raise_on_data(x, t):
+    try:
+        if t > 0.0:
+            raise ValueError("positive")
+        total = x[0]
+    except ValueError:
+        total = x[1]
+    return total
+
+
+@refused(X, 0.5)
+def try_around_a_division(x, t):
+    try:
+        total = 1.0 / t
+    except ZeroDivisionError:
+        total = 0.0
+    return total * x[0]
+
+
+@refused(X, np.array([1, 2]))
+def try_around_an_index(x, k):
+    try:
+        return x[k[0]]
+    except IndexError:
+        return 0.0
+
+
+@refused(np.eye(2))
+def try_around_a_factorisation(a):
+    try:
+        return np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        return a
+
+
+@refused(X, np.ones(4))
+def try_around_shapes(x, y):
+    try:
+        return x + y
+    except ValueError:
+        return x
+
+
+@refused(X, 0.5)
+def try_around_a_missing_key_on_data(x, t):
+    settings = {"a": 1.0}
+    try:
+        if t > 0.0:
+            x = x * settings["b"]
+    except KeyError:
+        x = x * 2.0
+    return x
+
+
+@refused(X)
+def yield_in_try(x):
+    def items():
+        try:
+            yield x[0]
+        finally:
+            x[0] = 0.0
+
+    return sum(items())
+
+
+@refused(X)
+def evaluated_text(x):
+    return eval("x.sum()")
+
+
+@refused(X)
+def executed_text(x):
+    exec("y = 1")
+    return x
+
+
+@refused(X)
+def namespace(x):
+    return x * len(locals())
+
+
+@refused(X)
+def console_input(x):
+    return x * float(input())
+
+
+@refused(X)
+def function_without_text(x):
+    return made(x)
+
+
+@refused(X)
+def vectorised_function(x):
+    return vectorised(x, 2.0)
+
+
+@refused(X)
+def numba_inside(x):
+    @numba.njit
+    def f(v):
+        return v * 2.0
+
+    return f(x)
+
+
+@refused(X)
+def exact_sum(x):
+    return math.fsum(x)
+
+
+@refused(X)
+def cached_function_with_effects(x):
+    calls = []
+
+    @cache
+    def f(v):
+        calls.append(v)
+        return v * 2.0
+
+    return f(x[0]) + f(x[0])
+
+
+@refused(X)
+def dispatch_inside(x):
+    @singledispatch
+    def f(v):
+        return v
+
+    return f(x)
+
+
+@refused(X)
+def deleted_slice(x):
+    items = [x[0], x[1], x[2]]
+    del items[1:]
+    return items[0]
+
+
+@refused(X)
+def identity_of_numbers(x):
+    three = 3
+    return 1.0 if x[0] is three else 2.0
+
+
+@refused(X, 0.5)
+def names_in_alternatives(x, t):
+    match (t, x[0]):
+        case (0.5, v) | (v, 0.5):
+            return v
+    return t
+
+
+@refused(X, 4)
+def function_returned(x, n):
+    return lambda v: v * x
+
+
+@refused(X)
+def starred_exceptions(x):
+    try:
+        y = x
+    except* ValueError:
+        y = x * 2.0
+    return y

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import math
 import types
 from typing import Any, NoReturn
 
@@ -19,11 +20,12 @@ import numpy as np
 from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import Raised, check_fails
-from gradscribe.transpiler.frontend.fence import check_accepted
+from gradscribe.transpiler.frontend.fence import check_accepted, refused_call
 from gradscribe.transpiler.frontend.generators import BorrowedFile
 from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.operators import PythonError
-from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions
+from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions, hashable
+from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.trying import UserException
@@ -32,6 +34,7 @@ from gradscribe.transpiler.frontend.values import (
     RETURN,
     ArrayMethod,
     BoundMethod,
+    Cached,
     Closure,
     ContainerMethod,
     Dict,
@@ -62,6 +65,8 @@ _LIBRARIES = (
     "collections",
     "dataclasses",
     "cmath",
+    "contextlib",
+    "numba",
     "gradscribe",
     "sys",
 )
@@ -84,6 +89,8 @@ class Calls(PythonFunctions):
             return self.call(function.function, [function.owner, *args], kwargs)
         if isinstance(function, Partial):
             return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs})
+        if isinstance(function, Cached):
+            return self.call_cached(function, args, kwargs)
         if isinstance(function, ArrayMethod):
             return self.array_method(function.owner, function.name, args, kwargs)
         if isinstance(function, ContainerMethod):
@@ -108,6 +115,13 @@ class Calls(PythonFunctions):
             if function not in TEXT_FUNCTIONS and any(isinstance(v, Text) for v in (*args, *kwargs.values())):
                 self.refuse_text()
             return own(*args, **kwargs)
+        if hasattr(function, "registry") and hasattr(function, "dispatch"):  # functools.singledispatch
+            chosen = self.python(function.dispatch, self.python_type(args[0]) if args else object)
+            return self.call(self.lift(chosen, function.__name__, None), args, kwargs)
+        static = not any(map(is_data, args)) and not any(map(is_data, kwargs.values()))
+        refusal = refused_call(function, static)
+        if refusal is not None:
+            self.refuse(*refusal)
         owner = getattr(function, "__self__", None)
         if isinstance(owner, str) and any(map(is_data, (*args, *kwargs.values()))):
             return self.text_method(owner, function.__name__, args, kwargs)
@@ -120,9 +134,14 @@ class Calls(PythonFunctions):
         if getattr(function, "__module__", None) == python_iterators.__name__:
             return self.call(self.library(function), args, kwargs)
         rule = self._rule_of(function)
-        static = not any(map(is_data, args)) and not any(map(is_data, kwargs.values()))
+        if function is math.hypot and len(args) != 2:
+            rule = None
         if rule is not None and not (static and self._scalar_call(args, kwargs)):
             return self._apply(function, rule, args, kwargs)
+        if not static and rule is None and hashable(function) and function in MATH_TEXTS:
+            return self.call(self.library(MATH_TEXTS[function]), args, kwargs)
+        if isinstance(function, functools._lru_cache_wrapper) and not static:
+            return self.call_cached(Cached(self.lift(function.__wrapped__, "cached function", None)), args, kwargs)
         if static and callable(function):
             self._refuse_random(function)
             value = self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()})
@@ -137,7 +156,8 @@ class Calls(PythonFunctions):
     def _scalar_call(self, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Static numbers only: Python computes the number."""
         values = [*args, *kwargs.values()]
-        return bool(values) and all(isinstance(v, (*_NUMBERS, np.dtype, type)) for v in values)
+        kinds = (*_NUMBERS, np.dtype, type, str)  # of text, Python makes numbers too: int("3")
+        return bool(values) and all(isinstance(v, kinds) for v in values)
 
     def _rule_of(self, function: Any) -> Any:
         for table in (NUMPY_RULES, BUILTINS):
@@ -245,7 +265,7 @@ class Calls(PythonFunctions):
 
     def _raise(self, raised: Raised) -> Any:
         """A call that always raises."""
-        if self.raise_now(raised):
+        if self.raises_now():
             raise UserException(raised)
         check_fails(self, Literal(False), raised)
         return Poison("comes from a call that always raises")

@@ -6,6 +6,7 @@ In: a node and the frame it is evaluated in. Out: its value. Python's order of e
 from __future__ import annotations
 
 import builtins
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,8 @@ class Expressions(Iteration):
     def read_name(self, name: str, frame: Frame) -> Any:
         scope: Frame | None = frame
         while scope is not None:
+            if name in scope.globals:
+                return self._global_name(name, scope)
             value = scope.slots.get(name, MISSING)
             if value is not MISSING:
                 return self._present(name, value, scope)
@@ -80,6 +83,11 @@ class Expressions(Iteration):
             if self.narrowing:
                 self.store.set(scope, name, value)
         return value
+
+    def _global_name(self, name: str, scope: Frame) -> Any:
+        while scope.parent is not None:
+            scope = scope.parent
+        return self._outer_name(name, dataclasses.replace(scope.closure, cells={}))
 
     def _outer_name(self, name: str, closure: Closure) -> Any:
         if name in closure.cells:

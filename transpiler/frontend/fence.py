@@ -6,10 +6,14 @@ together. What depends on values (a data-dependent list length, say) is refused 
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import gast
+import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax, raise_all
 from gradscribe.transpiler.frontend.liveness import yields_in
@@ -21,7 +25,6 @@ _ASYNC: Refusal = ("asynchronous code is not accepted", "call the staged functio
 
 # Constructs that are refused wherever they stand: reason and remedy. Everything else is accepted or decided by values.
 REFUSED: dict[type, Refusal] = {
-    gast.Global: ("writing globals is not accepted", "return the value, or keep it in an object that is passed in"),
     gast.ClassDef: ("classes are not defined inside a staged function", "define the class outside"),
     gast.Await: _ASYNC,
     gast.AsyncFor: _ASYNC,
@@ -34,6 +37,11 @@ for _name, _refusal in {
 }.items():
     if hasattr(gast, _name):
         REFUSED[getattr(gast, _name)] = _refusal
+
+
+WRITTEN_GLOBAL: Refusal = (
+    "writing globals is not accepted", "return the value, or keep it in an object that is passed in"
+)  # fmt: skip
 
 
 def _with_is_errstate(node: Any) -> bool:
@@ -62,15 +70,70 @@ CONDITIONAL: dict[type, tuple[Callable[[Any], bool], Refusal]] = {
 }
 
 
+_NAMESPACE = "names and values of staged code are not Python objects that it can ask for"
+_BOUND = "write the names themselves"
+_LAZY = "it hands out iterators that advance each other"
+
+# Calls that are refused whatever the arguments: what Python would compute is about Python, not about the program.
+REFUSED_CALLS: dict[Any, Refusal] = {
+    locals: (f"`locals` is not accepted: {_NAMESPACE}", _BOUND),
+    globals: (f"`globals` is not accepted: {_NAMESPACE}", _BOUND),
+    vars: (f"`vars` is not accepted: {_NAMESPACE}", "name the attributes"),
+    dir: (f"`dir` is not accepted: {_NAMESPACE}", "name the attributes"),
+    eval: ("`eval` is not accepted: text made by a program has no place in a file", "write the expression"),
+    exec: ("`exec` is not accepted: text made by a program has no place in a file", "write the statements"),
+    compile: ("`compile` is not accepted: text made by a program has no place in a file", "write the code"),
+    id: ("`id` is not accepted: values of staged code have no addresses", "compare with `is`"),
+    input: ("`input` is not accepted in a staged function", "read outside, and pass the value in"),
+    open: ("`open` is not accepted in a staged function", "read and write files outside"),
+    itertools.groupby: (f"`itertools.groupby` is not accepted: {_LAZY}", "write the loop"),
+    itertools.tee: (f"`itertools.tee` is not accepted: {_LAZY}", "make a list of the items"),
+    functools.singledispatch: ("`functools.singledispatch` inside a staged function is not accepted", "use it outside"),
+}
+# Calls that Python answers where all arguments are static.
+REFUSED_OF_DATA: dict[Any, Refusal] = {
+    math.fsum: ("`math.fsum` of data is not accepted: it rounds once, as no other sum does", "use sum, or np.sum"),
+    math.frexp: ("`math.frexp` of data is not accepted", "use np.log2 and np.floor"),
+}
+
+
+def refused_call(function: Any, static: bool) -> Refusal | None:
+    """Why a function is not called, and the remedy."""
+    if isinstance(function, np.vectorize):
+        return "functions made by `np.vectorize` are not accepted", "call gs.vmap(function), or write the loop"
+    if (getattr(function, "__module__", None) or "").split(".")[0] == "numba":
+        return "Numba's decorators are not accepted inside a staged function", "decorate outside, or leave it to gs.jit"
+    try:
+        return REFUSED_CALLS.get(function) or (None if static else REFUSED_OF_DATA.get(function))
+    except TypeError:  # not hashable
+        return None
+
+
 def refusals(node: Any, file: SourceFile) -> list[GradscribeError]:
     """Everything in a function that the fence keeps out."""
     found: list[GradscribeError] = []
+    written = _written_names(node)
     for inner in gast.walk(node):
+        if isinstance(inner, gast.Global) and not written.isdisjoint(inner.names):
+            found.append(UnsupportedSyntax(file.span(inner), *WRITTEN_GLOBAL))
         refusal = REFUSED.get(type(inner))
         if type(inner) in CONDITIONAL and not CONDITIONAL[type(inner)][0](inner):
             refusal = CONDITIONAL[type(inner)][1]
         if refusal is not None:
             found.append(UnsupportedSyntax(_first_line(file, inner), *refusal))
+    return found
+
+
+def _written_names(function: Any) -> set[str]:
+    """Names that a function, or one inside it, binds or deletes."""
+    found: set[str] = set()
+    for inner in gast.walk(function):
+        if isinstance(inner, gast.Name) and not isinstance(inner.ctx, gast.Load):
+            found.add(inner.id)
+        elif isinstance(inner, gast.FunctionDef):
+            found.add(inner.name)
+        elif isinstance(inner, (gast.Import, gast.ImportFrom)):
+            found.update(alias.asname or alias.name.split(".")[0] for alias in inner.names)
     return found
 
 

@@ -31,8 +31,10 @@ from gradscribe.transpiler.frontend.values import (
     is_integer,
     simplest,
 )
+from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 
 class Iteration(Texts):
@@ -132,6 +134,8 @@ class Iteration(Texts):
                 self.fail(PythonError, f"TypeError: {describe(a)} cannot be interpreted as an integer")
         ends = [self.as_dim(a) for a in args]
         lo, hi = (Dim.of(0), ends[0]) if len(ends) == 1 else (ends[0], ends[1])
+        if len(args) == 3 and self._is_born_inside(ends[2]):
+            return self._range_with_step(lo, hi, ends[2])
         step = self.static_int(args[2], "the step of a range must be static") if len(args) == 3 else 1
         if step == 0:
             self.fail(PythonError, "ValueError: range() arg 3 must not be zero")
@@ -140,6 +144,21 @@ class Iteration(Texts):
         count = self.solver.normalize((span + (size - 1)) // size if size > 1 else span)
         length = simplest(count if self.solver.proved(count) else count.positive())
         return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step))
+
+    def _is_born_inside(self, step: Dim) -> bool:
+        """Is a number made of data, or of a loop's index, and so never static?"""
+        step = self.solver.normalize(step)
+        return step.constant is None and not self.solver.known_at_entry(step)
+
+    def _range_with_step(self, lo: Dim, hi: Dim, step: Dim) -> Sequence:
+        """How many items a step that is data makes is computed where the program runs."""
+        one = self.operand(step)
+        nonzero = PRIMITIVES["not_equal"](one, 0)
+        emit(PRIMITIVES["check"], (nonzero,), {"message": "range() arg 3 must not be zero", "error": ValueError})
+        rest = PRIMITIVES["select"](PRIMITIVES["greater"](one, 0), self.operand(hi - lo - 1), self.operand(hi - lo + 1))
+        full = self.binary("Add", self.boxed(self.binary("FloorDiv", self.boxed(rest), step)), 1)
+        length = self.as_dim(full).positive()
+        return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False)
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]

@@ -6,6 +6,7 @@ In: values of the interpreter. Out: a `Sequence` where items can be had by posit
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -172,6 +173,13 @@ class IteratorFunctions(Statements):
         pools = [self.indexable(i) for i in iterables]
         return self.generated(python_iterators.product, *pools * self.static_int(repeat, "`repeat` must be static"))
 
+    def call_ndindex(self, *shape: Any) -> Any:
+        sizes = self.items(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, List)) else shape
+        return self.generated(python_iterators.product, *[self.range_of([n]) for n in sizes])
+
+    def call_ndenumerate(self, array: Any) -> Any:
+        return self.generated(python_iterators.ndenumerate, self.as_array(array))
+
     def call_chain(self, *iterables: Any) -> Any:
         return self.generated(python_iterators.chain, *iterables)
 
@@ -246,6 +254,7 @@ class IteratorFunctions(Statements):
 ITERATOR_FUNCTIONS: dict[Any, str] = {
     zip: "call_zip", enumerate: "call_enumerate", map: "call_map", filter: "call_filter", sum: "call_sum",
     max: "call_max", min: "call_min", any: "call_any", all: "call_all", next: "call_next", iter: "call_iter",
+    functools.reduce: "call_reduce", np.ndindex: "call_ndindex", np.ndenumerate: "call_ndenumerate",
     itertools.chain.from_iterable: "call_chain_from_iterable",
     **{
         getattr(itertools, name): f"call_{name}"

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.errors import DTypeError, IntegerRangeError
+from gradscribe.transpiler.errors import DTypeError, IntegerRangeError, UnsupportedSyntax
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
 from gradscribe.transpiler.frontend.reading import Reading, StillHolds
@@ -292,8 +292,11 @@ class Lifting(Arrays):
         if isinstance(value, types.MethodType) and not library_function(value.__func__):
             owner = self.lift(value.__self__, f"{path}.__self__", None)
             return BoundMethod(self.lift(value.__func__, path, None), owner)
+        if type(value).__module__.startswith("numba") and hasattr(value, "py_func"):
+            value = value.py_func
         if isinstance(value, types.FunctionType):
-            return value if library_function(value) else self._closure(value)
+            single = hasattr(value, "registry") and hasattr(value, "dispatch")
+            return value if library_function(value) or single else self._closure(value)
         access: Accessor = lambda args, kwargs: value
         if isinstance(value, list):
             slots = {k: External(v, f"{path}[{k}]", Reading(value, "item", k)) for k, v in enumerate(value)}
@@ -321,7 +324,10 @@ class Lifting(Arrays):
         return known[1]
 
     def _closure(self, function: types.FunctionType) -> Closure:
-        node, file = node_of(function)
+        try:
+            node, file = node_of(function)
+        except UnsupportedSyntax as error:
+            raise UnsupportedSyntax(error.span or current_span(), error.message, error.hint) from None
         self.sources[function] = None
         code = function.__code__
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))

@@ -4,14 +4,14 @@ and tuples."""
 from __future__ import annotations
 
 import copy
-import functools
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS, IteratorFunctions
+from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER, HigherOrder
+from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
@@ -27,7 +27,6 @@ from gradscribe.transpiler.frontend.values import (
     Generator,
     List,
     Object,
-    Partial,
     Sequence,
     Slice,
     Text,
@@ -47,14 +46,16 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 _NONE = object()
 
 
-class PythonFunctions(IteratorFunctions):
+class PythonFunctions(HigherOrder):
     """Builtins and container methods."""
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         """The interpreter's version of a Python builtin."""
         name = (
-            _OWN.get(function) if isinstance(function, type) or (callable(function) and _hashable(function)) else None
+            _OWN.get(function) if isinstance(function, type) or (callable(function) and hashable(function)) else None
         )
+        if name is None and getattr(function, "__module__", None) in ("_operator", "operator"):
+            return self.operator_function(function)
         return None if name is None else getattr(self, name)
 
     def _apply(self, function: Any, rule: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -220,9 +221,6 @@ class PythonFunctions(IteratorFunctions):
     def call_format(self, value: Any, spec: Any = "") -> Any:
         return self.format_value(value, spec)
 
-    def call_partial(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        return Partial(function, args, kwargs)
-
     def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
         if isinstance(value, Array):
             return self.views.fresh(self.operand(value))
@@ -336,7 +334,7 @@ class PythonFunctions(IteratorFunctions):
         return self.get_item(owner, key)
 
 
-def _hashable(value: Any) -> bool:
+def hashable(value: Any) -> bool:
     try:
         hash(value)
     except TypeError:
@@ -350,12 +348,12 @@ TEXT_FUNCTIONS = frozenset(
 )
 
 _OWN: dict[Any, str] = {
-    **ITERATOR_FUNCTIONS,
+    **ITERATOR_FUNCTIONS, **HIGHER_ORDER,
     bool: "call_bool", range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list",
     tuple: "call_tuple",
     dict: "call_dict", sorted: "call_sorted", isinstance: "call_isinstance", type: "call_type",
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
-    print: "call_print", functools.reduce: "call_reduce", functools.partial: "call_partial",
+    print: "call_print",
     copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
     np.seterr: "call_seterr", np.seterrcall: "call_seterr",

@@ -194,6 +194,11 @@ def permutations(items, r, taken=()):
                     yield (items[k], *others)
 
 
+def ndenumerate(array):
+    for index in product(*[range(n) for n in array.shape]):
+        yield index, array[index]
+
+
 def total_of(iterable, start):
     total = start
     for item in iterable:

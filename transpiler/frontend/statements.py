@@ -29,6 +29,7 @@ from gradscribe.transpiler.frontend.values import (
     Frame,
     List,
     Object,
+    Slice,
     Text,
     describe,
     is_data,
@@ -98,6 +99,9 @@ class Statements(Trying):
         self.store.set(frame, RETURN, value)
         return RETURN_CODE
 
+    def run_Global(self, s: Any, frame: Frame) -> None:
+        frame.globals.update(dict.fromkeys(s.names))
+
     def run_Nonlocal(self, s: Any, frame: Frame) -> None:
         for name in s.names:
             frame.nonlocals[name] = None
@@ -131,12 +135,19 @@ class Statements(Trying):
                 self.read_name(target.id, frame)
                 self.store.set(frame, target.id, MISSING)
                 continue
-            owner = self.evaluate(target.value, frame) if isinstance(target, gast.Subscript) else None
-            if not isinstance(owner, Dict):
-                self.refuse("`del` is accepted for names and dict entries")
-            key = self.static_key(self.evaluate(target.slice, frame))
-            self.get_item(owner, key)
-            self.store.write(owner, key, MISSING)
+            if not isinstance(target, (gast.Subscript, gast.Attribute)):
+                self.refuse("`del` of this is not accepted")
+            owner = self.evaluate(target.value, frame)
+            if isinstance(target, gast.Attribute) and isinstance(owner, Object):
+                self.get_attribute(owner, target.attr)
+                self.store.write(owner, target.attr, MISSING)
+            elif isinstance(target, gast.Subscript) and isinstance(owner, (List, Dict)):
+                index = self.evaluate(target.slice, frame)
+                if isinstance(index, Slice):
+                    self.refuse("`del` of a slice is not accepted", "make a list of what stays")
+                self.call(self.get_attribute(owner, "pop"), [index], {})
+            else:
+                self.refuse("`del` is accepted for names, entries of lists and dicts, and attributes of objects")
 
     def run_With(self, s: Any, frame: Frame) -> Any:
         """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in), and
@@ -188,7 +199,7 @@ class Statements(Trying):
             message: Any = args[0] if isinstance(args[0], Text) else self.operand(args[0])
             return Raised(kind, message, None, current_span())
         exception = self.python(kind, *args)
-        if len(args) > 1 and self.births:
+        if len(args) > 1 and not self.raises_now():
             self.refuse("where data decides, an exception takes one message", "write one f-string")
         number = bool(args) and is_number(args[0])
         message = self.operand(args[0]) if number else str(args[0]) if args else ""

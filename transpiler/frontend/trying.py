@@ -171,7 +171,7 @@ class Trying(Generators):
     # ---- what operations may raise ----
     def _refuse_raising(self, s: Any, frame: Frame, eqns: list[Eqn]) -> None:
         kinds = tuple(kind for handler in s.handlers for kind in self._kinds(handler, frame))
-        for eqn in _all_eqns(eqns):
+        for eqn in all_eqns(eqns):
             for one in _may_raise(eqn):
                 if any(issubclass(one, kind) or issubclass(kind, one) for kind in kinds):
                     with self.at(s.handlers[0], frame):
@@ -181,7 +181,7 @@ class Trying(Generators):
                         )
 
     # ---- raising ----
-    def raise_now(self, raised: Raised) -> bool:
+    def raises_now(self) -> bool:
         """Does a call that surely raises reach a handler, or the caller, without data in between?"""
         return not self.births or (bool(self.tries) and self.tries[-1] == len(self.births))
 
@@ -200,11 +200,12 @@ def _raised_by(error: Any) -> Raised:
     return Raised(kind, error.message[len(named[0]) :] if named else error.message, None, error.span)
 
 
-def _all_eqns(eqns: list[Eqn]) -> Iterator[Eqn]:
+def all_eqns(eqns: list[Eqn]) -> Iterator[Eqn]:
+    """Equations, and those of their regions."""
     for eqn in eqns:
         yield eqn
         for region in eqn.regions:
-            yield from _all_eqns(list(region.eqns))
+            yield from all_eqns(list(region.eqns))
 
 
 def _may_raise(eqn: Eqn) -> Kinds:

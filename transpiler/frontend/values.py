@@ -182,7 +182,7 @@ class Object(Container):
 class Frame(Cell):
     """The variables of one call. `parent` is the lexically enclosing frame."""
 
-    __slots__ = ("call_span", "closure", "consumer", "nonlocals", "parent", "waiting")
+    __slots__ = ("call_span", "closure", "consumer", "globals", "nonlocals", "parent", "waiting")
 
     def __init__(self, closure: Closure, slots: dict[str, Any], call_span: Span | None) -> None:
         super().__init__(slots)
@@ -190,6 +190,7 @@ class Frame(Cell):
         self.parent = closure.frame
         self.call_span = call_span
         self.nonlocals: dict[str, None] = {}
+        self.globals: dict[str, None] = {}
         self.consumer: Callable[[Any], Any] | None = None  # of a generator: what is done with a value that it yields
         self.waiting: frozenset[str] | None = None  # live while the frame waits for a generator to go on; None: all
 
@@ -337,6 +338,14 @@ class Partial:
     function: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Cached:
+    """A function under `functools.cache`, with its results for static arguments."""
+
+    function: Any
+    results: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
