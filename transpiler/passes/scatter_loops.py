@@ -79,6 +79,8 @@ def _mentions(dim: Dim, values: Collection[Var]) -> bool:
 
 
 def _can_be_sliced(eqn: Eqn, counter: Var, own: Collection[Var]) -> bool:
+    if counter in eqn.operands:  # computed with: on slices that would be an array of another dtype
+        return False
     if eqn.operation in (index, update, update_add):
         if any(not isinstance(c, (At, Slice)) for c in eqn.params["at"]):
             return False
