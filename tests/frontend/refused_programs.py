@@ -22,7 +22,7 @@ def several_constructs(x):
         y = x[0]
     except IndexError:
         y = 0.0
-    global X
+    class Log: ...
     with open("log") as file:
         file.write("x")
     return y

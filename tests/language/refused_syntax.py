@@ -308,3 +308,9 @@ def starred_exceptions(x):
     except* ValueError:
         y = x * 2.0
     return y
+
+
+@refused(X)
+def opened_file(x):
+    lines = open("data.txt").readlines()
+    return x * len(lines)

@@ -95,12 +95,15 @@ REFUSED_OF_DATA: dict[Any, Refusal] = {
     math.fsum: ("`math.fsum` of data is not accepted: it rounds once, as no other sum does", "use sum, or np.sum"),
     math.frexp: ("`math.frexp` of data is not accepted", "use np.log2 and np.floor"),
 }
+VECTORIZED: Refusal = (
+    "functions made by `np.vectorize` are not accepted", "call gs.vmap(function), or write the loop"
+)  # fmt: skip
 
 
 def refused_call(function: Any, static: bool) -> Refusal | None:
     """Why a function is not called, and the remedy."""
     if isinstance(function, np.vectorize):
-        return "functions made by `np.vectorize` are not accepted", "call gs.vmap(function), or write the loop"
+        return VECTORIZED
     if (getattr(function, "__module__", None) or "").split(".")[0] == "numba":
         return "Numba's decorators are not accepted inside a staged function", "decorate outside, or leave it to gs.jit"
     try:

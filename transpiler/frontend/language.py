@@ -1,0 +1,237 @@
+"""The accepted language as one table: what docs/language.md is printed from.
+
+Out: `ROWS`, each a construct with its status, what holds or why not, the remedy, and the program of the tests that
+shows it: one that runs (accepted, conditional), or one whose message is kept (refused). Refusals that the fence knows
+are taken from it; the texts of the others are those of the messages, which a test compares.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import gast
+
+from gradscribe.transpiler.frontend.fence import (
+    CONDITIONAL,
+    REFUSED,
+    REFUSED_CALLS,
+    REFUSED_OF_DATA,
+    VECTORIZED,
+    WRITTEN_GLOBAL,
+    Refusal,
+)
+
+ACCEPTED, IN_PART, REFUSED_ = "accepted", "conditional", "refused"
+
+
+@dataclass(frozen=True)
+class Row:
+    """`uses`: what the program's text must contain, the name of a syntax node, with `.field` a field of one that is not
+    empty, or a dotted name after `call `. Empty where the construct is a matter of values."""
+
+    area: str
+    construct: str
+    status: str
+    shown_by: str
+    uses: str = ""
+    note: str = ""
+    remedy: str = ""
+
+
+def _accepted(area: str, construct: str, shown_by: str, uses: str = "", note: str = "") -> Row:
+    return Row(area, construct, ACCEPTED, shown_by, uses, note)
+
+
+def _in_part(area: str, construct: str, shown_by: str, uses: str, note: str) -> Row:
+    return Row(area, construct, IN_PART, shown_by, uses, note)
+
+
+def _refused(area: str, construct: str, shown_by: str, refusal: Refusal) -> Row:
+    return Row(area, construct, REFUSED_, shown_by, "", *refusal)
+
+
+def _conditional(node: Any) -> Refusal:
+    return CONDITIONAL[node][1]
+
+
+_TRY = "`try` cannot catch it"
+_TESTED = "test the condition with `if`"
+
+LOOPS = "Loops"
+_LOOPS = (
+    _accepted(LOOPS, "`for` over `range`, bounds and steps static or data, up or down", "ranges", "call range"),
+    _accepted(LOOPS, "`for` over arrays (rows), lists, tuples, dicts, strings", "what_loops_go_over", "For"),
+    _accepted(LOOPS, "`enumerate`, `reversed`", "what_loops_go_over", "call enumerate"),
+    _in_part(LOOPS, "`zip`, of uneven lengths too", "what_loops_go_over", "call zip",
+             "of at most one generator; `strict=True` of things with a length only"),
+    _accepted(LOOPS, "`np.ndindex`, `np.ndenumerate`", "what_loops_go_over", "call np.ndindex"),
+    _accepted(LOOPS, "any target: names, tuples, subscripts", "what_loops_go_over", "For"),
+    _accepted(LOOPS, "`while`, with compound conditions and `:=`", "while_conditions", "While"),
+    _accepted(LOOPS, "`break`, `continue`, `return` at any depth", "exits_at_any_depth", "Break"),
+    _accepted(LOOPS, "`else` of a loop", "exits_at_any_depth", "For.orelse"),
+    _accepted(LOOPS, "a bound that changes inside its loop", "exits_at_any_depth", "For"),
+    _in_part(LOOPS, "the loop variable after the loop", "ranges", "For",
+             "where it may never have been assigned, reading it raises as in Python"),
+    _in_part(LOOPS, "a loop that never runs", "loops_that_never_run", "For",
+             "a number has one type after a loop: `s = 0` that sums floats is `0.0` after no iteration, not `0`"),
+    _in_part(LOOPS, "loops over lists, tuples and dicts of arrays", "comprehensions", "",
+             "they are unrolled, up to 1000 iterations; where the number of iterations is an argument, each value is "
+             "staged anew"),
+)  # fmt: skip
+
+BRANCHES = "Branches"
+_BRANCHES = (
+    _accepted(BRANCHES, "`if`, `elif`, `else` on data", "exits_at_any_depth", "If", "only the chosen side is computed"),
+    _accepted(BRANCHES, "conditional expressions", "short_circuits", "IfExp"),
+    _accepted(BRANCHES, "`and`, `or`, `not`, giving values as in Python", "short_circuits", "BoolOp",
+              "the right side is computed only where it decides"),
+    _accepted(BRANCHES, "chained comparisons", "short_circuits", "Compare"),
+    _accepted(BRANCHES, "`match` with literals, `|`, sequences, mappings, classes, guards", "match_on_static_values",
+              "Match"),
+    _accepted(BRANCHES, "`match` on data: values and guards are branches", "match_on_data", "Match"),
+    _refused(BRANCHES, "names in a `|` pattern that data decides", "names_in_alternatives",
+             ("names in a `|` pattern that data decides are not accepted", "write two cases")),
+    _refused(BRANCHES, "`is` of numbers", "identity_of_numbers", ("`is` of numbers is not accepted", "use ==")),
+)  # fmt: skip
+
+NAMES = "Names and targets"
+_NAMES = (
+    _accepted(NAMES, "unpacking with `*`, nested targets, several targets", "names_and_targets", "Starred"),
+    _accepted(NAMES, "`:=`, out of comprehensions too", "comprehensions", "NamedExpr"),
+    _accepted(NAMES, "annotations", "names_and_targets", "AnnAssign"),
+    _accepted(NAMES, "`del` of names, entries of lists and dicts, attributes", "names_and_targets", "Delete"),
+    _refused(NAMES, "`del` of a slice", "deleted_slice",
+             ("`del` of a slice is not accepted", "make a list of what stays")),
+    _accepted(NAMES, "`nonlocal`, written at any depth", "closures", "Nonlocal"),
+    _accepted(NAMES, "`global` that is only read", "names_and_targets", "Global"),
+    _refused(NAMES, "`global` that is written", "written_global", WRITTEN_GLOBAL),
+    _refused(NAMES, "`locals()`", "namespace", REFUSED_CALLS[locals]),
+)  # fmt: skip
+
+FUNCTIONS = "Functions"
+_FUNCTIONS = (
+    _accepted(FUNCTIONS, "functions and lambdas inside, late binding, default arguments", "closures", "Lambda"),
+    _accepted(FUNCTIONS, "`*args`, `**kwargs`, keyword-only and positional-only parameters", "names_and_targets",
+              "arguments.kwarg"),
+    _accepted(FUNCTIONS, "decorators of helpers, of inner functions, of the function itself", "decorated",
+              "FunctionDef.decorator_list"),
+    _accepted(FUNCTIONS, "`functools.wraps`, `update_wrapper`, `partial`, `reduce`", "functions_about_functions",
+              "call partial"),
+    _in_part(FUNCTIONS, "`functools.cache`, `lru_cache`", "decorated", "FunctionDef.decorator_list",
+             "of functions that change nothing and return numbers"),
+    _refused(FUNCTIONS, "a cached function with effects", "cached_function_with_effects",
+             ("a cached function that changes or prints something is not accepted", "leave the cache out")),
+    _accepted(FUNCTIONS, "`functools.cached_property`", "decorated"),
+    _in_part(FUNCTIONS, "`functools.singledispatch`", "decorated", "", "registered outside"),
+    _refused(FUNCTIONS, "`functools.singledispatch` inside", "dispatch_inside",
+             REFUSED_CALLS[functools.singledispatch]),
+    _accepted(FUNCTIONS, "`operator.*`", "functions_about_functions", "call operator.itemgetter"),
+    _accepted(FUNCTIONS, "functions decorated by Numba, as the Python they are", "decorated"),
+    _refused(FUNCTIONS, "Numba's decorators inside", "numba_inside",
+             ("Numba's decorators are not accepted inside a staged function", "decorate outside")),
+    _refused(FUNCTIONS, "functions of `np.vectorize`", "vectorised_function", VECTORIZED),
+    _refused(FUNCTIONS, "functions without text", "function_without_text",
+             ("the source of <string> cannot be found", "define the function in a file")),
+    _refused(FUNCTIONS, "returning a function", "function_returned", ("the result is the function", "return data")),
+    _refused(FUNCTIONS, "`class` statements inside", "class_statement", REFUSED[gast.ClassDef]),
+    _refused(FUNCTIONS, "`async`, `await`", "asynchronous", REFUSED[gast.AsyncFunctionDef]),
+)  # fmt: skip
+
+ITERATORS = "Comprehensions and generators"
+_ITERATORS = (
+    _in_part(ITERATORS, "list, dict and set comprehensions", "comprehensions", "ListComp",
+             "the number of items is static; so are the keys of dicts and the items of sets"),
+    _accepted(ITERATORS, "generator expressions in `sum`, `max`, `min`, `any`, `all`, `next`, filtered by data",
+              "generator_expressions", "GeneratorExp"),
+    _accepted(ITERATORS, "generator functions that a `for` goes over, left by `break` or `return`", "generator_loops",
+              "Yield"),
+    _accepted(ITERATORS, "`return` inside a loop over a generator", "generator_left_by_return", "Yield"),
+    _accepted(ITERATORS, "`yield from`, recursive generators, `__iter__` that yields", "generators_of_generators",
+              "YieldFrom"),
+    _accepted(ITERATORS, "`list`, `tuple`, unpacking, `enumerate` of a generator", "generators_of_generators",
+              "call list"),
+    _accepted(ITERATORS, "`map`, `filter`", "itertools_one_by_one", "call filter"),
+    _accepted(ITERATORS, "`itertools`: accumulate, chain, count, islice, takewhile, dropwhile", "itertools_one_by_one",
+              "call itertools.accumulate"),
+    _accepted(ITERATORS, "`itertools`: product, combinations, permutations, pairwise, zip_longest, starmap, cycle, "
+              "repeat, compress, filterfalse", "itertools_combined", "call itertools.product"),
+    _refused(ITERATORS, "`itertools.groupby`, `tee`", "groups", REFUSED_CALLS[itertools.groupby]),
+    _refused(ITERATORS, "a list whose length data decides, of a generator", "list_that_data_filters",
+             ("how many items a generator yields must be static here", "go over it with `for`")),
+    _refused(ITERATORS, "a generator that is left and gone on with", "generator_advanced_twice",
+             ("a generator is iterated over again after a loop or `next` left it", "make the generator anew")),
+    _refused(ITERATORS, "`send`, `throw`, `close`", "generator_that_gets_values",
+             ("`send` of a generator is not accepted", "iterate over it with `for`")),
+    _refused(ITERATORS, "`yield` inside an expression that a consumer leaves", "yield_left_inside_an_expression",
+             ("`yield` inside an expression cannot be left", "write `yield` as a statement of its own")),
+    _refused(ITERATORS, "the value of `yield from`", "value_of_yield_from",
+             ("the value of `yield from` is not accepted", "write `yield from` as a statement")),
+    _refused(ITERATORS, "`zip` of two generators", "zip_of_two_generators",
+             ("`zip` of two generators is not accepted", "make lists of them")),
+    _refused(ITERATORS, "`yield` inside `try`", "yield_in_try", _conditional(gast.Try)),
+    _refused(ITERATORS, "`iter` of a list", "iterator_of_a_list", ("`iter` is not accepted", "index")),
+    _refused(ITERATORS, "returning a generator or a range", "returned_iterator",
+             ("the result is an iterator or a range", "return a list or a tuple")),
+)  # fmt: skip
+
+EXCEPTIONS = "Exceptions and contexts"
+_EXCEPTIONS = (
+    _in_part(EXCEPTIONS, "`try`, `except`, `else`, `finally`, `raise` again", "try_on_static_facts", "Try",
+             "what is raised whatever the data: a missing key or module, a `raise` on static facts"),
+    _refused(EXCEPTIONS, "`try` around a `raise` on data", "try_around_a_raise_on_data", (_TRY, _TESTED)),
+    _refused(EXCEPTIONS, "`try` around a static error under an `if` on data", "try_around_a_missing_key_on_data",
+             (_TRY, _TESTED)),
+    _refused(EXCEPTIONS, "`except` of what data may raise: division", "try_around_a_division", (_TRY, _TESTED)),
+    _refused(EXCEPTIONS, "`except` of what data may raise: an index", "try_around_an_index", (_TRY, _TESTED)),
+    _refused(EXCEPTIONS, "`except` of what data may raise: a factorisation", "try_around_a_factorisation",
+             (_TRY, _TESTED)),
+    _refused(EXCEPTIONS, "`except` of shapes that do not fit", "try_around_shapes",
+             ("whether this raises is a question of shapes", "compare the shapes with `if`")),
+    _refused(EXCEPTIONS, "`except*`", "starred_exceptions",
+             REFUSED[gast.TryStar] if hasattr(gast, "TryStar") else ("", "")),
+    _refused(EXCEPTIONS, "`with` of anything but `np.errstate`", "with_a_context_manager", _conditional(gast.With)),
+)  # fmt: skip
+
+OUTSIDE = "Python's own machinery"
+_OUTSIDE = (
+    _refused(OUTSIDE, "`eval`", "evaluated_text", REFUSED_CALLS[eval]),
+    _refused(OUTSIDE, "`exec`", "executed_text", REFUSED_CALLS[exec]),
+    _refused(OUTSIDE, "`input`", "console_input", REFUSED_CALLS[input]),
+    _refused(OUTSIDE, "`open`", "opened_file", REFUSED_CALLS[open]),
+    _refused(OUTSIDE, "`math.fsum` of data", "exact_sum", REFUSED_OF_DATA[math.fsum]),
+)
+
+ROWS: tuple[Row, ...] = (
+    *_LOOPS, *_BRANCHES, *_NAMES, *_FUNCTIONS, *_ITERATORS, *_EXCEPTIONS, *_OUTSIDE,
+)  # fmt: skip
+
+_INTRODUCTION = """\
+# The language
+
+What a staged function may be written in. Printed from the table in `transpiler/frontend/language.py`; tests hold the
+page equal to it. Every accepted construct is shown by a program that runs untransformed, under `jvp`, `vjp` and twice
+differentiated, as NumPy text and natively, and is compared with Python; every refused one by a message with its
+place. *Static* is what Python knows without the values of arrays and floats: shapes, containers, strings, settings.
+*Conditional* constructs are accepted as far as the note says, and refused with a place beyond it. Functions of NumPy
+and SciPy: [functions](functions.md).
+"""
+
+
+def page() -> str:
+    """The text of docs/language.md."""
+    lines = [_INTRODUCTION]
+    for area in dict.fromkeys(row.area for row in ROWS):
+        lines += [f"## {area}", "", "| construct | status | note |", "|---|---|---|"]
+        for row in (row for row in ROWS if row.area == area):
+            note = f"{row.note}. Instead: {row.remedy}" if row.status == REFUSED_ else row.note
+            lines.append(f"| {_cell(row.construct)} | {row.status} | {_cell(note)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
