@@ -148,6 +148,8 @@ class Indexing(Core):
                 self.solver.nonnegative(size - 1 - candidate)
                 return self.solver.normalize(candidate)
             if not self.births:
+                self.solver.nonnegative(p + size)  # a `try` may go on from here: other values are staged again
+                self.solver.nonnegative(size - 1 - p)
                 where = f"index {here}" if p.constant is not None else f"index {self.solver.named(p)} (here {here})"
                 self.fail(IndexRangeError, f"{where} is out of bounds for axis with size {extent}")
         checked = emit(
