@@ -30,9 +30,6 @@ from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
-_UNKNOWN_NUMBER = "how many items a generator yields must be static here"
-_FIXED_NUMBER = "go over it with `for`, sum, max, any or all, or write into an array of fixed size"
-
 
 class BorrowedFile(SourceFile):
     """A file of gradscribe's own: all of it stands where the user calls it."""

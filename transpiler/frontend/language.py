@@ -79,8 +79,7 @@ _LOOPS = (
     _in_part(LOOPS, "a loop that never runs", "loops_that_never_run", "For",
              "a number has one type after a loop: `s = 0` that sums floats is `0.0` after no iteration, not `0`"),
     _in_part(LOOPS, "loops over lists, tuples and dicts of arrays", "comprehensions", "",
-             "they are unrolled, up to 1000 iterations; where the number of iterations is an argument, each value is "
-             "staged anew"),
+             "they are unrolled, up to 1000 iterations, but for lists that grew in a loop"),
 )  # fmt: skip
 
 BRANCHES = "Branches"
@@ -144,7 +143,7 @@ _FUNCTIONS = (
 ITERATORS = "Comprehensions and generators"
 _ITERATORS = (
     _in_part(ITERATORS, "list, dict and set comprehensions", "comprehensions", "ListComp",
-             "the number of items is static; so are the keys of dicts and the items of sets"),
+             "lists of any length; the keys of dicts and the items of sets are static"),
     _accepted(ITERATORS, "generator expressions in `sum`, `max`, `min`, `any`, `all`, `next`, filtered by data",
               "generator_expressions", "GeneratorExp"),
     _accepted(ITERATORS, "generator functions that a `for` goes over, left by `break` or `return`", "generator_loops",
@@ -160,8 +159,8 @@ _ITERATORS = (
     _accepted(ITERATORS, "`itertools`: product, combinations, permutations, pairwise, zip_longest, starmap, cycle, "
               "repeat, compress, filterfalse", "itertools_combined", "call itertools.product"),
     _refused(ITERATORS, "`itertools.groupby`, `tee`", "groups", REFUSED_CALLS[itertools.groupby]),
-    _refused(ITERATORS, "a list whose length data decides, of a generator", "list_that_data_filters",
-             ("how many items a generator yields must be static here", "go over it with `for`")),
+    _refused(ITERATORS, "returning a list whose length data decides", "list_that_data_filters",
+             ("the result is a list whose length depends on data", "return np.array(...) of it")),
     _refused(ITERATORS, "a generator that is left and gone on with", "generator_advanced_twice",
              ("a generator is iterated over again after a loop or `next` left it", "make the generator anew")),
     _refused(ITERATORS, "`send`, `throw`, `close`", "generator_that_gets_values",
@@ -196,6 +195,16 @@ _EXCEPTIONS = (
     _refused(EXCEPTIONS, "`with` of anything but `np.errstate`", "with_a_context_manager", _conditional(gast.With)),
 )  # fmt: skip
 
+DATA = "Data and text"
+_DATA = (
+    _accepted(DATA, "lists that grow in loops and branches on data", "append_in_a_branch_of_data"),
+    _accepted(DATA, "arrays that change their size in loops", "shrunk_from_the_front", "While"),
+    _accepted(DATA, "writes to elements, rows, slices, repeated positions", "written_at_repeated_positions"),
+    _accepted(DATA, "functions that call themselves as often as data says", "adaptive_quadrature"),
+    _accepted(DATA, "f-strings and `print` of data", "prints_formatted_text", "JoinedStr"),
+    _accepted(DATA, "complex numbers", "complex_loop_with_writes"),
+)
+
 OUTSIDE = "Python's own machinery"
 _OUTSIDE = (
     _refused(OUTSIDE, "`eval`", "evaluated_text", REFUSED_CALLS[eval]),
@@ -206,7 +215,7 @@ _OUTSIDE = (
 )
 
 ROWS: tuple[Row, ...] = (
-    *_LOOPS, *_BRANCHES, *_NAMES, *_FUNCTIONS, *_ITERATORS, *_EXCEPTIONS, *_OUTSIDE,
+    *_LOOPS, *_BRANCHES, *_NAMES, *_FUNCTIONS, *_ITERATORS, *_EXCEPTIONS, *_DATA, *_OUTSIDE,
 )  # fmt: skip
 
 _INTRODUCTION = """\
