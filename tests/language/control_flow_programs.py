@@ -149,3 +149,20 @@ def short_circuits(x, t):
     if flag is True:
         total += y.sum()
     return total
+
+
+@program(X, 4)
+def one_loop_run_twice(x, n):
+    """A flag and the name that goes with it, in a loop that is interpreted again."""
+
+    def largest(y):
+        first = True
+        for k in range(n):
+            if first:
+                best = y[k]
+                first = False
+            else:
+                best = max(best, y[k])
+        return best
+
+    return largest(x) * largest(x**2)

@@ -116,7 +116,8 @@ def comprehensions(x):
     matrix = np.array([[a * b for b in x[:2]] for a in x[:3]])
     evens = {k % 2 for k in range(4)}
     scaled = tuple(v * 2.0 for v in squares)
-    total = [last := v for v in x][0]
+    total = [last := v for v in x][0] + next(iter(squares))
+    total += max(x, key=lambda v: v**2) * min(range(1, 5), key=lambda k: -k) + np.fromiter(scaled, dtype=float)[1]
     return sum(squares) + table[2] * matrix.sum() + len(evens) * scaled[1] + total * last
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from typing import Any
 
 import numpy as np
@@ -77,9 +78,12 @@ class IteratorFunctions(Statements):
         return self.generated(python_iterators.next_of, value, *default)
 
     def call_iter(self, value: Any) -> Any:
-        if isinstance(value, Generator):
-            return value
-        return self.refuse("`iter` is not accepted", "index, or iterate with `for`")
+        return value if isinstance(value, Generator) else self.generated(python_iterators.chain, value)
+
+    def call_fromiter(self, iterable: Any, dtype: Any, count: Any = -1) -> Any:
+        if count != -1:
+            self.refuse("`count` of np.fromiter is not accepted", "cut the iterable: itertools.islice")
+        return self.call(np.array, [self.call(list, [iterable], {})], {"dtype": dtype})
 
     # ---- one value out of many ----
     def call_sum(self, value: Any, start: Any = 0) -> Any:
@@ -102,6 +106,11 @@ class IteratorFunctions(Statements):
 
     def _extremum(self, rule: Any, values: tuple[Any, ...], options: dict[str, Any]) -> Any:
         name = rule.__name__
+        key = options.pop("key", None)
+        if key is not None:
+            above = operator.gt if rule is max else operator.lt
+            items = values[0] if len(values) == 1 else values
+            return self.generated(python_iterators.extremum_by, items, key, above, name, *options.values())
         if len(values) == 1 and isinstance(values[0], Generator) and not options.keys() - {"default"}:
             return self.generated(python_iterators.extremum_of, values[0], rule, name, *options.values())
         if len(values) == 1 and isinstance(values[0], List) and values[0].grows and self.holds_numbers(values[0]):
@@ -113,9 +122,7 @@ class IteratorFunctions(Statements):
             if not items:
                 return default
         if options:
-            if is_data(items) or is_data(list(options.values())):
-                self.refuse(f"`{name}` with options is accepted for static values only")
-            return self.python(rule, items, **options)
+            self.fail(PythonError, f"TypeError: {name}() got an unexpected keyword argument")
         if not items:
             self.fail(PythonError, f"ValueError: {name}() iterable argument is empty")
         if any(isinstance(v, Array) for v in items):
@@ -255,6 +262,7 @@ ITERATOR_FUNCTIONS: dict[Any, str] = {
     zip: "call_zip", enumerate: "call_enumerate", map: "call_map", filter: "call_filter", sum: "call_sum",
     max: "call_max", min: "call_min", any: "call_any", all: "call_all", next: "call_next", iter: "call_iter",
     functools.reduce: "call_reduce", np.ndindex: "call_ndindex", np.ndenumerate: "call_ndenumerate",
+    np.fromiter: "call_fromiter",
     itertools.chain.from_iterable: "call_chain_from_iterable",
     **{
         getattr(itertools, name): f"call_{name}"

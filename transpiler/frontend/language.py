@@ -153,6 +153,7 @@ _ITERATORS = (
               "YieldFrom"),
     _accepted(ITERATORS, "`list`, `tuple`, unpacking, `enumerate` of a generator", "generators_of_generators",
               "call list"),
+    _accepted(ITERATORS, "`max` and `min` with `key` and `default`; `next(iter(...))`", "comprehensions", "call iter"),
     _accepted(ITERATORS, "`map`, `filter`", "itertools_one_by_one", "call filter"),
     _accepted(ITERATORS, "`itertools`: accumulate, chain, count, islice, takewhile, dropwhile", "itertools_one_by_one",
               "call itertools.accumulate"),
@@ -172,7 +173,8 @@ _ITERATORS = (
     _refused(ITERATORS, "`zip` of two generators", "zip_of_two_generators",
              ("`zip` of two generators is not accepted", "make lists of them")),
     _refused(ITERATORS, "`yield` inside `try`", "yield_in_try", _conditional(gast.Try)),
-    _refused(ITERATORS, "`iter` of a list", "iterator_of_a_list", ("`iter` is not accepted", "index")),
+    _refused(ITERATORS, "`iter` of a list that is gone on with", "iterator_of_a_list",
+             ("a generator is iterated over again after a loop or `next` left it", "make the generator anew")),
     _refused(ITERATORS, "returning a generator or a range", "returned_iterator",
              ("the result is an iterator or a range", "return a list or a tuple")),
 )  # fmt: skip

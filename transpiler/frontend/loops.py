@@ -269,6 +269,7 @@ class LoopTrace:
         self.birth, self.start, self.cells = birth, self.store.here(), {}
         self.at_head = {}
         head = self.first_head()
+        seeded = bool(head.slots or head.boxes)
         for _ in range(PASSES):
             self.tracing.births.append(self.birth)
             try:
@@ -278,11 +279,16 @@ class LoopTrace:
                     raise
                 outcome = None
             except Exception as error:
-                error.under_data = True  # type: ignore[attr-defined]  # no handler outside this loop catches it
-                raise
+                if not (seeded and isinstance(error, GradscribeError)):
+                    error.under_data = True  # type: ignore[attr-defined]  # no handler outside this loop catches it
+                    raise
+                # What is remembered of another run may be data where the names that go with it are not assigned yet.
+                self.memory.forget()
+                outcome = Head(Join(self.tracing, self.birth, (World(), World()), self.where, loop=True))
             finally:
                 self.tracing.births.pop()
                 self.store.undo(self.start)
+            seeded = False
             if outcome is None:
                 return 0
             if isinstance(outcome, Head):
@@ -387,6 +393,9 @@ class LoopMemory:
             if depth < len(self.frames):
                 found.append(((self.frames[depth], key), type))
         return found
+
+    def forget(self) -> None:
+        self.types, self.boxes = {}, []
 
     def remember(self, tracing: Tracing, head: Head) -> None:
         position = {frame: k for k, frame in enumerate(self.frames)}

@@ -232,6 +232,20 @@ def extremum_of(iterable, better, name, *default):
     return best
 
 
+def extremum_by(iterable, key, above, name, *default):
+    """The first item whose key is above the others'."""
+    empty = True
+    for item in iterable:
+        measure = key(item)
+        if empty or above(measure, most):  # noqa: F821  # of the iteration before
+            best, most, empty = item, measure, False  # noqa: F841  # for the next iteration
+    if empty:
+        if len(default) > 0:
+            return default[0]
+        raise ValueError(name + "() iterable argument is empty")
+    return best
+
+
 def next_of(iterable, *default):
     for item in iterable:
         return item
