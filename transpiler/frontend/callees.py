@@ -42,7 +42,7 @@ from gradscribe.transpiler.frontend.values import (
     describe,
 )
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, open_block
-from gradscribe.transpiler.ir.callees import Callee
+from gradscribe.transpiler.ir.callees import Callee, reached_callees
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ArgumentLeaf, ResultLeaf, StaticLeaf
@@ -305,12 +305,11 @@ class Callees(Inner):
 
     def _pass(self, made: Specialisation) -> tuple[Region, Returned]:
         store, start, birth = self.store, self.store.here(), next_serial()
-        saved = (self.parameters, self.outputs, self.mutations, self.positions, len(self.solver.local))
+        local = len(self.solver.local)
         own = [
             Parameter(leaf.var, ArgumentLeaf(leaf.var.hint, k), leaf.box if isinstance(leaf, Shaped) else None, None)
             for k, leaf in enumerate(made.signature.data)
         ]
-        self.parameters, self.outputs, self.mutations, self.positions = own, [], [], {}
         self.births.append(birth)
         try:
             for parameter in own:
@@ -324,7 +323,6 @@ class Callees(Inner):
             self._check_kept(made, birth, start, here, containers, own)
             self.settle_capacities(birth)
         finally:
-            self.parameters, self.outputs, self.mutations, self.positions, local = saved
             del self.solver.local[local:]
             self.births.pop()
             store.undo(start)
@@ -445,7 +443,9 @@ class Callees(Inner):
             )
         place = made.closure.file.header(made.closure.node)
         made.callee.function = closed(made.callee, region, made.signature.sizes, needed, place)
-        verify(made.callee.function)
+        if len(self.specialisations) == 1:  # then everything it calls is complete
+            for callee in (made.callee, *reached_callees(made.callee.function.region)):
+                verify(callee.function)
         return needed
 
 

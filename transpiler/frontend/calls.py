@@ -438,15 +438,11 @@ class Calls(PythonFunctions):
 def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:
     """A recursion that staging does not see the end of: integers behind it are made static, other data cannot be."""
     atoms = [leaf for value in slots.values() for leaf in _leaves(value)]
-    data = [str(name) for name, value in slots.items() if is_data(value)]
-    if not data:
-        return NeedStatic(f"`{closure.name}` calls itself without end", atoms, span, "give the recursion an end")
-    named = " or ".join(f"`{name}`" for name in data)
     return NeedStatic(
-        f"`{closure.name}` calls itself without end here: {named} is data, which cannot decide where recursion ends",
+        f"`{closure.name}` calls itself without end here",
         atoms,
         span,
-        "make the argument that decides static (`static_argnums`, or bind it: `functools.partial`), or write a loop",
+        "give the recursion an end: a condition under which it returns without calling itself",
     )
 
 

@@ -2,8 +2,8 @@
 
 In: every call of a user's function. Out: its result, from the body in line or from a `call`. A function is interpreted
 in line first. Where it calls itself and static values alone do not decide how often, staging starts again with that
-function called by name. Recursion over static values (a counter that is written down, a nested list) stays in line, and
-so does recursion over sizes and Python ints that cannot be called by name.
+function called by name. Short recursion over static values (a counter that is written down, a nested list) stays in
+line, and so does recursion over sizes and Python ints that cannot be called by name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gradscribe.transpiler.ir.dims import Dim
 Place = tuple[str, int, int]  # of a definition
 IN_LINE = "in line"
 BY_NAME = "by name"
+_MANY = 64  # calls inside, over static numbers, after which those count as data
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Recursion(Callees):
         super().__init__(static)
         self.modes = modes
         self.activations: list[Activation] = []
+        self.recursions: dict[Place, int] = {}  # over static numbers, so far
 
     def call_closure(self, closure: Closure, args: list[Any], kwargs: dict[str, Any]) -> Any:
         slots = self.bound_arguments(closure, args, kwargs)
@@ -98,7 +100,8 @@ class Recursion(Callees):
                 continue
             if len(self.births) > outer.regions:
                 raise ChangeMode(place, Mode(BY_NAME, retreat="number" in differences))
-            if "size" in differences:
+            self.recursions[place] = self.recursions.get(place, 0) + ("number" in differences)
+            if "size" in differences or self.recursions[place] > _MANY:
                 raise ChangeMode(place, Mode(BY_NAME, retreat=True))
             return
 
