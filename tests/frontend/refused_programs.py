@@ -128,3 +128,45 @@ def weak_start_of_a_float32_sum(x, start, n):
     while s < 10.0:
         s = s + x[n]
     return s
+
+
+@case(5.0)
+def recursion_on_every_path(x):
+    if x > 0:
+        return recursion_on_every_path(x / 2)
+    return recursion_on_every_path(x + 1)
+
+
+@case(5.0)
+def recursion_that_counts_outside(x):
+    count = 0
+
+    def halve(v):
+        nonlocal count
+        count = count + 1
+        return v if v < 1 else halve(v / 2)
+
+    return halve(x) + count
+
+
+@case(X)
+def recursion_that_writes_two_views(x):
+    def swap(a, b, limit):
+        if a[0] < limit:
+            a[0] = 2.0 * b[0] + 1.0
+            swap(b, a, limit)
+
+    y = x.copy()
+    swap(y[:2], y[1:], 9.0)
+    return y
+
+
+@case(X)
+def recursion_that_returns_its_argument(x):
+    def skip(a):
+        return a if a[0] > 0 else skip(a[1:])
+
+    y = x - 1.5
+    tail = skip(y)
+    tail[0] = 0.0
+    return y

@@ -303,7 +303,8 @@ class Expressions:
         if c.step > 0:
             stop = c.start + c.length * c.step
             step = None if c.step == 1 else ast.Constant(value=c.step)
-            upper = self._stop(stop, size, c.step)
+            rest = c.step == 1 and c.length == (size - c.start).positive()
+            upper = None if rest else self._stop(stop, size, c.step)
             from_end = upper is None or (size - stop).constant is not None  # else an empty slice might not stay empty
             return ast.Slice(self._start(c.start, size, from_end), upper, step), False
         stop = c.start + c.length * c.step

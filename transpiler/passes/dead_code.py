@@ -7,10 +7,10 @@ whatever they read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gradscribe.transpiler.ir.callees import Callee, reached_callees
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
 from gradscribe.transpiler.primitives.calls import CALLS, call
@@ -29,12 +29,20 @@ def has_io(eqn: Eqn) -> bool:
 
 def _inside(eqn: Eqn) -> Iterator[Eqn]:
     """What runs with an equation. A call of a complete function is what it calls (too deep a recursion is nobody's
-    wish to see)."""
-    own = Region((), (eqn,), ())
-    for region in (own, *(callee.function.region for callee in reached_callees(own))):
-        for e in inner_eqns(region):
-            if e.operation is not call or not e.params["callee"].complete:
+    wish to see); one that was made before does nothing but compute."""
+    waiting = [Region((), (eqn,), ())]
+    called: set[Callee] = set()
+    while waiting:
+        for e in inner_eqns(waiting.pop()):
+            callee = e.params["callee"] if e.operation is call else None
+            if callee is None or not callee.complete:
                 yield e
+            elif callee not in called:
+                called.add(callee)
+                waiting.append(callee.function.region)
+
+
+Keep = Callable[[Eqn], bool]
 
 
 def without_io(function: Function) -> Function:
@@ -65,8 +73,8 @@ def _silent_callee(callee: Callee) -> Callee:
     return known
 
 
-def drop_dead_code(function: Function) -> Function:
-    region = prune_region(function.region)
+def drop_dead_code(function: Function, keep: Keep = has_effect) -> Function:
+    region = prune_region(function.region, None, keep)
     return replace(function, region=region, backward_from=_backward_start(function, region))
 
 
@@ -79,19 +87,19 @@ def _backward_start(function: Function, pruned: Region) -> int | None:
     return next(starts, None)
 
 
-def prune_region(region: Region, results: Sequence[Operand] | None = None) -> Region:
-    """The region with only what `results` (default: its own results) and effects need."""
+def prune_region(region: Region, results: Sequence[Operand] | None = None, keep: Keep = has_effect) -> Region:
+    """The region with only what `results` (default: its own results) and the equations to `keep` need."""
     results = region.results if results is None else tuple(results)
     live: set[Var] = set()
     _read(live, results)
     kept: list[Eqn] = []
     for eqn in reversed(region.eqns):
-        if not has_effect(eqn) and not any(r in live for r in eqn.results):
+        if not keep(eqn) and not any(r in live for r in eqn.results):
             continue
         if eqn.operation is loop:
-            eqn = _prune_loop(eqn, live)
+            eqn = _prune_loop(eqn, live, keep)
         elif eqn.operation is if_:
-            eqn = _prune_if(eqn, live)
+            eqn = _prune_if(eqn, live, keep)
         kept.append(eqn)
         live.update(eqn_reads(eqn))
     return Region(region.params, tuple(reversed(kept)), tuple(results))
@@ -101,13 +109,13 @@ def _read(live: set[Var], operands: Iterable[Operand]) -> None:
     live.update(x for x in operands if isinstance(x, Var))
 
 
-def _prune_if(eqn: Eqn, live: set[Var]) -> Eqn:
+def _prune_if(eqn: Eqn, live: set[Var], keep_eqn: Keep) -> Eqn:
     keep = [k for k, r in enumerate(eqn.results) if r in live]
-    regions = tuple(prune_region(r, [r.results[k] for k in keep]) for r in eqn.regions)
+    regions = tuple(prune_region(r, [r.results[k] for k in keep], keep_eqn) for r in eqn.regions)
     return Eqn(eqn.operation, eqn.operands, tuple(eqn.results[k] for k in keep), eqn.params, regions, eqn.span)
 
 
-def _prune_loop(eqn: Eqn, live: set[Var]) -> Eqn:
+def _prune_loop(eqn: Eqn, live: set[Var], keep_eqn: Keep) -> Eqn:
     """Carries needed: those live after, those the condition reads, and those that needed ones are computed from."""
     body, exits = eqn.regions[-1], eqn.params["exits"]
     params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
@@ -115,13 +123,13 @@ def _prune_loop(eqn: Eqn, live: set[Var]) -> Eqn:
     needed = {k for k, r in enumerate(results) if r in live}
     condition_reads: set[Var] = set()
     if len(eqn.regions) == 2:
-        condition = prune_region(eqn.regions[0])
+        condition = prune_region(eqn.regions[0], None, keep_eqn)
         _read(condition_reads, condition.results)
         for inner in condition.eqns:
             condition_reads.update(eqn_reads(inner))
         needed |= {k for k, p in enumerate(condition.params) if p in condition_reads}
     while True:
-        pruned = prune_region(body, [*code, *(returned[k] for k in sorted(needed))])
+        pruned = prune_region(body, [*code, *(returned[k] for k in sorted(needed))], keep_eqn)
         reads: set[Var] = set()
         _read(reads, pruned.results)
         for inner in pruned.eqns:

@@ -112,7 +112,7 @@ def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) ->
         results = fused.results[parts.result_count :]
         hints = fused.result_hints[parts.result_count :]
         region = Region(fused.region.params, fused.region.eqns, results)
-        made.function = drop_dead_code(replace(fused, region=region, result_hints=hints))
+        made.function = drop_dead_code(replace(fused, region=region, result_hints=hints), has_io)
     known: Callee = callee.derived[key]
     return known
 
