@@ -22,6 +22,7 @@ import numpy as np
 from fuzz.derivatives import Wrong, _normal
 from fuzz.programs import load_program, make_arguments, program_text
 from fuzz.source_campaign import Outcome, outcome_of
+from fuzz.source_derivatives import is_active
 from fuzz.values import python_outcome
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.backends.load import NativeFunction, compile_native
@@ -48,6 +49,7 @@ class Subject:
     fused: Function
     results: tuple[int, ...]
     identities: dict[int, int]
+    single: bool = False  # some of it is computed in float32
 
 
 def subject(seed: int, flavour: str) -> Subject | None:
@@ -65,22 +67,25 @@ def subject(seed: int, flavour: str) -> Subject | None:
     if staged is None:
         return None
     f = staged.function
-    wrt = tuple(k for k, p in enumerate(f.params) if p.type.is_float)
-    results = tuple(k for k, r in enumerate(f.results) if r.type.is_float)
+    wrt = tuple(k for k, p in enumerate(f.params) if is_active(p.type, flavour == "mixed"))
+    results = tuple(k for k, r in enumerate(f.results) if is_active(r.type, flavour == "mixed"))
     identities = {m.position: m.parameter for m in staged.mutations}
-    return Subject(staged, tuple(points), vjp(f, wrt, results).fused, results, identities)
+    return Subject(staged, tuple(points), vjp(f, wrt, results).fused, results, identities, flavour == "mixed")
 
 
-def agree(function: Function, native: NativeFunction, point: Sequence[Any], seed: int) -> list[Any]:
+def agree(
+    function: Function, native: NativeFunction, point: Sequence[Any], seed: int, single: bool = False
+) -> list[Any]:
     """Run both on copies of one point and compare; the results of the evaluator."""
+    eps, step = (2.0**-23, 2.0**-12) if single else (EPS, STEP)
     expected = evaluate(function, *point)
     given = copy.deepcopy(list(point))
     found = native(*given)
     rng = np.random.default_rng(seed)
-    moved = [_stirred(x, rng) for x in point]
+    moved = [_stirred(x, rng, step) for x in point]
     beyond = evaluate(function, *moved)
     # Where a function is flat, as tanh far out, 1 - y * y has the absolute error of y.
-    floor = FLAT * EPS * max(1.0, norm([x for x in expected if np.asarray(x).dtype.kind == "f"]))
+    floor = FLAT * eps * max(1.0, norm([x for x in expected if np.asarray(x).dtype.kind == "f"]))
     for k, (mine, right, other) in enumerate(zip(found, expected, beyond, strict=True)):
         if np.shape(mine) != np.shape(right) or np.asarray(mine).dtype != np.asarray(right).dtype:
             raise Wrong(f"result {k}: {np.asarray(mine).dtype}{np.shape(mine)}")
@@ -88,7 +93,7 @@ def agree(function: Function, native: NativeFunction, point: Sequence[Any], seed
             if not np.array_equal(mine, right):
                 raise Wrong(f"result {k}: {mine} instead of {right}")
             continue
-        allowed = floor + ROUNDINGS * EPS * (norm([right]) + norm([np.subtract(other, right)]) / STEP)
+        allowed = floor + ROUNDINGS * eps * (norm([right]) + norm([np.subtract(other, right)]) / step)
         error = norm([np.subtract(mine, right)])
         if not error <= allowed:
             raise Wrong(f"result {k}: off by {error:.2e} where {allowed:.2e} is allowed: {mine} instead of {right}")
@@ -98,11 +103,11 @@ def agree(function: Function, native: NativeFunction, point: Sequence[Any], seed
     return list(expected)
 
 
-def _stirred(x: Any, rng: np.random.Generator) -> Any:
+def _stirred(x: Any, rng: np.random.Generator, step: float) -> Any:
     if np.asarray(x).dtype.kind != "f":
         return x
-    moved = np.multiply(x, 1.0 + STEP * rng.uniform(-1, 1, np.shape(x)))
-    return moved if np.ndim(x) else type(x)(moved)
+    moved = np.multiply(x, 1.0 + step * rng.uniform(-1, 1, np.shape(x)))
+    return moved.astype(x.dtype) if np.ndim(x) else type(x)(moved)
 
 
 def check_native(s: Subject, seed: int) -> Iterator[Outcome]:
@@ -114,7 +119,7 @@ def check_native(s: Subject, seed: int) -> Iterator[Outcome]:
         native = compile_native(f, donated=donated, identities=s.identities)
         for k, point in enumerate(s.points):
             try:
-                agree(f, native, point, seed + k)
+                agree(f, native, point, seed + k, s.single)
             except GuardFailed:
                 continue
 
@@ -124,7 +129,7 @@ def check_native(s: Subject, seed: int) -> Iterator[Outcome]:
         for k, point in enumerate(s.points):
             try:
                 outs = evaluate(f, *point)
-                agree(s.fused, native, [*point, *(_normal(rng, outs[r]) for r in s.results)], seed + k)
+                agree(s.fused, native, [*point, *(_normal(rng, outs[r]) for r in s.results)], seed + k, s.single)
             except GuardFailed:
                 continue
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fuzz.native_batches import check_programs
-from fuzz.programs import FLAVOURS
+from fuzz.programs import ALL_FLAVOURS, FLAVOURS
 
-PROGRAMS = [(seed, flavour) for seed in (9, 10) for flavour in FLAVOURS]
+PROGRAMS = [*((9, flavour) for flavour in ALL_FLAVOURS), *((10, flavour) for flavour in FLAVOURS)]
 
 
 @pytest.mark.native
