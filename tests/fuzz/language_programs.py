@@ -205,18 +205,29 @@ class Writer(Statements):
 
     def loop(self, head: str, first: list[str], index: str, depth: int, indent: int) -> None:
         """The body twice: what it does to the names at its end is what its next trip starts with."""
+        carried = self.carried(indent, f"r{len(self.loops)}") if self.random.random() < 0.4 else []
         before, state, budget, lines = self.sharing.state(), self.random.getstate(), self.budget, len(self.lines)
         for _ in range(2):
             self.random.setstate(state)
             self.budget = budget
             del self.lines[lines:]
             self.put(indent, [head])
-            self.put(indent + 1, first)
+            self.put(indent + 1, [*first, *carried[:1]])
             self.region(depth - 1, indent + 1, index)
+            self.put(indent + 1, carried[1:])
             self.sharing.join(before, self.sharing.state())
             before = self.sharing.state()
         if self.random.random() < 0.2:
             self.put(indent, ["else:", f"    s = 0.5 * s - {self.scalar()}"])
+
+    def carried(self, indent: int, name: str) -> list[str]:
+        """Before a loop, a variable that only its own trips read and set: what the body does first and last with it."""
+        start, end = self.scalar(), self.scalar()
+        if self.random.random() < 0.5:
+            self.put(indent, [f"{name} = {start}"])
+            return [f"s = 0.5 * s + 0.25 * {name}", f"{name} = np.tanh({name} + {end})"]
+        self.put(indent, [f"{name} = {self.array()}.copy()"])
+        return [f"s = 0.5 * s + 0.25 * {name}[k]", f"{name} = np.sin({name}) * {end}"]
 
     def program(self) -> str:
         self.put(1, self.beginning())

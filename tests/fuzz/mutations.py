@@ -18,6 +18,7 @@ import numpy as np
 
 from fuzz.native_batches import check_programs
 from fuzz.source_campaign import Outcome, check_program
+from fuzz.values import compare
 from gradscribe.transpiler.frontend import liveness
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import Liveness
@@ -42,13 +43,14 @@ FLAVOURS = ("language", "sharing", "indexing", "nested", "aliasing", "control", 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A rule, in words, and the context in which it is broken. `native`: seen in machine code alone."""
+    """A rule, in words, and the context in which it is broken; `seen`: where it shows, in values of the evaluator, in
+    any check of NumPy text and derivatives, or in machine code."""
 
     name: str
     rule: str
     broken: Change
     flavours: Sequence[str] = FLAVOURS
-    native: bool = False
+    seen: str = "derivatives"
 
 
 def attribute(target: Any, name: str, value: Any) -> Change:
@@ -178,26 +180,27 @@ MUTATIONS = {
     for m in (
         Mutation(
             "layout", "reshape of an array that is not contiguous may be a copy",
-            attribute(Views, "contiguous", lambda self, x: True),
+            attribute(Views, "contiguous", lambda self, x: True), seen="values",
         ),
         Mutation(
             "pairing", "arrays share one joined array only if they are one in every world",
-            attribute(Join, "_plan_arrays", _half_paired(Join._plan_arrays)),
+            attribute(Join, "_plan_arrays", _half_paired(Join._plan_arrays)), seen="values",
         ),
         Mutation(
             "overlap of pairs", "two joined arrays may be one in some world",
-            attribute(Join, "overlaps", _old_cells_only(Join.overlaps)),
+            attribute(Join, "overlaps", _old_cells_only(Join.overlaps)), seen="values",
         ),
         Mutation(
             "stale arrays", "a write makes what may be the same array stale",
-            attribute(Store, "write", _set_only),
+            attribute(Store, "write", _set_only), seen="values",
         ),
         Mutation(
             "journal", "a region hands out every array it wrote",
-            attribute(Store, "changed", _forgetful(Store.changed)),
+            attribute(Store, "changed", _forgetful(Store.changed)), seen="values",
         ),
         Mutation(
-            "liveness of loops", "what the next trip reads is live at the end of the body", _liveness_without_fixpoint
+            "liveness of loops", "what the next trip reads is live at the end of the body", _liveness_without_fixpoint,
+            seen="values",
         ),
         Mutation(
             "scatter", "repeated positions are added to more than once",
@@ -235,22 +238,25 @@ MUTATIONS = {
         ),
         Mutation(
             "overlapping writes", "what a write reads of its own target is buffered",
-            attribute(_Lowering, "_reads_only_what_it_writes", lambda self, *args: True), native=True,
+            attribute(_Lowering, "_reads_only_what_it_writes", lambda self, *args: True), seen="native",
         ),
         Mutation(
             "elements in scalars", "an array that a loop hands on twice is looked at",
-            attribute(Dependences, "_reads", _once_is_enough(Dependences._reads)), native=True,
+            attribute(Dependences, "_reads", _once_is_enough(Dependences._reads)), seen="native",
         ),
     )
 }  # fmt: skip
 
 
 def outcomes(mutation: Mutation, programs: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str, list[Outcome]]]:
-    if mutation.native:
+    if mutation.seen == "native":
         yield from check_programs(programs, 5)
         return
     for seed, flavour in programs:
-        yield seed, flavour, check_program(seed, flavour)
+        if mutation.seen == "values":
+            yield seed, flavour, [Outcome("value", *compare(seed, flavour))]
+        else:
+            yield seed, flavour, check_program(seed, flavour)
 
 
 def first_caught(mutation: Mutation, seeds: range) -> tuple[int, str] | None:
