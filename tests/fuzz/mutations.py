@@ -145,10 +145,6 @@ def _first_version_of_a_fork(leading: Callable[..., Any]) -> Callable[..., Any]:
     return of_any_fork
 
 
-def _without_first(cut: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: cut(*args)[1:]
-
-
 def _added_once(x: Any, v: Any, *takes: Any, at: Any) -> Any:
     y = np.array(x)
     y[at] += v
@@ -228,10 +224,6 @@ MUTATIONS = {
         ),
         Mutation(
             "exit code", "the code tells which exit was taken", attribute(residuals, "exit_flags", _any_code)
-        ),
-        Mutation(
-            "cut", "every path from what is saved to what is needed is cut",
-            attribute(residuals, "min_vertex_cut", _without_first(residuals.min_vertex_cut)),
         ),
         Mutation(
             "copies", "memory that is read later is not taken over", attribute(_Walk, "may_take", _takes_all)

@@ -15,7 +15,6 @@ from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.evaluate import GuardFailed
 
-
 # What these programs may be refused for; any other refusal is a construct that is accepted and was not.
 REFUSALS = ("may or may not share memory", "that float32 cannot hold exactly")
 
