@@ -100,3 +100,32 @@ def prints_what_is_recomputed_once(x):
             print("y", y)
         total = total + y
     return total
+
+
+def _goes_on(x):
+    print("cond", x)
+    return x < 10.0
+
+
+@program(1.5)
+def prints_in_conditions(x):
+    n = 0
+    while _goes_on(x):
+        x = x * 2.0
+        n += 1
+        if n > 2 and _goes_on(x):
+            print("both", n)
+    return x * n
+
+
+def _deeper(x, n):
+    if n <= 0:
+        print("end", x)
+        return x
+    print("n", n, f"{x:.3f}")
+    return _deeper(x * np.sin(x), n - 1) * x
+
+
+@program(1.5, 3, argnums=(0,))
+def prints_where_a_function_calls_itself(x, n):
+    return _deeper(x, n)
