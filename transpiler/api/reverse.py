@@ -154,9 +154,10 @@ class Pullback:
         if missing:
             what = "a cotangent is needed for every floating result, and no other"
             raise DTypeError(current_span(), f"`{missing[0]}`: {what}")
+        shapes = iter(self.shapes())
         for type, value, path in zip(wanted, given, paths, strict=True):
             if value is not None and type is not None:
-                _require_shape(value, type, path)
+                _require_shape(value, type, next(shapes), path)
         numbers, _ = counted_leaves(given, 0)
         places = [CaptureLeaf(f"residual {k}", None, value) for k, value in enumerate(self.residuals)]
         leaves = [ArgumentLeaf(path, n) for path, n in zip(paths, numbers, strict=True) if n is not None]
@@ -234,13 +235,14 @@ def _with_sizes(forward: Function, seeded: Sequence[int]) -> Function:
     return Function(forward.name, region, forward.guards, (*hints, *[""] * extra), forward.span)
 
 
-def _require_shape(value: Any, type: Any, path: str) -> None:
-    """Sizes that data decide are compared by the backward program."""
+def _require_shape(value: Any, type: Any, shape: tuple[Any, ...], path: str) -> None:
+    """Inside a staged program, where the sizes in `shape` are its ints and polynomials. Sizes that data decide are
+    compared by the backward program."""
     found = type_of(value)
     assert found is not None
-    for a, b in zip(found.shape, type.shape, strict=True):
+    for a, b, size in zip(found.shape, type.shape, shape, strict=True):
         if not any(isinstance(leaf, Symbol) and leaf.lower < 2 for leaf in b.leaves()):
-            equalities().require(a, b, f"the shape of {path}")
+            equalities().require(a, Dim.of(size), f"the shape of {path}")
 
 
 def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:

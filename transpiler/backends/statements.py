@@ -31,13 +31,12 @@ from gradscribe.transpiler.ir.index import At, Slice, Take, is_whole
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.ownership import WRITES, has_memory
-from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
-from gradscribe.transpiler.primitives.primitive import broadcast_shapes
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
+from gradscribe.transpiler.primitives.repeated_positions import are_distinct
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import index, update
 
@@ -130,7 +129,7 @@ class Statements:
         at = eqn.params["at"]
         name: ast.expr = ast.Name(id=self.write.names.of(eqn.result))
         parts = [self.write.operand(eqn, k) for k in range(2, len(eqn.operands))]
-        if not sets and any(isinstance(c, Take) for c in at) and not _positions_differ(eqn):
+        if not sets and any(isinstance(c, Take) for c in at) and not are_distinct(eqn.operands[2:]):
             where = self._advanced(base, at, parts)
             return self.put(depth, "", call("np.add.at", name, where, self.write.operand(eqn, 1)), "", eqn.span)
         sign = " = " if sets else " += "
@@ -297,17 +296,6 @@ class Statements:
                 inner += self.put(depth + 1, "if ", fill("c != 0", {"c": self.write.name(code)}), ":", None)
                 inner += self.put(depth + 2, "break", None, "", None)
         return lines + (inner or self.put(depth + 1, "pass", None, "", None))
-
-
-def _positions_differ(eqn: Eqn) -> bool:
-    """Whether a gathered write meets every position once: one of its index arrays counts up."""
-    takes = eqn.operands[2:]
-    shape = broadcast_shapes([x.shape for x in takes], "indexing")
-    return any(isinstance(x, Var) and _counts_up(x) and x.shape == shape for x in takes)
-
-
-def _counts_up(x: Var) -> bool:
-    return x.definition is not None and x.definition.operation is arange
 
 
 class _Exits:

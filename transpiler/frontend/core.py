@@ -15,6 +15,7 @@ from gradscribe.transpiler.frontend.values import (
     Cell,
     Closure,
     External,
+    Flat,
     Frame,
     NeedStatic,
     Room,
@@ -129,6 +130,12 @@ class Core(Tracing):
         raise NotImplementedError
 
     def set_item(self, owner: Any, index: Any, value: Any) -> None:
+        raise NotImplementedError
+
+    def flat_item(self, flat: Flat, index: Any) -> Any:
+        raise NotImplementedError
+
+    def set_flat_item(self, flat: Flat, index: Any, value: Any) -> None:
         raise NotImplementedError
 
     def get_attribute(self, owner: Any, name: str) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gast
+import numpy as np
 
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.iteration import Iteration
@@ -21,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     Closure,
     Dict,
+    Flat,
     Frame,
     List,
     Maybe,
@@ -267,8 +269,12 @@ class Expressions(Iteration):
             return owner.item(index)
         if isinstance(owner, Object):
             return self.call(self.get_attribute(owner, "__getitem__"), [index], {})
+        if isinstance(owner, Flat):
+            return self.flat_item(owner, index)
         if isinstance(owner, Operand):
             self.fail(PythonError, f"IndexError: {describe(owner)} has no axes to index")
+        if owner is np.s_ or owner is np.index_exp:
+            return index if owner is np.s_ or isinstance(index, tuple) else (index,)
         if isinstance(index, Slice):
             index = self.python_slice(index)
         return self.lift(self.python(lambda: owner[self.static_key(index)]), "item", None)

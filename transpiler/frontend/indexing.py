@@ -49,9 +49,35 @@ class Indexing(Core):
     """Subscripts of arrays."""
 
     # ---- parsing ----
-    def subscript(self, x: Array, index: Any) -> Subscript:
+    def subscript(self, x: Array, index: Any) -> tuple[Array, Subscript]:
+        """What `x[index]` means: an index of x, or of x with the new axes already in it."""
         items = list(index) if isinstance(index, tuple) else [index]
         items = [self._index_item(i) for i in items]
+        if any(i is None or isinstance(i, bool) for i in items) and any(isinstance(i, (Array, bool)) for i in items):
+            x, items = self._with_new_axes(x, items)
+        return x, self._subscript_of(x, items)
+
+    def _with_new_axes(self, x: Array, items: list[Any]) -> tuple[Array, list[Any]]:
+        """Beside index arrays a new axis takes part as a slice of length 1 (NumPy's rule for the place of the indexed
+        axes); True is a new axis, False one of which nothing is taken."""
+        if any(isinstance(i, bool) for i in items) and any(isinstance(i, Array) for i in items):
+            self.refuse("a single bool beside index arrays is not accepted", "index with the arrays alone")
+        axis, shape, out = 0, list(x.shape), []
+        for k, item in enumerate(items):
+            if item is None or isinstance(item, bool):
+                shape.insert(axis, Dim.of(1))
+                out.append(Slice(None, 0 if item is False else None, None))
+            else:
+                out.append(item)
+            if item is Ellipsis:
+                axis += x.rank - sum(_consumed(i) for i in items)
+            else:
+                axis += max(_consumed(item), 1)
+            if axis > len(shape):
+                self.fail(IndexRangeError, f"too many indices: array has {x.rank} axes, {k + 1} were indexed")
+        return self.views.reshaped(x, tuple(shape)), out
+
+    def _subscript_of(self, x: Array, items: list[Any]) -> Subscript:
         masks = [i for i in items if isinstance(i, Array) and i.dtype.kind == "b"]
         if masks:
             return self._mask_subscript(x, items, masks)
@@ -81,15 +107,18 @@ class Indexing(Core):
                 takes.append(operand)
             else:
                 at.append(At(self.position(item, size)))
-        if takes and new_axes:
-            self.refuse("`None` beside an index array is not accepted", "index first, then insert the axis")
         return Subscript(tuple(at), tuple(takes), tuple(new_axes))
 
     def _index_item(self, item: Any) -> Any:
         if isinstance(item, (List, tuple, np.ndarray)):
             item = self.as_array(item)
         if isinstance(item, (bool, np.bool_)):
-            self.refuse("a single bool as an index is not accepted")
+            return bool(item)
+        if isinstance(item, Operand) and number_type(item).dtype.kind == "b":
+            self.refuse(
+                "a single bool of data as an index gives an array whose size depends on data",
+                "write an `if`, or np.where(condition, a, b)",
+            )
         if isinstance(item, Array) and item.dtype.kind not in "iub":
             self.fail(IndexRangeError, f"arrays used as indices must be of integer or boolean type, not {item.dtype}")
         if item is None or item is Ellipsis or isinstance(item, (Slice, Array)) or is_integer(item):
@@ -215,7 +244,8 @@ class Indexing(Core):
     # ---- reading ----
     def get_array_item(self, x: Array, index: Any) -> Any:
         """`x[index]`: a view, a scalar, or (index arrays) a fresh array."""
-        s = self.subscript(x, index)
+        copied = any(isinstance(i, (bool, np.bool_)) for i in (index if isinstance(index, tuple) else (index,)))
+        x, s = self.subscript(x, index)
         if s.mask is not None:
             self.refuse(
                 "reading with a mask gives an array whose size depends on data",
@@ -233,12 +263,14 @@ class Indexing(Core):
             for axis in s.new_axes:
                 shape.insert(axis, Dim.of(1))
             return self.views.reshaped(view, tuple(shape))
+        if copied:
+            return self.boxed(self.views.read(view), order=None)
         return view if view.rank else self.boxed(self.views.read(view))
 
     # ---- writing ----
     def set_array_item(self, x: Array, index: Any, value: Any) -> None:
         """`x[index] = value`, cast to x's dtype."""
-        s = self.subscript(x, index)
+        x, s = self.subscript(x, index)
         data = self.assigned(value, x.type)
         if s.mask is not None:
             if data.rank:
@@ -289,7 +321,7 @@ class Indexing(Core):
     # ---- x[index] op= value ----
     def update_array_item(self, x: Array, index: Any, op: str, compute_value: Any) -> None:
         """`x[index] op= value`: the element is read before the right side is evaluated, a view after."""
-        s = self.subscript(x, index)
+        x, s = self.subscript(x, index)
         if s.mask is not None:
             value = self.operand(compute_value())
             if value.rank:
@@ -367,6 +399,13 @@ class Indexing(Core):
                 f"the result of this in-place operation is {given.dtype}, which does not fit an array of {type.dtype}"
             )
         return emit(PRIMITIVES["convert"], (result,), {"dtype": type.dtype})[0]
+
+
+def _consumed(item: Any) -> int:
+    """How many axes of the array an index item stands for."""
+    if item is None or item is Ellipsis or isinstance(item, bool):
+        return 0
+    return item.rank if isinstance(item, Array) and item.dtype.kind == "b" else 1
 
 
 def _is_scalar(value: Any) -> bool:

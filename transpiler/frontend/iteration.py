@@ -20,6 +20,7 @@ from gradscribe.transpiler.frontend.values import (
     LENGTH,
     Array,
     Dict,
+    Flat,
     Generator,
     List,
     NeedPeel,
@@ -49,6 +50,8 @@ class Iteration(Texts):
             )
         if isinstance(value, List) and value.grows:
             return Sequence(value.slots[LENGTH], lambda k: self.item_of(value, k), False)
+        if isinstance(value, Flat):
+            return self.sequence(value.view)
         if isinstance(value, List):
             return self._static([self.slot(value, k) for k in value.slots])
         if isinstance(value, Dict):

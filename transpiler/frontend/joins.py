@@ -30,6 +30,7 @@ from gradscribe.transpiler.frontend.values import (
     Container,
     Dict,
     External,
+    Flat,
     List,
     Maybe,
     NeedStatic,
@@ -287,7 +288,7 @@ class Join:
             orders = {self.tracing.views.order(h) for h in merged.handles if h is not MISSING}
             packed = all(h is MISSING or self.tracing.views.packed(h) for h in merged.handles)
             box.order = orders.pop() if len(orders) == 1 and packed else None
-            box.writable = all(h is MISSING or h.box.writable for h in merged.handles)
+            box.writable = all(h is MISSING or self.tracing.views.writable(h) for h in merged.handles)
             return box
         if known is not None:
             return known
@@ -352,6 +353,8 @@ def same_value(tracing: Tracing, a: Any, b: Any) -> bool:
         return True
     if isinstance(a, Array) and isinstance(b, Array):
         return tracing.views.same_view(a, b)
+    if isinstance(a, Flat) and isinstance(b, Flat):
+        return tracing.views.same_view(a.view, b.view)
     if isinstance(a, Phantom) or isinstance(b, Phantom):
         return False
     if isinstance(a, Dim) or isinstance(b, Dim):

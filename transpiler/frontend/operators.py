@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     Container,
     Dict,
+    Flat,
     List,
     Maybe,
     NeedStatic,
@@ -103,6 +104,8 @@ class Operators(GrowingLists):
         """A value as a rule of the NumPy table takes it."""
         if isinstance(value, (Operand, Array)):
             return self.operand(value)
+        if isinstance(value, Flat):
+            return self.operand(value.view)
         if isinstance(value, Dim):
             return simplest(self.solver.normalize(value))
         if isinstance(value, List):

@@ -24,6 +24,7 @@ from gradscribe.transpiler.frontend.values import (
     Closure,
     Container,
     Dict,
+    Flat,
     Generator,
     List,
     Object,
@@ -65,8 +66,9 @@ class PythonFunctions(HigherOrder):
         return self.range_of(list(args))
 
     def call_len(self, value: Any) -> Any:
-        if isinstance(value, Array):
-            return simplest(self.solver.normalize(value.shape[0]))
+        if isinstance(value, (Array, Flat)):
+            array = value.view if isinstance(value, Flat) else value
+            return simplest(self.solver.normalize(array.shape[0]))
         if isinstance(value, (List, Dict)):
             self.store.check_readable(value)
             return value.slots[LENGTH] if isinstance(value, List) and value.grows else len(value.slots)

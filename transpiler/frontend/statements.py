@@ -26,6 +26,7 @@ from gradscribe.transpiler.frontend.values import (
     Closure,
     Container,
     Dict,
+    Flat,
     Frame,
     List,
     Object,
@@ -313,12 +314,17 @@ class Statements(Trying):
             if not -count <= k < count:
                 self.fail(PythonError, f"IndexError: list assignment index {k} out of range")
             self.store.write(owner, k % count, value)
+        elif isinstance(owner, Flat):
+            self.set_flat_item(owner, index, value)
         elif isinstance(owner, Object):
             self.call(self.get_attribute(owner, "__setitem__"), [index, value], {})
         else:
             self.fail(PythonError, f"TypeError: {describe(owner)} does not support item assignment")
 
     def set_attribute(self, owner: Any, name: str, value: Any) -> None:
+        if isinstance(owner, Array) and name == "flat":
+            self.set_flat_item(Flat(self.views.flat(owner)), slice(None), value)
+            return
         if not isinstance(owner, Object):
             self.refuse(f"setting an attribute of {describe(owner)} is not accepted")
         if getattr(getattr(owner.cls, "__dataclass_params__", None), "frozen", False):

@@ -7,5 +7,19 @@ from __future__ import annotations
 
 from gradscribe.transpiler.library.arguments import NeedsStatic, array_from
 from gradscribe.transpiler.library.numpy_table import BINARY, BUILTINS, METHODS, NUMPY_RULES, UNARY
+from gradscribe.transpiler.library.position_rules import put_positions
+from gradscribe.transpiler.library.writing_rules import harmless, repeated_to, updated_in_turn
 
-__all__ = ["BINARY", "BUILTINS", "METHODS", "NUMPY_RULES", "UNARY", "NeedsStatic", "array_from"]
+__all__ = [
+    "BINARY",
+    "BUILTINS",
+    "METHODS",
+    "NUMPY_RULES",
+    "UNARY",
+    "NeedsStatic",
+    "array_from",
+    "harmless",
+    "put_positions",
+    "repeated_to",
+    "updated_in_turn",
+]

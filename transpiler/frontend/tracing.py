@@ -20,6 +20,7 @@ from gradscribe.transpiler.frontend.values import (
     Cell,
     Closure,
     External,
+    Flat,
     Form,
     List,
     Maybe,
@@ -144,6 +145,8 @@ class Tracing:
                 and all(self.visible(d, birth) for d in value.shape)
                 and all(self.visible(d, birth) for step in value.chain for d in _step_dims(step))
             )
+        if isinstance(value, Flat):
+            return self.visible(value.view, birth)
         if isinstance(value, Cell):
             return value.serial < birth
         if isinstance(value, tuple):

@@ -241,7 +241,17 @@ class BroadcastStep:
     shape: tuple[Dim, ...]
 
 
-Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep
+@dataclass(frozen=True)
+class DiagonalStep:
+    """Of the last two axes, the elements from (row, column) on down the diagonal; they become the last axis."""
+
+    row: Dim
+    column: Dim
+    length: Dim
+    writable: bool
+
+
+Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep | DiagonalStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,6 +273,13 @@ class Array:
     @property
     def rank(self) -> int:
         return len(self.type.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """`x.flat`: the elements of x in C order. `view` is x as a vector; reading several of its elements copies."""
+
+    view: Array
 
 
 # ---- values that may not be there ----
@@ -430,7 +447,7 @@ def number_type(value: Any) -> ArrayType:
 
 def is_data(value: Any) -> bool:
     """Does the value, or anything in it, depend on data or sizes?"""
-    if isinstance(value, (Operand, Dim, Array, Container, Phantom, Generator, Text)):
+    if isinstance(value, (Operand, Dim, Array, Flat, Container, Phantom, Generator, Text)):
         return True
     if isinstance(value, (tuple, list)):
         return any(map(is_data, value))
@@ -449,6 +466,8 @@ def describe(value: Any) -> str:
     """What a value is, for messages."""
     if isinstance(value, Array):
         return f"an array {value.type}"
+    if isinstance(value, Flat):
+        return "the flat view of an array"
     if isinstance(value, bool):
         return str(value)
     if is_number(value):

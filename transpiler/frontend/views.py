@@ -19,6 +19,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     Box,
     BroadcastStep,
+    DiagonalStep,
     IndexStep,
     Order,
     PermuteStep,
@@ -27,10 +28,11 @@ from gradscribe.transpiler.frontend.values import (
 )
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.index import At, Index, Slice, is_whole, result_shape
+from gradscribe.transpiler.ir.index import At, Index, Slice, is_whole, result_shape, whole
 from gradscribe.transpiler.ir.index import Take as TakeComponent
 from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.structure import broadcast_to, index, permute, reshape, update, update_add
 
 
@@ -78,6 +80,15 @@ class Views:
         if not self._surely_copied(x, shape):
             self.store.may_share(copy.box, x.box, current_span())
         return copy
+
+    def flat(self, x: Array) -> Array:
+        """The elements in C order as a vector that writes through, whatever the layout."""
+        size = self.solver.normalize(x.type.size())
+        return x if x.rank == 1 else self.stepped(x, ReshapeStep(x.shape, (size,)), (size,))
+
+    def writable(self, x: Array) -> bool:
+        read_only = any(isinstance(s, BroadcastStep) or getattr(s, "writable", True) is False for s in x.chain)
+        return x.box.writable and not read_only
 
     def same_view(self, a: Array, b: Array) -> bool:
         """The same elements of the same box, provably."""
@@ -199,6 +210,8 @@ class Views:
             return emit(permute, (value,), {"axes": step.axes})[0]
         if isinstance(step, ReshapeStep):
             return emit(reshape, (value,), {"shape": step.after})[0]
+        if isinstance(step, DiagonalStep):
+            return emit(index, (value, *_diagonal(step)), {"at": _diagonal_index(value)})[0]
         return emit(broadcast_to, (value,), {"shape": step.shape})[0]
 
     # ---- writing ----
@@ -210,7 +223,7 @@ class Views:
         self, x: Array, at: Index | None, takes: Sequence[Operand], value: Operand, accumulate: bool = False
     ) -> None:
         """x[at] = value, or += value; None means all of x."""
-        if not x.box.writable or any(isinstance(s, BroadcastStep) for s in x.chain):
+        if not self.writable(x):
             raise ReadOnlyError(current_span(), "assignment destination is read-only", "write to a copy")
         self.store.check_readable(x.box)
         chain = x.chain
@@ -264,6 +277,8 @@ class Views:
             part = self._put(inner, rest, at, takes, value, accumulate)
         if isinstance(step, PermuteStep):
             return emit(permute, (part,), {"axes": tuple(step.axes.index(k) for k in range(len(step.axes)))})[0]
+        if isinstance(step, DiagonalStep):
+            return emit(update, (base, part, *_diagonal(step)), {"at": _diagonal_index(base)})[0]
         assert isinstance(step, ReshapeStep)
         return emit(reshape, (part,), {"shape": base.shape})[0]
 
@@ -272,6 +287,16 @@ class Views:
         while value.rank > len(shape) and value.shape[0] == 1:
             value = emit(reshape, (value,), {"shape": value.shape[1:]})[0]
         return value
+
+
+def _diagonal(step: DiagonalStep) -> list[Operand]:
+    """The rows and the columns of a diagonal's elements."""
+    starts = (step.row, step.column)
+    return [emit(arange, (), {"start": start, "length": step.length, "step": 1})[0] for start in starts]
+
+
+def _diagonal_index(base: Operand) -> Index:
+    return (*whole(base.shape[:-2]), TakeComponent(0), TakeComponent(1))
 
 
 def _settled(step: Step, solver: Solver) -> Step:
@@ -287,6 +312,9 @@ def _settled(step: Step, solver: Solver) -> Step:
         )
     if isinstance(step, BroadcastStep):
         return BroadcastStep(tuple(map(solver.normalize, step.shape)))
+    if isinstance(step, DiagonalStep):
+        row, column, length = map(solver.normalize, (step.row, step.column, step.length))
+        return DiagonalStep(row, column, length, step.writable)
     return step
 
 

@@ -1,9 +1,8 @@
 """Equalities between dims, as they are discovered while a program is being built.
 
 In: two dims that an operation needs equal. Out: nothing, or `ShapeError`. The ambient solver decides: outside the
-frontend two dims
-are equal only as polynomials; the frontend installs a solver that substitutes symbols and records guards or run-time
-checks.
+frontend two dims are equal only as polynomials; the frontend installs a solver that substitutes symbols and records
+guards or run-time checks.
 Establishes: `normalize` maps equal dims to one polynomial.
 """
 
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gradscribe.transpiler.errors import ShapeError
+from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
 
@@ -29,6 +29,11 @@ class Equalities:
         """Make a == b, or raise ShapeError; `what` names the operation for the message."""
         if self.normalize(a) != self.normalize(b):
             raise ShapeError(current_span(), f"sizes {a} and {b} differ in `{what}`")
+
+    def nonnegative(self, dim: Dim) -> bool | None:
+        """Is dim >= 0? None if that is not known."""
+        dim = self.normalize(dim)
+        return True if is_nonnegative(dim) else False if is_nonnegative(-dim - 1) else None
 
 
 class _Ambient(threading.local):

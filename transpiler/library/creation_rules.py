@@ -239,7 +239,7 @@ def meshgrid(*xi: Any, copy: Any = True, sparse: Any = False, indexing: Any = "x
     return grids
 
 
-def _triangle_positions(name: str) -> Rule:
+def triangle_positions(name: str) -> Rule:
     """The index arrays of a triangle: known sizes only, because their number is found by counting."""
 
     def rule(n: Any, k: Any = 0, m: Any = None) -> Any:
@@ -294,8 +294,6 @@ CREATION_RULES: dict[Any, Rule] = {
     np.copy: copy,
     np.astype: astype,
     np.meshgrid: meshgrid,
-    np.tril_indices: _triangle_positions("tril_indices"),
-    np.triu_indices: _triangle_positions("triu_indices"),
     np.shape: shape,
     np.ndim: ndim,
     np.size: size,

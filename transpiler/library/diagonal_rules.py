@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import ShapeError
-from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
@@ -52,13 +51,12 @@ triu = _triangle(False)
 def _diagonal_length(rows: Dim, columns: Dim, k: int) -> Dim:
     rows, columns = (rows, columns - k) if k >= 0 else (rows + k, columns)
     difference = equalities().normalize(columns - rows)
-    if not is_nonnegative(equalities().normalize(rows)) or not is_nonnegative(equalities().normalize(columns)):
+    if not equalities().nonnegative(rows) or not equalities().nonnegative(columns):
         raise NeedsStatic(rows, "the diagonal has to be known to lie inside the matrix")
-    if is_nonnegative(difference):
-        return equalities().normalize(rows)
-    if is_nonnegative(-difference):
-        return equalities().normalize(columns)
-    return equalities().normalize(columns - difference.positive())
+    wide = equalities().nonnegative(difference)
+    if wide is None:
+        return equalities().normalize(columns - difference.positive())
+    return equalities().normalize(rows if wide else columns)
 
 
 def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:

@@ -22,6 +22,7 @@ from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UF
 from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
+from gradscribe.transpiler.library.position_rules import POSITION_RULES
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
 from gradscribe.transpiler.library.shape_rules import SHAPE_RULES, ravel, reshape, transpose
@@ -35,6 +36,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **SHAPE_RULES,
     **DIAGONAL_RULES,
     **CREATION_RULES,
+    **POSITION_RULES,
     **SELECTION_RULES,
     **LINEAR_ALGEBRA_RULES,
     **COMPLEX_RULES,

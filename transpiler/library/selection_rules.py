@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import DTypeError, ShapeError, UnsupportedSyntax
+from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Take, whole
-from gradscribe.transpiler.ir.nodes import Operand, Var
+from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.library.arguments import (
     array_type,
     common,
@@ -26,9 +26,9 @@ from gradscribe.transpiler.library.arguments import (
     truth,
 )
 from gradscribe.transpiler.library.elementwise_rules import as_numpy
+from gradscribe.transpiler.library.position_rules import valid_positions
 from gradscribe.transpiler.library.shape_rules import ravel
 from gradscribe.transpiler.primitives.arithmetic import greater, less, select
-from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.piecewise import maximum, minimum
 from gradscribe.transpiler.primitives.sorting import argsort, gather_along, searchsorted, sort
 from gradscribe.transpiler.primitives.structure import index
@@ -64,26 +64,6 @@ def select_rule(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 # ---- taking by position ----
 
 
-def valid_positions(positions: Any, size: Dim, mode: Any = "raise") -> Operand:
-    """Integer positions, negative ones counted from the end; out of range raises as in NumPy."""
-    refuse_given("np.take", mode=(mode, "raise"))
-    x = data(positions)
-    if x.dtype.kind not in "iu":
-        raise DTypeError(current_span(), f"positions have to be integers, not {x.dtype.name}")
-    if _known_inside(x, size):
-        return x
-    checked: Operand = wrap_index(x, size=size)
-    return checked
-
-
-def _known_inside(x: Operand, size: Dim) -> bool:
-    """Positions that a sort or an extremum along an axis of this size gave."""
-    eqn = x.definition if isinstance(x, Var) else None
-    if eqn is None or eqn.operation.name not in ("argsort", "argmax", "argmin"):
-        return False
-    return bool(eqn.operands[0].shape[eqn.params["axis"]] == size)
-
-
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
     refuse_given("np.take", out=(out, None))
     x = strong(data(a))
@@ -105,7 +85,7 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
     positions = valid_positions(indices, x.shape[k])
     if positions.rank != x.rank:
         raise ShapeError(current_span(), "`np.take_along_axis` takes positions of the array's rank")
-    return gather_along(x, positions, k)
+    return gather_along(x, positions, k)  # an axis of length 1 of the positions stands for all of the array's
 
 
 # ---- order ----

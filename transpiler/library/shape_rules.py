@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import ShapeError, UnsupportedSyntax
-from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
@@ -161,6 +160,15 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     return permuted(x, tuple(order))
 
 
+def rollaxis(a: Any, axis: Any, start: Any = 0) -> Any:
+    x = _array(a)
+    k, place = one_axis(axis, x.rank, "np.rollaxis"), static_int(start, "start")
+    place += x.rank if place < 0 else 0
+    order = [j for j in range(x.rank) if j != k]
+    order.insert(place - 1 if k < place else place, k)
+    return permuted(x, tuple(order))
+
+
 def expand_dims(a: Any, axis: Any) -> Any:
     x = _array(a)
     new = axis if isinstance(axis, (tuple, list)) else (axis,)
@@ -195,6 +203,15 @@ def _at_least(rank: int) -> Rule:
         return out[0] if len(out) == 1 else tuple(out)
 
     return rule
+
+
+def atleast_3d(*arrays: Any) -> Any:
+    out = []
+    for a in arrays:
+        x = _array(a)
+        one = (Dim.of(1),)
+        out.append(reshaped(x, {0: one * 3, 1: (*one, *x.shape, *one), 2: (*x.shape, *one)}.get(x.rank, x.shape)))
+    return out[0] if len(out) == 1 else tuple(out)
 
 
 # ---- joining ----
@@ -281,7 +298,7 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
     if isinstance(indices_or_sections, (tuple, list)):
         cuts = [Dim.of(0), *(as_dim(c, "a position in `np.split`") for c in indices_or_sections), length]
         for a, b in itertools.pairwise(cuts):
-            if not is_nonnegative(equalities().normalize(b - a)):
+            if not equalities().nonnegative(b - a):
                 raise NeedsStatic(b - a, "`np.split`: the positions have to be known to lie in order inside the axis")
     else:
         sections = static_int(indices_or_sections, "the number of sections")
@@ -289,6 +306,29 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
         equalities().require(part * sections, length, "np.split")
         cuts = [part * j for j in range(sections + 1)]
     return [slice_axis(x, k, a, equalities().normalize(b - a)) for a, b in itertools.pairwise(cuts)]
+
+
+def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
+    """Parts that differ by one element at most, the longer ones first."""
+    if isinstance(indices_or_sections, (tuple, list)):
+        return split(ary, indices_or_sections, axis)
+    x = _array(ary)
+    k = one_axis(axis, x.rank, "np.array_split")
+    sections = static_int(indices_or_sections, "the number of sections")
+    length = x.shape[k]
+    longer = static_int(equalities().normalize(length - length // sections * sections), "the rest of the division")
+    cuts = [length // sections * j + min(j, longer) for j in range(1, sections)]
+    return split(x, cuts, k)
+
+
+def _split_along(axis: int, name: str) -> Rule:
+    def rule(ary: Any, indices_or_sections: Any) -> Any:
+        x = _array(ary)
+        if x.rank <= axis and name != "hsplit":
+            raise ShapeError(current_span(), f"`np.{name}` splits arrays of at least {axis + 1} axes")
+        return split(x, indices_or_sections, min(axis, x.rank - 1))
+
+    return rule
 
 
 # ---- flip, roll, pad ----
@@ -327,9 +367,9 @@ def _rolled(x: Operand, shift: Any, axis: int) -> Operand:
     amount, length = as_dim(shift, "the shift of `np.roll`"), x.shape[axis]
     if amount.constant is not None and length.constant is not None:
         amount = Dim.of(amount.constant % length.constant if length.constant else 0)
-    elif not is_nonnegative(amount):
+    elif equalities().nonnegative(amount) is False:
         amount = equalities().normalize(amount + length)
-    if not (is_nonnegative(amount) and is_nonnegative(equalities().normalize(length - amount))):
+    if not (equalities().nonnegative(amount) and equalities().nonnegative(length - amount)):
         raise NeedsStatic(length, "`np.roll`: the shift has to be known to be shorter than the axis")
     if amount == 0:
         return x
@@ -391,7 +431,7 @@ def _padded(x: Operand, axis: int, before: Dim, after: Dim, mode: str) -> Operan
             piece = slice_axis(x, axis, start, 1)
             parts.append(spread(piece, (*x.shape[:axis], width, *x.shape[axis + 1 :])))
             continue
-        if not is_nonnegative(equalities().normalize(n - width - (mode == "reflect"))):
+        if not equalities().nonnegative(n - width - (mode == "reflect")):
             raise NeedsStatic(
                 n, f'`np.pad` with mode "{mode}": the padding has to be known to be shorter than the axis'
             )
@@ -436,11 +476,13 @@ SHAPE_RULES: dict[Any, Rule] = {
     np.matrix_transpose: lambda x, /: swapaxes(x, -1, -2),
     np.swapaxes: swapaxes,
     np.moveaxis: moveaxis,
+    np.rollaxis: rollaxis,
     np.expand_dims: expand_dims,
     np.squeeze: squeeze,
     np.broadcast_to: broadcast_to,
     np.atleast_1d: _at_least(1),
     np.atleast_2d: _at_least(2),
+    np.atleast_3d: atleast_3d,
     np.concatenate: concatenate,
     np.stack: stack,
     np.vstack: vstack,
@@ -448,6 +490,10 @@ SHAPE_RULES: dict[Any, Rule] = {
     np.column_stack: column_stack,
     np.append: append,
     np.split: split,
+    np.array_split: array_split,
+    np.hsplit: _split_along(1, "hsplit"),
+    np.vsplit: _split_along(0, "vsplit"),
+    np.dsplit: _split_along(2, "dsplit"),
     np.flip: flip,
     np.flipud: lambda m: flip(m, 0),
     np.fliplr: lambda m: flip(m, 1),

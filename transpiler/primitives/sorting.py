@@ -26,11 +26,11 @@ from gradscribe.transpiler.primitives.structure import index, reshape, update
 # ---- gathering along an axis ----
 
 
-def along_axis(positions: Operand, axis: int) -> tuple[list[Operand], Index]:
-    """Index operands and index that pick `positions` (of the array's rank) along `axis`, as `np.take_along_axis`
-    does."""
+def along_axis(positions: Operand, axis: int, shape: Sequence[Dim]) -> tuple[list[Operand], Index]:
+    """Index operands and index that pick `positions` along `axis` of an array of `shape`, as `np.take_along_axis` does:
+    positions of length 1 along another axis stand for all of it."""
     takes = []
-    for k, dim in enumerate(positions.shape):
+    for k, dim in enumerate(shape):
         if k == axis:
             takes.append(positions)
             continue
@@ -42,7 +42,7 @@ def along_axis(positions: Operand, axis: int) -> tuple[list[Operand], Index]:
 
 def gather_along(x: Operand, positions: Operand, axis: int) -> Operand:
     """`np.take_along_axis(x, positions, axis)` for positions inside the axis."""
-    takes, at = along_axis(positions, axis)
+    takes, at = along_axis(positions, axis, x.shape)
     return emit(index, (x, *takes), {"at": at})[0]
 
 
@@ -127,7 +127,7 @@ def _sort_vjp(
 ) -> Sequence[Zeroable]:
     (x,), (ct,) = operands, cotangents
     assert ct is not None
-    takes, at = along_axis(_order(x, axis), axis)  # a permutation: every element is written once
+    takes, at = along_axis(_order(x, axis), axis, x.shape)  # a permutation: every element is written once
     return (emit(update, (zeros_of(x.type), ct, *takes), {"at": at, "once": True})[0],)
 
 
