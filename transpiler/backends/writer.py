@@ -23,9 +23,11 @@ from gradscribe.transpiler.backends.storage import assign_storage
 from gradscribe.transpiler.backends.storage_check import check_storage
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.dims import Symbol
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.walk import eqn_reads
 from gradscribe.transpiler.primitives.arithmetic import add, multiply, negative, subtract
+from gradscribe.transpiler.primitives.checks import wrap_index
 
 ResultWriter = Callable[[list[ast.expr]], ast.expr | None]
 _NEVER_RAISING = (add, subtract, multiply, negative)
@@ -97,14 +99,17 @@ def _forward_values(function: Function, backward_from: int | None) -> set[Var]:
 
 
 def _raising_span(function: Function, folding: Folding) -> Span | None:
-    """The place of the first operation on Python numbers, of those that may raise, in the returned expression."""
-    waiting = list(reversed(function.results))
+    """The place of the first operation that may raise in the returned expression: on Python numbers, or a checked
+    index."""
+    waiting: list[Operand] = list(reversed(function.results))
     found: list[Eqn] = []
     while waiting:
         x = waiting.pop()
         if isinstance(x, Var) and folding.is_inline(x) and x.definition is not None:
-            waiting += reversed(x.definition.operands)
-            if isinstance(x.type, ArrayType) and x.type.weak and x.definition.operation not in _NEVER_RAISING:
+            waiting += reversed(list(eqn_reads(x.definition, with_types=False)))
+            if x.definition.operation is wrap_index:
+                found.append(x.definition)
+            elif isinstance(x.type, ArrayType) and x.type.weak and x.definition.operation not in _NEVER_RAISING:
                 found.append(x.definition)
     return found[-1].span if found else None
 

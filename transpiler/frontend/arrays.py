@@ -51,6 +51,10 @@ MAY_SHARE: dict[Any, bool] = {
     np.nan_to_num: True, np.require: True,
 }  # fmt: skip
 
+# Attributes that describe memory, which values do not have.
+_MEMORY = ("strides", "base", "flags", "data", "ctypes", "device")
+
+
 @dataclass(frozen=True, eq=False)
 class Chain:
     """The equations between an array and a view of it."""
@@ -94,6 +98,10 @@ class Arrays(Writers):
             return Flat(self.views.flat(owner))
         if name in ("real", "imag"):
             return self.call(getattr(np, name), [owner], {})
+        if name == "nbytes":
+            return simplest(self.solver.normalize(owner.type.size() * owner.dtype.itemsize))
+        if name in _MEMORY:
+            self.refuse(f"`{name}` of an array is about its memory and is not accepted", "ask outside and pass it in")
         if not hasattr(np.ndarray, name):
             self.fail(PythonError, f"AttributeError: 'numpy.ndarray' object has no attribute '{name}'")
         return ArrayMethod(owner, name)

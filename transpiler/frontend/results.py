@@ -20,11 +20,14 @@ from gradscribe.transpiler.frontend.values import (
     MISSING,
     STALE,
     Array,
+    ArrayMethod,
     Box,
     Closure,
     Container,
+    ContainerMethod,
     Dict,
     External,
+    Flat,
     Generator,
     List,
     Maybe,
@@ -80,6 +83,8 @@ class Results(Lifting):
             self.refuse(
                 f"{what} is {describe(value)}", "return data; functions cannot be returned from a staged function"
             )
+        if isinstance(value, (ArrayMethod, ContainerMethod, Flat)):
+            self.refuse(f"{what} is {describe(value)}", "return data: a call's result, or an array")
         if isinstance(value, np.ndarray):
             return self.result_tree(self.as_array(value), what)
         kind = tree.kind_of(type(value))

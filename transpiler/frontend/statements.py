@@ -326,7 +326,8 @@ class Statements(Trying):
             self.set_flat_item(Flat(self.views.flat(owner)), slice(None), value)
             return
         if not isinstance(owner, Object):
-            self.refuse(f"setting an attribute of {describe(owner)} is not accepted")
+            remedy = "write x = x.reshape(...)" if isinstance(owner, Array) and name == "shape" else ""
+            self.refuse(f"setting an attribute of {describe(owner)} is not accepted", remedy)
         if getattr(getattr(owner.cls, "__dataclass_params__", None), "frozen", False):
             self.fail(PythonError, f"FrozenInstanceError: cannot assign to field '{name}'")
         setter = getattr(owner.cls, name, None)

@@ -466,6 +466,8 @@ def describe(value: Any) -> str:
     """What a value is, for messages."""
     if isinstance(value, Array):
         return f"an array {value.type}"
+    if isinstance(value, (ArrayMethod, ContainerMethod)):
+        return f"the method {value.name}"
     if isinstance(value, Flat):
         return "the flat view of an array"
     if isinstance(value, bool):
