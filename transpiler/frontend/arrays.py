@@ -39,15 +39,17 @@ VIEW_NAMES = (
     "reshape", "ravel", "transpose", "permute_dims", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis",
     "expand_dims", "squeeze", "broadcast_to", "split", "array_split", "hsplit", "vsplit", "dsplit", "flip", "flipud",
     "fliplr", "rot90", "atleast_1d", "atleast_2d", "atleast_3d", "asarray", "asanyarray", "ascontiguousarray",
-    "diagonal", "diag",
+    "diagonal", "diag", "real",
 )  # fmt: skip
 VIEWS = {getattr(np, name): None for name in VIEW_NAMES if hasattr(np, name)}
 VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
 _READ_ONLY = {np.diagonal: None, np.diag: None}
-_VIEW_OR_COPY = {np.diagonal: None, np.diag: None, np.einsum: None}  # a view, or surely none
+# What is a view, or surely none; what is a view where the array lies in C order without gaps, else a copy.
+_VIEW_OR_COPY = {f: None for f in (np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray)}
+_PACKED = {np.ravel: None, np.ascontiguousarray: None}
 # Functions whose result may be a view, not writable where it surely is one.
 MAY_SHARE: dict[Any, bool] = {
-    np.real: True, np.imag: True, np.einsum: True, np.broadcast_arrays: False,
+    np.imag: True, np.einsum: True, np.broadcast_arrays: False,
     np.nan_to_num: True, np.require: True,
 }  # fmt: skip
 
@@ -182,6 +184,10 @@ class Arrays(Writers):
             return [many, [_chain_to(r, proxy) for r in (result if many else [result])]]
 
         many, found = self.apply_rule(chains, args, kwargs)
+        if function in _PACKED and not many:
+            (chain,) = found
+            if chain is not None:
+                return self.views.packed_in_order(x, self._follow(x, chain, True).shape)
         if all(chain is not None for chain in found):
             views = [self._follow(x, chain, function not in _READ_ONLY) for chain in found]
             return List.of(views) if many else views[0]

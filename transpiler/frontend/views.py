@@ -149,6 +149,29 @@ class Views:
                 return False
         return True
 
+    def surely_apart(self, x: Array) -> bool:
+        """Known not to lie in C order without gaps; that an axis is longer than 1 the example may say."""
+        strides = self._strides(x)
+        if strides is None:
+            return False
+        extent = Dim.of(1)
+        for stride, d in zip(reversed(strides), reversed(x.shape), strict=True):
+            gap = self.solver.normalize(stride - extent)
+            if (self.solver.proved(gap - 1) or self.solver.proved(-gap - 1)) and self.solver.nonnegative(d - 2):
+                return True
+            extent = extent * d
+        return False
+
+    def packed_in_order(self, x: Array, shape: tuple[Dim, ...]) -> Array:
+        """x in another shape and in C order without gaps: x itself where it lies so, else a copy."""
+        if self.contiguous(x):
+            return self.reshaped(x, shape)
+        value = self.read(x)
+        copy = self.fresh(value if value.shape == shape else emit(reshape, (value,), {"shape": shape})[0])
+        if not self.surely_apart(x):
+            self.store.may_share(copy.box, x.box, current_span())
+        return copy
+
     def _surely_copied(self, x: Array, shape: tuple[Dim, ...]) -> bool:
         """Reshape must merge axes, and no two neighbouring axes lie so that they can be merged."""
         strides = self._strides(x)
@@ -176,6 +199,8 @@ class Views:
                 strides = [d * c.step for d, c in zip(strides, step.at, strict=True) if isinstance(c, Slice)]
             elif isinstance(step, PermuteStep):
                 strides = [strides[a] for a in step.axes]
+            elif isinstance(step, DiagonalStep):
+                strides = [*strides[:-2], strides[-2] + strides[-1]]
             elif isinstance(step, ReshapeStep) and not step.same_order:
                 strides, extent = [], Dim.of(1)
                 for d in reversed(step.after):

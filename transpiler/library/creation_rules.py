@@ -290,6 +290,7 @@ CREATION_RULES: dict[Any, Rule] = {
     np.vander: vander,
     np.array: array,
     np.asarray: array,
+    np.asanyarray: array,
     np.ascontiguousarray: array,
     np.copy: copy,
     np.astype: astype,
