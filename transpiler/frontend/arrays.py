@@ -45,7 +45,7 @@ VIEWS = {getattr(np, name): None for name in VIEW_NAMES if hasattr(np, name)}
 VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
 _READ_ONLY = {np.diagonal: None, np.diag: None}
 # What is a view, or surely none; what is a view where the array lies in C order without gaps, else a copy.
-_VIEW_OR_COPY = {f: None for f in (np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray)}
+_VIEW_OR_COPY = dict.fromkeys((np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray))
 _PACKED = {np.ravel: None, np.ascontiguousarray: None}
 # Functions whose result may be a view, not writable where it surely is one.
 MAY_SHARE: dict[Any, bool] = {
