@@ -26,6 +26,7 @@ from gradscribe.transpiler.library.position_rules import POSITION_RULES
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
 from gradscribe.transpiler.library.shape_rules import SHAPE_RULES, ravel, reshape, transpose
+from gradscribe.transpiler.library.splitting_rules import SPLITTING_RULES
 
 Rule = Callable[..., Any]
 
@@ -34,6 +35,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **REDUCTION_RULES,
     **CONTRACTION_RULES,
     **SHAPE_RULES,
+    **SPLITTING_RULES,
     **DIAGONAL_RULES,
     **CREATION_RULES,
     **POSITION_RULES,

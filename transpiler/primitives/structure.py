@@ -238,6 +238,9 @@ def index_through(out: tuple[Dim, ...], at: Index) -> tuple[Dim, ...]:
 def _update_type(x: Type, v: Type, *takes: Type, at: Index, once: bool = False) -> Type:
     assert isinstance(x, ArrayType) and isinstance(v, ArrayType)
     target = result_shape(at, _take_shape(takes))
+    for wanted, given in zip(reversed(target), reversed(v.shape), strict=False):
+        if equalities().normalize(wanted) == 1:
+            equalities().require(given, Dim.of(1), "assignment")
     if broadcast_shapes([target, v.shape], "assignment") != tuple(map(equalities().normalize, target)):
         raise ShapeError(current_span(), f"cannot write {v.shape} into {target}")
     return x
