@@ -26,7 +26,6 @@ from gradscribe.transpiler.frontend.signatures import (
     Signature,
     Static,
     first_signature,
-    is_data_leaf,
     widened,
 )
 from gradscribe.transpiler.frontend.trees import is_value
@@ -61,9 +60,9 @@ _UNNAMED = ("return", "result")  # what joins call a value that the user gave no
 class Widened(BaseException):
     """A recursive call brings arguments that the signature does not cover."""
 
-    def __init__(self, specialisation: Specialisation, signature: Signature, numbers: bool) -> None:
+    def __init__(self, specialisation: Specialisation, signature: Signature) -> None:
         super().__init__()
-        self.specialisation, self.signature, self.numbers = specialisation, signature, numbers
+        self.specialisation, self.signature = specialisation, signature
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,6 @@ class Specialisation:
     callee: Callee
     returned: Returned | None = None
     called: bool = False
-    numbers: bool = False  # a static number became data on the way
     mentioned_from: list[Specialisation] = field(default_factory=list)  # callees inside that call this one
     zero_trips: bool = False  # loops whose bodies need the unknown result are taken to run not at all
 
@@ -141,11 +139,11 @@ class Callees(Inner):
             same = known.closure.node is closure.node and known.closure.frame is closure.frame
             if same and known.definition == definition and known.names == names:
                 try:
-                    signature, numbers = widened(self, known.signature, values, hints)
+                    signature = widened(self, known.signature, values, hints)
                 except Mismatch:
                     continue
                 if signature is not None:
-                    raise Widened(known, signature, numbers)
+                    raise Widened(known, signature)
                 return self._call_again(known, values)
         made = Specialisation(
             closure, names, definition, hints, first_signature(values, hints), Callee(self._callee_name(closure.name))
@@ -282,7 +280,7 @@ class Callees(Inner):
                 except Widened as found:
                     if found.specialisation is not made:
                         raise
-                    made.signature, made.numbers = found.signature, made.numbers or found.numbers
+                    made.signature = found.signature
                     made.returned, made.zero_trips = None, False
                     continue
                 if not made.called:
@@ -320,7 +318,7 @@ class Callees(Inner):
             with open_block(nested=False) as block:
                 result = self.call_in_line(made.closure, slots)
                 returned = self._returned_of(made, result, own, birth)
-            self._check_kept(made, birth, start, here, containers, own)
+            self._check_kept(made, birth, here, containers, own)
             self.settle_capacities(birth)
         finally:
             del self.solver.local[local:]
@@ -407,7 +405,6 @@ class Callees(Inner):
         self,
         made: Specialisation,
         birth: int,
-        start: int,
         here: int,
         containers: set[Cell],
         own: list[Parameter],
@@ -457,6 +454,3 @@ def _containers(value: Any) -> Iterator[Cell]:
     elif isinstance(value, tuple):
         for inner in value:
             yield from _containers(inner)
-
-
-__all__ = ["Callees", "Specialisation", "Widened", "is_data_leaf"]

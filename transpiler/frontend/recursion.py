@@ -134,6 +134,3 @@ def _difference(recursion: Recursion, before: Any, now: Any) -> str:
 
 def _parts(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple) else list(value.slots.values())
-
-
-__all__ = ["ChangeMode", "Mode", "Place", "Recursion"]

@@ -94,13 +94,11 @@ def _shaped(dtype: np.dtype, shape: Sequence[Dim], hint: str) -> Shaped:
     return Shaped(var, Box(var, type, None if type.rank > 1 else (), name=hint))
 
 
-def widened(
-    tracing: Tracing, signature: Signature, values: Sequence[Any], hints: Sequence[str]
-) -> tuple[Signature | None, bool]:
-    """The signature that covers these arguments too, or None if it does already; and whether a Python number that was
-    static became data. Mismatch where they are of another kind."""
+def widened(tracing: Tracing, signature: Signature, values: Sequence[Any], hints: Sequence[str]) -> Signature | None:
+    """The signature that covers these arguments too, or None if it does already. Mismatch where they are of another
+    kind."""
     leaves: list[Leaf] = []
-    changed = numbers = False
+    changed = False
     sizes: dict[tuple[Dim, Dim], Dim] = {}
     unknown: list[Var] = []
     solver = tracing.solver
@@ -138,15 +136,15 @@ def widened(
             if isinstance(leaf, Number) and joined == leaf.var.type:
                 leaves.append(leaf)
                 continue
-            changed, numbers = True, numbers or isinstance(leaf, Static)
+            changed = True
             leaves.append(Number(Var(joined, hint)))
         elif same_value(tracing, leaf.value, value):
             leaves.append(leaf)
         else:
             raise Mismatch
     if not changed and len(unknown) == len(signature.sizes):  # every unknown size stayed one class of axes
-        return None, False
-    return Signature(tuple(leaves), tuple(unknown)), numbers
+        return None
+    return Signature(tuple(leaves), tuple(unknown))
 
 
 def _is_bool(value: Any) -> bool:
@@ -156,6 +154,3 @@ def _is_bool(value: Any) -> bool:
 def _widens(value: Any) -> bool:
     """A static number that may become data."""
     return isinstance(value, (int, float, complex, np.generic)) and not _is_bool(value)
-
-
-__all__ = ["Leaf", "Mismatch", "Number", "Shaped", "Signature", "Static", "first_signature", "is_data_leaf", "widened"]
