@@ -106,6 +106,19 @@ case(np.maximum, np.array([1.0, np.nan]), np.array([np.nan, 2.0]))
 case(scipy.special.expit, np.array([-1000.0, 1000.0]))
 case(scipy.special.xlogy, np.array([0.0, 0.0]), np.array([0.0, np.nan]))
 
+WITH_NAN = np.array([[0.5, np.nan, -1.5], [np.nan, 2.5, 0.25]])
+for _f in (np.nanmax, np.nanmin, np.nanprod, np.nanvar, np.nanstd, np.nancumsum, np.nancumprod):
+    case(_f, WITH_NAN)
+    case(_f, WITH_NAN, axis=1)
+    case(_f, floats(3, 4), axis=0)
+case(np.nanmax, np.array([np.nan, np.nan]))
+case(np.nanstd, floats(4), ddof=1, keepdims=True)
+case(np.logaddexp2, floats(3, 4), floats(4))
+case(np.sum, ints(3).astype(np.int8), dtype=np.int8)
+case(np.prod, np.array([100, 100], np.int8), dtype=np.int8)
+case(np.cumsum, ints(3).astype(np.int16), dtype=np.int8)
+case(np.power, ints(3), ints(3, low=0))
+
 # ---- complex numbers ----
 
 

@@ -335,3 +335,12 @@ def test_random_programs(seed, tmp_path):
         )
         compared += found[1] == exact
     assert compared > 2
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_numpy_integers_have_no_negative_powers(backend):
+    power = gs.jit(lambda a, b: a**b, backend=backend)
+    np.testing.assert_array_equal(power(np.array([3, -2]), np.array([4, 3])), [81, -8])
+    with pytest.raises(ValueError, match="negative integer powers"):
+        power(np.array([3, -2]), np.array([4, -3]))

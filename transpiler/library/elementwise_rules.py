@@ -221,6 +221,12 @@ def _xlogy(x: Operand, y: Operand) -> Operand:
     return select(zero, 0.0, x * log(select(zero, 1.0, y)))
 
 
+def _logaddexp2(x: Operand, y: Operand) -> Operand:
+    x, y = some_strong(_as_ufunc_float(x), _as_ufunc_float(y))
+    total: Operand = elementary.logaddexp(x * math.log(2.0), y * math.log(2.0)) / math.log(2.0)
+    return total
+
+
 def _float_power(x: Operand, y: Operand) -> Operand:
     return BINARY["Pow"](cast(x, FLOAT64), cast(y, FLOAT64))
 
@@ -254,6 +260,7 @@ NUMPY_UFUNCS: dict[Any, Rule] = {
     np.fabs: ufunc(lambda x: as_numpy(absolute, _as_ufunc_float(x)), np.fabs),
     np.fmax: ufunc(_skipping_nan(piecewise.maximum), np.fmax),
     np.fmin: ufunc(_skipping_nan(piecewise.minimum), np.fmin),
+    np.logaddexp2: ufunc(_logaddexp2, np.logaddexp2),
     np.float_power: ufunc(_float_power, np.float_power),
     np.heaviside: ufunc(_heaviside, np.heaviside),
     np.sinc: ufunc(_sinc, np.sinc),

@@ -52,7 +52,7 @@ from gradscribe.transpiler.primitives.logic import (
 )
 from gradscribe.transpiler.primitives.piecewise import absolute, floor_divide, remainder, rint
 from gradscribe.transpiler.primitives.primitive import Elementwise
-from gradscribe.transpiler.primitives.reductions import reduce_sum
+from gradscribe.transpiler.primitives.reductions import reduce_and, reduce_sum
 from gradscribe.transpiler.primitives.table import PRIMITIVES as PRIMITIVES
 
 Rule = Callable[..., Any]
@@ -193,6 +193,7 @@ def _binary(name: str) -> Rule:
         if name == "Pow":
             _check_integer_power(x, y)
             _check_float_power(data(x), data(y))
+            _check_numpy_integer_power(x, y)
         return finish(_ON_DATA[name](data(x), data(y)))
 
     return rule
@@ -209,6 +210,22 @@ def _check_integer_power(x: Any, y: Any) -> None:
             "the result of int ** int is a float where the exponent is negative, and its sign is not known here",
             "write `float(x) ** n`, or make the exponent static",
         )
+
+
+def _check_numpy_integer_power(x: Any, y: Any) -> None:
+    """NumPy raises integers to no negative integer power, and says so when it meets one."""
+    base, exponent = data(x), data(y)
+    if base.dtype.kind not in "biu" or exponent.dtype.kind != "i" or isinstance(exponent, Literal):
+        return
+    strong = [x.dtype for x in (base, exponent) if not array_type(x).weak]
+    if strong and np.result_type(*strong).kind == "f":  # uint64 with int64
+        return
+    if (array_type(base).weak and array_type(exponent).weak) or (_is_int(y) and is_nonnegative(_dim(y))):
+        return
+    fine = greater_equal(exponent, 0)
+    fine = reduce_and(fine, axes=tuple(range(exponent.rank))) if exponent.rank else fine
+    message = "Integers to negative integer powers are not allowed."
+    emit(check, (fine,), {"message": message, "error": ValueError})
 
 
 def _python_floats(x: Operand, y: Operand) -> bool:

@@ -91,16 +91,18 @@ def _plain(
     ) -> Any:
         refuse_given(name, out=(out, None), initial=(initial, None), where=(where, True))
         x = strong(prepare(data(a)))
-        x = cast(x, operation.result_dtype(x.dtype) if dtype is None else static_dtype(dtype))
+        wanted = operation.result_dtype(x.dtype) if dtype is None else static_dtype(dtype)
+        x = cast(x, wanted)
         axes = many_axes(axis, x.rank, name)
         if not empty and count_of(x, axes) == 0:
             raise ShapeError(current_span(), f"`{name}` of no elements")
-        return _reduced(operation, x, axes, keepdims)
+        return cast(_reduced(operation, x, axes, keepdims), wanted)  # a sum of int8 is an int64, wrapped here
 
     return rule
 
 
 _sum = _plain(reduce_sum, np.sum)
+_prod = _plain(reduce_prod, np.prod)
 _max = _plain(reduce_max, np.max, empty=False)
 _min = _plain(reduce_min, np.min, empty=False)
 
@@ -204,6 +206,35 @@ def _nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepd
     return total / present
 
 
+def _nan_extremum(rule: Rule, filler: float) -> Rule:
+    """The extremum of what is no NaN; NaN where there is nothing else."""
+
+    def skipping(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        refuse_given("np.nanmax", out=(out, None))
+        x = floating(strong(data(a)))
+        missing = isnan(x)
+        found = rule(select(missing, x.dtype.type(filler), x), axis, keepdims=keepdims)
+        nothing = _reduced(reduce_and, missing, many_axes(axis, x.rank, "np.nanmax"), keepdims)
+        return select(nothing, x.dtype.type(np.nan), found)
+
+    return skipping
+
+
+def _nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    refuse_given("np.nanvar", dtype=(dtype, None), out=(out, None))
+    x = floating(strong(data(a)))
+    missing, zero = isnan(x), x.dtype.type(0)
+    axes = many_axes(axis, x.rank, "np.nanvar")
+    present = reduce_sum(cast(logical_not(missing), x.dtype), axes=axes)
+    mean = reduce_sum(select(missing, zero, x), axes=axes) / present
+    deviation = select(missing, zero, x - keep_axes(mean, x, axes))
+    return _kept(reduce_sum(deviation * deviation, axes=axes) / (present - data(ddof)), x, axes, keepdims)
+
+
+def _nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    return sqrt(_nanvar(a, axis, dtype, out, ddof, keepdims))
+
+
 # ---- positions of extrema ----
 
 
@@ -234,7 +265,7 @@ def _running(operation: Any, name: str) -> Rule:
             x, axis = ravel(x), 0
         k = one_axis(axis, x.rank, f"np.{name}")
         (result,) = operation.infer((x.type,), {"axis": k}, ())
-        return operation(cast(x, result.dtype), axis=k)
+        return cast(operation(cast(x, result.dtype), axis=k), static_dtype(dtype) or result.dtype)
 
     return rule
 
@@ -362,7 +393,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 
 REDUCTION_RULES: dict[Any, Rule] = {
     np.sum: _sum,
-    np.prod: _plain(reduce_prod, np.prod),
+    np.prod: _prod,
     np.max: _without_dtype(_max),
     np.min: _without_dtype(_min),
     np.amax: _without_dtype(_max),
@@ -377,6 +408,13 @@ REDUCTION_RULES: dict[Any, Rule] = {
     np.count_nonzero: count_nonzero,
     np.nansum: _ignoring_nan(_sum, 0.0),
     np.nanmean: _nanmean,
+    np.nanprod: _ignoring_nan(_prod, 1.0),
+    np.nanmax: _nan_extremum(_without_dtype(_max), -np.inf),
+    np.nanmin: _nan_extremum(_without_dtype(_min), np.inf),
+    np.nanvar: _nanvar,
+    np.nanstd: _nanstd,
+    np.nancumsum: _ignoring_nan(_running(cumsum, "cumsum"), 0.0),
+    np.nancumprod: _ignoring_nan(_running(cumprod, "cumprod"), 1.0),
     np.argmax: _position(argmax, "argmax"),
     np.argmin: _position(argmin, "argmin"),
     np.cumsum: _running(cumsum, "cumsum"),
