@@ -181,3 +181,14 @@ def test_a_list_that_grows_without_bound_is_refused():
 
     with pytest.raises(GradscribeError, match=r"list grows in this loop[\s\S]*made before"):
         gs.jit(halvings, backend="python")(100.0)
+
+
+def test_asking_for_all_keys_where_one_is_there_on_some_paths_is_refused():
+    def keys(x):
+        d = {"a": x[0]}
+        if x[1] < 0:
+            d["b"] = x[1]
+        return len(d)
+
+    with pytest.raises(GradscribeError, match=r"whether 'b' is a key here depends on data"):
+        gs.jit(keys, backend="python")(X)

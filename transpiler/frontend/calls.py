@@ -110,6 +110,12 @@ class Calls(PythonFunctions):
         return self._call_python(function, args, kwargs)
 
     def _call_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if function is super and not args:
+            return self._super()
+        if function is _nothing:
+            return None
+        if args and isinstance(args[0], Object) and function in _UNARY_METHODS:
+            return self.call(self.get_attribute(args[0], _UNARY_METHODS[function]), args[1:], kwargs)
         own = self.own_function(function)
         if own is not None:
             if function not in TEXT_FUNCTIONS and any(isinstance(v, Text) for v in (*args, *kwargs.values())):
@@ -306,6 +312,30 @@ class Calls(PythonFunctions):
         self.fail(PythonError, f"TypeError: {closure.name}() {message}")
 
     # ---- classes ----
+    def call_replace(self, made: Any, /, **changes: Any) -> Any:
+        """`dataclasses.replace`."""
+        if not isinstance(made, Object) or not dataclasses.is_dataclass(made.cls):
+            self.fail(PythonError, "TypeError: replace() should be called on dataclass instances")
+        kept = {f.name: self.get_attribute(made, f.name) for f in dataclasses.fields(made.cls) if f.init}
+        return self._construct(made.cls, [], {**kept, **changes})
+
+    def _super(self) -> Super:
+        """`super()`."""
+        frame = self.frames[-1]
+        cell, parameters = frame.closure.cells.get("__class__"), getattr(frame.closure.node, "args", None)
+        if cell is None or parameters is None or not parameters.args:
+            self.refuse("`super` is accepted in methods, without arguments")
+        return Super(cell.cell_contents, self.read_name(parameters.args[0].id, frame))
+
+    def _super_attribute(self, owner: Super, name: str) -> Any:
+        cls = owner.owner if isinstance(owner.owner, type) else self.python_type(owner.owner)
+        for base in cls.__mro__[cls.__mro__.index(owner.cls) + 1 :]:
+            if name in vars(base):
+                if base is object and name == "__init__":
+                    return BoundMethod(_nothing, owner.owner)
+                return self._from_class(owner.owner, base, name, vars(base)[name])
+        return self.fail(PythonError, f"AttributeError: 'super' object has no attribute '{name}'")
+
     def _construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._construct_namedtuple(cls, args, kwargs)
@@ -364,6 +394,8 @@ class Calls(PythonFunctions):
     def get_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Object):
             return self._object_attribute(owner, name)
+        if isinstance(owner, Super):
+            return self._super_attribute(owner, name)
         if self.is_array_like(owner):
             return self.array_attribute(owner, name)
         if isinstance(owner, (List, Dict)):
@@ -433,6 +465,23 @@ class Calls(PythonFunctions):
 
     def array_attribute(self, owner: Any, name: str) -> Any:
         raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Super:
+    """`super()` of a method: attributes of the classes behind `cls`."""
+
+    cls: type
+    owner: Any
+
+
+def _nothing(*args: Any) -> None:
+    """`object.__init__`."""
+
+
+_UNARY_METHODS: dict[Any, str] = {
+    abs: "__abs__", round: "__round__", float: "__float__", int: "__int__", divmod: "__divmod__", pow: "__pow__",
+}  # fmt: skip
 
 
 def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:

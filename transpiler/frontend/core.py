@@ -41,7 +41,7 @@ class Core(Tracing):
         self.quiet: dict[str, None] = {}  # floating-point warnings turned off somewhere in the program
         self.lists_grow = True  # else loops that change the length of a list are unrolled
         self.grown = False  # was a list put into buffers?
-        self.capacities: list[tuple[Var, Room]] = []  # of buffers whose size is not yet known
+        self.capacities: list[tuple[Var, Room, Dim]] = []  # of buffers whose size is open, with what they hold at first
 
     # ---- places ----
     @property

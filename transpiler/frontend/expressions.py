@@ -133,16 +133,15 @@ class Expressions(Iteration):
 
     def evaluate_Set(self, node: Any, frame: Frame) -> Any:
         values = self.elements(node.elts, frame)
-        if any(map(is_data, values)):
-            self.refuse("a set of data is not accepted", "use a list")
-        return frozenset(values)
+        return self.set_of(values)
 
     def evaluate_Dict(self, node: Any, frame: Frame) -> Any:
         slots: dict[Any, Any] = {}
         for key_node, value_node in zip(node.keys, node.values, strict=True):
             if key_node is None:
                 other = self.evaluate(value_node, frame)
-                slots.update({k: self.slot(other, k) for k in other.slots} if isinstance(other, Dict) else other)
+                known = isinstance(other, Dict)
+                slots.update({k: self.slot(other, k) for k in self.keys_of(other)} if known else other)
                 continue
             slots[self.static_key(self.evaluate(key_node, frame))] = self.evaluate(value_node, frame)
         return Dict(slots)
@@ -200,7 +199,16 @@ class Expressions(Iteration):
 
     def evaluate_SetComp(self, node: Any, frame: Frame) -> Any:
         made = self.evaluate_ListComp(node, frame)
-        return frozenset(self.items(made))
+        return self.set_of(self.items(made))
+
+    def set_of(self, items: Any) -> Dict:
+        raise NotImplementedError
+
+    def present(self, owner: Any, key: Any) -> Any:
+        raise NotImplementedError
+
+    def keys_of(self, owner: Dict) -> list[Any]:
+        raise NotImplementedError
 
     def evaluate_DictComp(self, node: Any, frame: Frame) -> Any:
         out = Dict({})
@@ -361,8 +369,12 @@ class Expressions(Iteration):
 
     def _contains(self, item: Any, container: Any) -> Any:
         if isinstance(container, Dict):
-            return self.static_key(item) in container.slots
-        if isinstance(container, (List, tuple)):
+            return self.boxed(self.present(container, self.static_key(item)))
+        if isinstance(container, Object) and hasattr(container.cls, "__contains__"):
+            return self.boxed(self.truth(self.call(self.get_attribute(container, "__contains__"), [item], {})))
+        if isinstance(container, List) and container.grows and self.holds_numbers(container):
+            return self.call(any, [self.boxed(self.operand(self.binary("Eq", self.stacked(container), item)))], {})
+        if isinstance(container, (List, tuple, Object)):
             found: Any = False
             for other in self.items(container):
                 equal = True if other is item else self.truth(self.binary("Eq", item, other))

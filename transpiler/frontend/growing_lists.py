@@ -142,7 +142,7 @@ class GrowingLists(Indexing):
                 self._put_items(buffer, SliceComponent(Dim.of(0), Dim.of(length), 1), self.operand(old), old)
         for k, item in enumerate(held):
             self._store(cell, Dim.of(k), item)
-        self.capacities.append((capacity, room))
+        self.capacities.append((capacity, room, Dim.of(length)))
 
     def _name_of(self, cell: Cell) -> str:
         for frame in reversed(self.frames):
@@ -153,10 +153,10 @@ class GrowingLists(Indexing):
 
     def settle_capacities(self, birth: int) -> None:
         """Where the region born at `birth` ends: the buffers made in it get the room that their lists asked for."""
-        for capacity, room in [pair for pair in self.capacities if pair[0].serial > birth]:
-            self.capacities.remove((capacity, room))
-            # without room: of an attempt that was given up, whose equations are dead
-            enough = self.solver.normalize(room.slots.get(ROOM, Dim.of(0)))
+        for found in [found for found in self.capacities if found[0].serial > birth]:
+            self.capacities.remove(found)
+            capacity, room, held = found
+            enough = self.solver.normalize(room.slots.get(ROOM, held))  # no room: an attempt given up, dead equations
             if not self.visible(enough, capacity.serial):
                 raise NeedStatic("a list grows by as many items as only data decides", (), current_span(), _ONE_FORM)
             self.solver.define(capacity, enough)
@@ -165,7 +165,7 @@ class GrowingLists(Indexing):
         """The open capacity of a list in buffers; None if its room is final."""
         buffers = cell.slots[ITEMS]
         atom = buffers[0].box.type.shape[0].single_atom if buffers else None
-        return atom if any(c is atom and room is cell.slots[ROOM] for c, room in self.capacities) else None
+        return atom if any(c is atom and room is cell.slots[ROOM] for c, room, _ in self.capacities) else None
 
     # ---- items ----
     def append(self, cell: List, item: Any) -> None:
@@ -236,7 +236,7 @@ class GrowingLists(Indexing):
         if isinstance(index, Slice):
             s = self.slice_of(index, length)
             parts = [self._copied(self._part(b, s.start, s.length, s.step)) for b in cell.slots[ITEMS]]
-            return self._list_of(cell.slots[FORM], parts, s.length)
+            return self.list_of(cell.slots[FORM], parts, s.length)
         return self._item_at(cell, self.position(index, length))
 
     def _item_at(self, cell: List, position: Dim) -> Any:
@@ -259,7 +259,7 @@ class GrowingLists(Indexing):
         if isinstance(form, Rows):
             count = len(_leaf_types(form))
             rows = [next(leaves) for _ in range(count)]
-            made = self._list_of(form.form, [self._copied(row) for row in rows], form.length)
+            made = self.list_of(form.form, [self._copied(row) for row in rows], form.length)
             for row in rows:
                 self.store.may_share(made, row.box, current_span())
             return made
@@ -273,7 +273,7 @@ class GrowingLists(Indexing):
         self.store.may_share(copy.box, view.box, current_span())
         return copy
 
-    def _list_of(self, form: Form, leaves: list[Array], length: Dim) -> List:
+    def list_of(self, form: Form, leaves: list[Array], length: Dim) -> List:
         """A list whose items are the rows of arrays."""
         return List({FORM: form, ITEMS: tuple(leaves), LENGTH: simplest(length), ROOM: Room({ROOM: length})})
 
@@ -310,7 +310,7 @@ class GrowingLists(Indexing):
         form = number_type(items[0])
         length = self.solver.clamped(count)
         value = emit(broadcast_to, (self.operand(items[0]),), {"shape": (length,)})[0]
-        return self._list_of(form, [self.views.fresh(value)], length)
+        return self.list_of(form, [self.views.fresh(value)], length)
 
     def stacked(self, cell: List) -> Any:
         """The array that NumPy makes of the list."""

@@ -55,7 +55,7 @@ class Iteration(Texts):
         if isinstance(value, List):
             return self._static([self.slot(value, k) for k in value.slots])
         if isinstance(value, Dict):
-            return self._static(list(value.slots))
+            return self._static(self.keys_of(value))
         if isinstance(value, np.ndarray):
             return self.sequence(self.as_array(value))
         if isinstance(value, range):
@@ -66,6 +66,8 @@ class Iteration(Texts):
             self.refuse_poison("this value", value)
         if isinstance(value, Object):
             value = self.call(self.get_attribute(value, "__iter__"), [], {})
+            if isinstance(value, Sequence):
+                return value
         if isinstance(value, Generator):
             return self.sequence(self.collected(value))
         if isinstance(value, Object):
@@ -74,6 +76,9 @@ class Iteration(Texts):
 
     def collected(self, generator: Generator) -> List:
         raise NotImplementedError
+    def keys_of(self, owner: Dict) -> list[Any]:
+        raise NotImplementedError
+
     def for_each(self, value: Any, body: Callable[[Any], None], live: Live, hint: str) -> None:
         """The body for each item: a loop where it can be one, else item by item."""
         items = self.sequence(value)

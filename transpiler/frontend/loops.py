@@ -160,7 +160,7 @@ class LoopTrace:
         """The length of a list that grows by as many items in every iteration follows from the index; so does the room
         that is enough for it. None: the length is a number like others."""
         known = head.slots.get((cell, key))
-        if key == LENGTH and known is not None and known.kind == "number":
+        if known is not None and known.kind != "counted":
             return None
         solver, before = self.tracing.solver, self.at_head.get((cell, key), values[0])
         step = solver.normalize(Dim.of(values[1]) - Dim.of(before))

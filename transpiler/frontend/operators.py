@@ -56,6 +56,7 @@ _DUNDER = {
 }  # fmt: skip
 _MIRROR = {"Lt": "gt", "LtE": "ge", "Gt": "lt", "GtE": "le", "Eq": "eq", "NotEq": "ne"}
 COMPARISONS = frozenset(_MIRROR)
+_OF_SETS = COMPARISONS - {"Eq", "NotEq"} | {"BitOr", "BitAnd", "BitXor", "Sub"}
 
 
 class PythonError(GradscribeError):
@@ -138,6 +139,8 @@ class Operators(GrowingLists):
             known = self._integers(op, a, b)
             if known is not None:
                 return self.solver.made_at(known, current_span())
+        if op in _OF_SETS and isinstance(a, Dict) and isinstance(b, (Dict, frozenset, set)):
+            return self._keyed(op, a, b)
         if _is_sequence(a) or _is_sequence(b):
             known = self._sequences(op, a, b)
             if known is not None:
@@ -254,6 +257,17 @@ class Operators(GrowingLists):
             equal = one if equal is True else equal if one is True else PRIMITIVES["logical_and"](equal, one)
         return self.negated(equal) if op == "NotEq" else equal
 
+    def _keyed(self, op: str, a: Dict, b: Any) -> Any:
+        """Operators of sets, and `|` of dicts."""
+        if a.cls is not set:
+            made = Dict(dict(a.slots), cls=a.cls)
+            if op != "BitOr" or not isinstance(b, Dict):
+                self.refuse(f"`{_DUNDER.get(op, op)}` of {describe(a)} and {describe(b)} is not accepted")
+            self.call(self.get_attribute(made, "update"), [b], {})
+            return made
+        result = self.python(PYTHON[op], set(self.items(a)), set(self.items(b)))
+        return Dict(dict.fromkeys(result, True), cls=set) if isinstance(result, set) else result
+
     def _object_operator(self, op: str, a: Any, b: Any) -> Any:
         name = _DUNDER.get(op, op.lower())
         mirrored = _MIRROR.get(op, "r" + name)
@@ -311,8 +325,13 @@ class Operators(GrowingLists):
         if isinstance(value, List) and value.grows:
             return self.truth(self.binary("NotEq", value.slots[LENGTH], 0))
         if isinstance(value, (List, Dict)):
+            if value.slots and all(isinstance(v, Maybe) for v in value.slots.values()):
+                self.refuse("whether this dict is empty depends on data", "ask for a key: `key in d`")
             return bool(value.slots)
         if isinstance(value, Object):
+            for name in ("__bool__", "__len__"):
+                if hasattr(value.cls, name):
+                    return self.truth(self.call(self.get_attribute(value, name), [], {}))
             return True
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)

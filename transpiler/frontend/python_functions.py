@@ -4,20 +4,22 @@ and tuples."""
 from __future__ import annotations
 
 import copy
+import dataclasses
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER, HigherOrder
+from gradscribe.transpiler.frontend.branches import branch
+from gradscribe.transpiler.frontend.containers import Containers
+from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
 from gradscribe.transpiler.frontend.operators import PythonError
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
     LENGTH,
-    MISSING,
     Array,
     ArrayMethod,
     BoundMethod,
@@ -47,7 +49,7 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 _NONE = object()
 
 
-class PythonFunctions(HigherOrder):
+class PythonFunctions(Containers):
     """Builtins and container methods."""
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
@@ -71,7 +73,9 @@ class PythonFunctions(HigherOrder):
             return simplest(self.solver.normalize(array.shape[0]))
         if isinstance(value, (List, Dict)):
             self.store.check_readable(value)
-            return value.slots[LENGTH] if isinstance(value, List) and value.grows else len(value.slots)
+            if isinstance(value, Dict):
+                return len(self.keys_of(value))
+            return value.slots[LENGTH] if value.grows else len(value.slots)
         if isinstance(value, Sequence):
             return value.length
         if isinstance(value, Object):
@@ -107,10 +111,19 @@ class PythonFunctions(HigherOrder):
         return made
 
     def call_sorted(self, value: Any, **options: Any) -> Any:
-        items = self.items(value)
-        if is_data(items) or options.keys() - {"reverse"}:
-            self.refuse("sorting data with `sorted` is not accepted", "use np.sort")
-        return List.of(self.python(sorted, items, **options))
+        key, reverse = options.pop("key", None), options.pop("reverse", False)
+        numbers = isinstance(value, Array) or (isinstance(value, List) and value.grows)
+        items = [] if numbers else self.items(value)
+        if key is None and (numbers or (is_data(items) and all(map(is_number, items)))):
+            return self.sorted_numbers(value if numbers else List.of(items), self.truth(reverse) is True)
+        keys = [item if key is None else self.call(key, [item], {}) for item in items]
+        if numbers or is_data(keys):
+            self.refuse("sorting by data with `sorted` is accepted for numbers alone", "use np.sort or np.argsort")
+        order = self.python(sorted, range(len(items)), key=lambda k: keys[k], reverse=reverse)
+        return List.of(items[k] for k in order)
+
+    def call_set(self, value: Any = ()) -> Any:
+        return self.set_of(self.items(value))
 
     def call_isinstance(self, value: Any, classes: Any) -> Any:
         kinds = classes if isinstance(classes, tuple) else (classes,)
@@ -142,14 +155,18 @@ class PythonFunctions(HigherOrder):
 
     def call_hasattr(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Object):
-            return name in owner.slots or hasattr(owner.cls, name)
+            return hasattr(owner.cls, name) or self.boxed(self.present(owner, name))
         if isinstance(owner, (Array, Operand)):
             return hasattr(np.ndarray, name)
         return hasattr(owner, name)
 
     def call_getattr(self, owner: Any, name: str, default: Any = _NONE) -> Any:
-        if default is not _NONE and not self.call_hasattr(owner, name):
-            return default
+        if default is not _NONE:
+            there = self.truth(self.call_hasattr(owner, name))
+            if not isinstance(there, bool):
+                return branch(self, there, lambda: owner.slots[name].value, lambda: default)
+            if not there:
+                return default
         return self.get_attribute(owner, name)
 
     def call_setattr(self, owner: Any, name: str, value: Any) -> None:
@@ -237,104 +254,6 @@ class PythonFunctions(HigherOrder):
             return Object(value.cls, {k: self.call_deepcopy(self.slot(value, k)) for k in value.slots})
         return value
 
-    # ---- containers ----
-    def container_method(self, owner: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        kind = "list" if isinstance(owner, List) else "dict" if isinstance(owner, Dict) else "tuple"
-        method = getattr(self, f"{kind}_{name.strip('_')}", None)
-        if method is None:
-            self.refuse(f"`{kind}.{name}` is not accepted")
-        if not isinstance(owner, tuple):
-            self.store.check_readable(owner)
-        if isinstance(owner, List) and name not in ("append", "extend", "pop", "copy"):
-            self.listed(owner)
-        return method(owner, *args, **kwargs)
-
-    def list_append(self, owner: List, item: Any) -> None:
-        self.append(owner, item)
-
-    def list_extend(self, owner: List, items: Any) -> None:
-        self.extend(owner, items)
-
-    def list_pop(self, owner: List, index: Any = -1) -> Any:
-        if owner.grows and is_integer(index) and index == -1:
-            return self.pop_last(owner)
-        self.listed(owner)
-        k = self.static_int(index, "the position in a list must be static")
-        count = len(owner.slots)
-        value = self.get_item(owner, k)
-        for j in range(k % count, count - 1):
-            self.store.write(owner, j, owner.slots[j + 1])
-        self.store.write(owner, count - 1, MISSING)
-        return value
-
-    def list_insert(self, owner: List, index: Any, item: Any) -> None:
-        items = [owner.slots[k] for k in owner.slots]
-        items.insert(self.static_int(index, "the position in a list must be static"), item)
-        for k, value in enumerate(items):
-            self.store.write(owner, k, value)
-
-    def list_reverse(self, owner: List) -> None:
-        for k, value in enumerate(list(reversed(list(owner.slots.values())))):
-            self.store.write(owner, k, value)
-
-    def list_clear(self, owner: List) -> None:
-        for k in list(reversed(owner.slots)):
-            self.store.write(owner, k, MISSING)
-
-    def list_copy(self, owner: List) -> Any:
-        return self.call_list(owner)
-
-    def tuple_replace(self, owner: Any, **fields: Any) -> Any:
-        names = type(owner)._fields
-        return tuple.__new__(type(owner), [fields.get(n, v) for n, v in zip(names, owner, strict=True)])
-
-    def tuple_asdict(self, owner: Any) -> Any:
-        return Dict(dict(zip(type(owner)._fields, owner, strict=True)))
-
-    def dict_get(self, owner: Dict, key: Any, default: Any = None) -> Any:
-        return self.get_item(owner, key) if self.static_key(key) in owner.slots else default
-
-    def dict_keys(self, owner: Dict) -> Any:
-        return tuple(owner.slots)
-
-    def dict_values(self, owner: Dict) -> Any:
-        return tuple(self.get_item(owner, k) for k in list(owner.slots))
-
-    def dict_items(self, owner: Dict) -> Any:
-        return tuple((k, self.get_item(owner, k)) for k in list(owner.slots))
-
-    def dict_copy(self, owner: Dict) -> Any:
-        return Dict(dict(owner.slots), cls=owner.cls)
-
-    def dict_update(self, owner: Dict, *args: Any, **kwargs: Any) -> None:
-        for other in args:
-            self._update(owner, other)
-        self._update(owner, kwargs)
-
-    def _update(self, owner: Dict, other: Any) -> None:
-        if isinstance(other, Dict):
-            pairs = [(k, self.slot(other, k)) for k in list(other.slots)]
-        elif isinstance(other, dict):
-            pairs = list(other.items())
-        else:
-            pairs = [tuple(self.items(pair)) for pair in self.items(other)]
-        for key, value in pairs:
-            self.store.write(owner, self.static_key(key), value)
-
-    def dict_pop(self, owner: Dict, key: Any, *default: Any) -> Any:
-        key = self.static_key(key)
-        if key not in owner.slots and default:
-            return default[0]
-        value = self.get_item(owner, key)
-        self.store.write(owner, key, MISSING)
-        return value
-
-    def dict_setdefault(self, owner: Dict, key: Any, default: Any = None) -> Any:
-        key = self.static_key(key)
-        if key not in owner.slots:
-            self.store.write(owner, key, default)
-        return self.get_item(owner, key)
-
 
 def hashable(value: Any) -> bool:
     try:
@@ -351,7 +270,8 @@ TEXT_FUNCTIONS = frozenset(
 
 _OWN: dict[Any, str] = {
     **ITERATOR_FUNCTIONS, **HIGHER_ORDER,
-    bool: "call_bool", range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list",
+    set: "call_set", dataclasses.replace: "call_replace", bool: "call_bool",
+    range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list",
     tuple: "call_tuple",
     dict: "call_dict", sorted: "call_sorted", isinstance: "call_isinstance", type: "call_type",
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",

@@ -70,6 +70,8 @@ class Results(Lifting):
         if isinstance(value, tuple):
             parts = [self.result_tree(v, f"{what}[{k}]") for k, v in enumerate(value)]
             return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
+        if isinstance(value, Dict) and value.cls is set:
+            return StaticLeaf(frozenset(value.slots))
         if isinstance(value, Container):
             return self._container_result(value, what)
         if isinstance(value, (Sequence, Generator)):

@@ -43,6 +43,12 @@ from gradscribe.transpiler.ir.nodes import Var
 FLOATING_POINT_ERRORS = ("divide", "over", "under", "invalid")
 
 
+IN_PLACE = {
+    "Add": "__iadd__", "Sub": "__isub__", "Mult": "__imul__", "Div": "__itruediv__", "Pow": "__ipow__",
+    "MatMult": "__imatmul__", "FloorDiv": "__ifloordiv__", "Mod": "__imod__",
+}  # fmt: skip
+
+
 class Statements(Trying):
     """Execution."""
 
@@ -142,13 +148,22 @@ class Statements(Trying):
             if isinstance(target, gast.Attribute) and isinstance(owner, Object):
                 self.get_attribute(owner, target.attr)
                 self.store.write(owner, target.attr, MISSING)
-            elif isinstance(target, gast.Subscript) and isinstance(owner, (List, Dict)):
-                index = self.evaluate(target.slice, frame)
-                if isinstance(index, Slice):
-                    self.refuse("`del` of a slice is not accepted", "make a list of what stays")
-                self.call(self.get_attribute(owner, "pop"), [index], {})
+            elif isinstance(target, gast.Subscript) and isinstance(owner, List):
+                self._delete_items(owner, self.evaluate(target.slice, frame))
+            elif isinstance(target, gast.Subscript) and isinstance(owner, Dict):
+                self.call(self.get_attribute(owner, "pop"), [self.evaluate(target.slice, frame)], {})
             else:
                 self.refuse("`del` is accepted for names, entries of lists and dicts, and attributes of objects")
+
+    def _delete_items(self, owner: List, index: Any) -> None:
+        self.listed(owner)
+        items = [self.slot(owner, k) for k in range(len(owner.slots))]
+        place = self.python_slice(index) if isinstance(index, Slice) else self.static_int(index, "a place is static")
+        self.python(items.__delitem__, place)
+        self.replace_items(owner, items)
+
+    def replace_items(self, owner: List, items: list[Any]) -> None:
+        raise NotImplementedError
 
     def run_With(self, s: Any, frame: Frame) -> Any:
         """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in), and
@@ -306,6 +321,11 @@ class Statements(Trying):
             self.set_array_item(owner, index, value)
         elif isinstance(owner, Dict):
             self.store.write(owner, self.static_key(index), value)
+        elif isinstance(owner, List) and isinstance(index, Slice):
+            self.listed(owner)
+            items = [self.slot(owner, k) for k in range(len(owner.slots))]
+            self.python(items.__setitem__, self.python_slice(index), self.items(value))
+            self.replace_items(owner, items)
         elif isinstance(owner, List) and owner.grows:
             self.set_item_of(owner, index, value)
         elif isinstance(owner, List):
@@ -367,7 +387,10 @@ class Statements(Trying):
             self.extend(old, value())
             return old
         if isinstance(old, Object):
-            name = {"Add": "__iadd__", "Sub": "__isub__", "Mult": "__imul__"}.get(op, "")
+            name = IN_PLACE.get(op, "")
             if name and hasattr(old.cls, name):
                 return self.call(self.get_attribute(old, name), [value()], {})
+        if isinstance(old, Dict) and op == "BitOr":
+            self.call(self.get_attribute(old, "update"), [value()], {})
+            return old
         return self.binary(op, old, value())

@@ -479,7 +479,7 @@ def describe(value: Any) -> str:
     if isinstance(value, List):
         return f"a list of {value.slots[LENGTH] if value.grows else len(value.slots)}"
     if isinstance(value, Dict):
-        return "a dict"
+        return "a set" if value.cls is set else "a dict"
     if isinstance(value, Object):
         return f"a {value.cls.__qualname__}"
     if isinstance(value, Closure):

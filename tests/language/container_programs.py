@@ -1,0 +1,278 @@
+"""Containers and objects as state: dicts, sets, namedtuples, dataclasses, classes, and Python's functions on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from language.registry import program
+
+X = np.array([0.3, -0.7, 1.2, 0.05, -1.1])
+
+
+@program({"w": X, "b": np.float64(0.5)}, X)
+def dicts(p, x):
+    q = dict(p)
+    q["w2"] = q["w"] * 2
+    q.update(b2=q["b"] + 1, c=1.0)
+    q.setdefault("w", 0.0)
+    q.setdefault("z", q["b"])
+    del q["c"]
+    t = q.pop("b2")
+    s = 0.0
+    for k, v in q.items():
+        s += np.sum(v) * len(k)
+    for v in q.values():
+        s = s + np.sum(v)
+    q |= {"y": x}
+    return s * t + len(q.keys()) + (q | {"w": x})["w"].sum() + q.get("none", 2.0) + ("w" in q)
+
+
+@program({"w": X, "b": np.float64(0.5)}, [X, X * 2])
+def containers_of_the_caller(p, arrays):
+    p["w"] = p["w"] * arrays[0]
+    p["n"] = arrays[1].sum()
+    arrays[0] = arrays[0] * p["b"]
+    arrays[1] *= 2
+    arrays.append(p["w"] + 1)
+    return p["n"] * arrays[-1].sum()
+
+
+@program(X)
+def keys_under_a_condition(x):
+    d, seen = {"a": x[0]}, {1}
+    if x[1] > 0:
+        d["b"] = x[1]
+        seen.add(2)
+    total = d.get("b", x[2]) + 3.0 * x[3] if "b" in d or 2 in seen else d.get("b", 2.0 * x[2])
+    return total + d.pop("b", x[4]) * x[0]
+
+
+@program(X)
+def sets(x):
+    s = {1, 2}
+    s.add(3)
+    t = s | {5}
+    k = 0.0
+    if 3 in t and 9 not in t:
+        k = 2.0
+    for v in sorted(t - {1}):
+        k += v
+    return x * k * len(t) * len(s & {1, 7})
+
+
+class Pair(NamedTuple):
+    a: np.ndarray
+    b: float
+
+
+@program(Pair(X, np.float64(2.0)))
+def namedtuples(p):
+    q = p._replace(a=p.a * p.b)
+    for i in range(len(p.a)):
+        q = q._replace(b=q.b + q.a[i])
+    return q
+
+
+@dataclasses.dataclass
+class State:
+    x: np.ndarray
+    v: np.ndarray
+
+    def step(self, dt):
+        self.x = self.x + dt * self.v
+        self.v = self.v - dt * np.sin(self.x)
+
+    @property
+    def energy(self):
+        return np.sum(self.v**2) - np.sum(np.cos(self.x))
+
+
+@program(State(X, X * 2), 0.1)
+def dataclasses_as_state(state, dt):
+    other = State(state.v, state.x)
+    for _ in range(len(state.x)):
+        state.step(dt)
+        other = dataclasses.replace(other, x=other.x * dt, v=other.v + other.x)
+    return state.energy * other.energy, other
+
+
+class Model:
+    scale = 2.0
+
+    def __init__(self, w):
+        self.w = w
+
+    def value(self, x):
+        return self.scale * self.w * x
+
+    @staticmethod
+    def square(x):
+        return x * x
+
+    @classmethod
+    def scaled(cls, w):
+        return cls(w * cls.scale)
+
+    def __call__(self, x):
+        return self.value(x) + self.square(x)
+
+
+class Shifted(Model):
+    scale = 3.0
+
+    def __init__(self, w, shift):
+        super().__init__(w)
+        self.shift = shift
+
+    def value(self, x):
+        return super().value(x) + self.shift
+
+
+@program(X, 0.5)
+def classes(x, shift):
+    return Shifted(x * 2, shift)(x) + Model.scaled(shift)(x)
+
+
+class Vector:
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+    def __add__(self, other):
+        return Vector(self.a + other.a, self.b + other.b)
+
+    def __sub__(self, other):
+        return Vector(self.a - other.a, self.b - other.b)
+
+    def __mul__(self, k):
+        return Vector(self.a * k, self.b * k)
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return self * -1.0
+
+    def __iadd__(self, other):
+        self.a = self.a + other.a
+        self.b = self.b + other.b
+        return self
+
+    def __matmul__(self, other):
+        return self.a * other.a + self.b * other.b
+
+    def __getitem__(self, k):
+        return self.a if k == 0 else self.b
+
+    def __setitem__(self, k, value):
+        if k == 0:
+            self.a = value
+        else:
+            self.b = value
+
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        return iter((self.a, self.b))
+
+    def __abs__(self):
+        return np.sqrt(self @ self)
+
+    def __lt__(self, other):
+        return self.a < other.a
+
+    def __contains__(self, k):
+        return k == 3
+
+
+@program(X)
+def operators_of_a_class(x):
+    v, w = Vector(x[0], x[1]), Vector(x[2], x[3])
+    v = v + w * 2.0 - 0.5 * w
+    v += 2.0 * w
+    v[0] = v[1] * v[0]
+    v = -v
+    a, b = v
+    s = 2.0 * w.a if v < w else 3.0
+    return v[0] + v[1] * len(v) + abs(w) * a * b + s + (3 in v) + sum(q for q in w)
+
+
+@program(X)
+def objects_through_loops_and_branches(x):
+    v, best, total = Vector(0.0, 1.0), None, 0
+    for t in range(len(x)):
+        if x[t] > 0:
+            v = Vector(x[t], x[t] * v.a + 0.1)
+        else:
+            v.b = v.b * 2.0
+        total = total + x[t]
+        if best is None or x[t] > best:
+            best = x[t]
+    return v.a * v.b, best, total
+
+
+@program(X)
+def lists_of_known_length(x):
+    xs = [x[0], x[1]]
+    xs.insert(0, x[2])
+    xs.extend((x[3], 1.0))
+    xs.reverse()
+    ys = xs.copy()
+    ys.pop(0)
+    zs = (xs[1:3] + ys[::2]) * 2
+    xs[1:2] = [x[4], x[4]]
+    del xs[0]
+    a, *b = xs
+    low, *_, high = sorted([x[0], x[1], x[2]])
+    return sum(zs) + [3, 1, 2].index(1) + [1, 1, 2].count(1) + a * b[0] + sum(xs) * low - high * sorted(x)[1]
+
+
+def core(a, *args, k=1.0, **options):
+    s = a * k
+    for q in args:
+        s = s + q
+    for name, v in options.items():
+        s = s * v if name != "skip" else s
+    return s
+
+
+@program(X, 2.0)
+def arguments_of_all_kinds(x, y):
+    f = lambda *args, **options: core(*args, **options)
+    return f(x, y, x, k=y, m=x[0], skip=3.0) + core(x) + core(*(x, y), **{"k": y})  # noqa: PIE804
+
+
+@program(X)
+def functions_on_data(x):
+    quotient, rest = divmod(x[0] + 3, 0.7)
+    extremes = max(x[0], x[1], 0.1) + min(x) + max(x)
+    powers = pow(x[2], 2) + pow(2.0, x[0]) + abs(x[1]) + round(x[2] * 3)
+    weighted = sum(v * k for k, v in enumerate(x)) + sum(a * b for a, b in zip(x, x[::-1], strict=True))
+    horner = 0.0
+    for v in reversed(x):
+        horner = 0.5 * horner + v
+    flags = any(v > 1 for v in x) and all(v > -5 for v in x)
+    squares = list(map(lambda v: v * v, x))
+    return quotient + rest * 2 + extremes + powers + weighted + horner + squares[1] + (1.0 if flags else 0.0)
+
+
+@program(X)
+def questions_about_structure(x):
+    s = 0.0
+    if isinstance(x, np.ndarray) and len(x) == 5 and hasattr(x, "shape"):
+        s = 1.0
+    v = Vector(x[0], 1.0)
+    setattr(v, "c", x[1])  # noqa: B010
+    if x[2] > 0:
+        v.d = x[3]
+    if hasattr(v, "c") and not hasattr(v, "e"):
+        s += v.c + getattr(v, "d", 2.0) + getattr(v, "e", 3.0)
+    if type(v) is Vector and type(v).__name__ == "Vector" and isinstance(v, (int, Vector)):
+        s += 1
+    for k in sorted(["b", "ab"], key=len, reverse=True):
+        s = s * len(k)
+    for i, k in enumerate(reversed([1, 2, 3]), 1):
+        s += i * k
+    return s * x
