@@ -223,7 +223,7 @@ def lists_of_known_length(x):
     ys.pop(0)
     zs = (xs[1:3] + ys[::2]) * 2
     xs[1:2] = [x[4], x[4]]
-    del xs[0]
+    del xs[0], xs[4:6]
     a, *b = xs
     low, *_, high = sorted([x[0], x[1], x[2]])
     return sum(zs) + [3, 1, 2].index(1) + [1, 1, 2].count(1) + a * b[0] + sum(xs) * low - high * sorted(x)[1]

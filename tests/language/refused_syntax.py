@@ -276,13 +276,6 @@ def dispatch_inside(x):
 
 
 @refused(X)
-def deleted_slice(x):
-    items = [x[0], x[1], x[2]]
-    del items[1:]
-    return items[0]
-
-
-@refused(X)
 def identity_of_numbers(x):
     three = 3
     return 1.0 if x[0] is three else 2.0

@@ -24,9 +24,10 @@ from gradscribe.transpiler.frontend.fence import check_accepted, refused_call
 from gradscribe.transpiler.frontend.generators import BorrowedFile
 from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.operators import PythonError
-from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, PythonFunctions, hashable
+from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
+from gradscribe.transpiler.frontend.superclasses import METHODS_OF_FUNCTIONS, Super, Superclasses, nothing
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.trying import UserException
 from gradscribe.transpiler.frontend.values import (
@@ -79,7 +80,7 @@ def library_function(function: Any) -> bool:
     return module.split(".")[0] in _LIBRARIES
 
 
-class Calls(PythonFunctions):
+class Calls(Superclasses):
     """Calling."""
 
     def call(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -111,11 +112,11 @@ class Calls(PythonFunctions):
 
     def _call_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if function is super and not args:
-            return self._super()
-        if function is _nothing:
+            return self.super_here()
+        if function is nothing:
             return None
-        if args and isinstance(args[0], Object) and function in _UNARY_METHODS:
-            return self.call(self.get_attribute(args[0], _UNARY_METHODS[function]), args[1:], kwargs)
+        if args and isinstance(args[0], Object) and hashable(function) and function in METHODS_OF_FUNCTIONS:
+            return self.call(self.get_attribute(args[0], METHODS_OF_FUNCTIONS[function]), args[1:], kwargs)
         own = self.own_function(function)
         if own is not None:
             if function not in TEXT_FUNCTIONS and any(isinstance(v, Text) for v in (*args, *kwargs.values())):
@@ -132,7 +133,7 @@ class Calls(PythonFunctions):
         if isinstance(owner, str) and any(map(is_data, (*args, *kwargs.values()))):
             return self.text_method(owner, function.__name__, args, kwargs)
         if isinstance(function, type) and not library_function(function):
-            return self._construct(function, args, kwargs)
+            return self.construct(function, args, kwargs)
         if isinstance(function, types.FunctionType) and not library_function(function):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
         if isinstance(function, types.MethodType) and not library_function(function.__func__):
@@ -312,31 +313,7 @@ class Calls(PythonFunctions):
         self.fail(PythonError, f"TypeError: {closure.name}() {message}")
 
     # ---- classes ----
-    def call_replace(self, made: Any, /, **changes: Any) -> Any:
-        """`dataclasses.replace`."""
-        if not isinstance(made, Object) or not dataclasses.is_dataclass(made.cls):
-            self.fail(PythonError, "TypeError: replace() should be called on dataclass instances")
-        kept = {f.name: self.get_attribute(made, f.name) for f in dataclasses.fields(made.cls) if f.init}
-        return self._construct(made.cls, [], {**kept, **changes})
-
-    def _super(self) -> Super:
-        """`super()`."""
-        frame = self.frames[-1]
-        cell, parameters = frame.closure.cells.get("__class__"), getattr(frame.closure.node, "args", None)
-        if cell is None or parameters is None or not parameters.args:
-            self.refuse("`super` is accepted in methods, without arguments")
-        return Super(cell.cell_contents, self.read_name(parameters.args[0].id, frame))
-
-    def _super_attribute(self, owner: Super, name: str) -> Any:
-        cls = owner.owner if isinstance(owner.owner, type) else self.python_type(owner.owner)
-        for base in cls.__mro__[cls.__mro__.index(owner.cls) + 1 :]:
-            if name in vars(base):
-                if base is object and name == "__init__":
-                    return BoundMethod(_nothing, owner.owner)
-                return self._from_class(owner.owner, base, name, vars(base)[name])
-        return self.fail(PythonError, f"AttributeError: 'super' object has no attribute '{name}'")
-
-    def _construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._construct_namedtuple(cls, args, kwargs)
         if issubclass(cls, (BaseException, dict, list, tuple, set, str, int, float)):
@@ -395,7 +372,7 @@ class Calls(PythonFunctions):
         if isinstance(owner, Object):
             return self._object_attribute(owner, name)
         if isinstance(owner, Super):
-            return self._super_attribute(owner, name)
+            return self.super_attribute(owner, name)
         if self.is_array_like(owner):
             return self.array_attribute(owner, name)
         if isinstance(owner, (List, Dict)):
@@ -407,7 +384,7 @@ class Calls(PythonFunctions):
             if name in ("index", "count", "_replace", "_asdict"):
                 return ContainerMethod(owner, name)
             found = inspect.getattr_static(type(owner), name, None)
-            return self._from_class(owner, type(owner), name, found)
+            return self.from_class(owner, type(owner), name, found)
         if isinstance(owner, Closure):
             if name == "__name__":
                 return owner.name
@@ -440,9 +417,9 @@ class Calls(PythonFunctions):
             return owner.cls
         if found is None:
             self.fail(PythonError, f"AttributeError: '{owner.cls.__name__}' object has no attribute '{name}'")
-        return self._from_class(owner, owner.cls, name, found)
+        return self.from_class(owner, owner.cls, name, found)
 
-    def _from_class(self, owner: Any, cls: type, name: str, found: Any) -> Any:
+    def from_class(self, owner: Any, cls: type, name: str, found: Any) -> Any:
         if isinstance(found, types.FunctionType):
             return BoundMethod(self.lift(found, name, None), owner)
         if isinstance(found, property):
@@ -465,23 +442,6 @@ class Calls(PythonFunctions):
 
     def array_attribute(self, owner: Any, name: str) -> Any:
         raise NotImplementedError
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Super:
-    """`super()` of a method: attributes of the classes behind `cls`."""
-
-    cls: type
-    owner: Any
-
-
-def _nothing(*args: Any) -> None:
-    """`object.__init__`."""
-
-
-_UNARY_METHODS: dict[Any, str] = {
-    abs: "__abs__", round: "__round__", float: "__float__", int: "__int__", divmod: "__divmod__", pow: "__pow__",
-}  # fmt: skip
 
 
 def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:
