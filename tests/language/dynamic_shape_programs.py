@@ -76,3 +76,139 @@ def split_where_a_sum_reaches_one(x):
         n += 1
     head, tail = x[:n], x[n:]
     return np.sum(head**3) * 2.0 + np.dot(tail, tail)
+
+
+# ---- masks ----
+
+A = np.sin(np.arange(20.0) * 1.7 + 0.3).reshape(4, 5)
+
+
+@program(X)
+def elements_a_mask_selects(x):
+    m = x > 0
+    y = x[m]
+    y *= 2
+    z = x.copy()
+    z[m] = y**2
+    z[~m] = np.exp(z[~m])
+    w = np.zeros_like(x)
+    w[m] = np.log(x[m])
+    w[m] *= np.arange(m.sum()) + 1.0
+    return x[x > 0.1].sum() * y.size, z, w
+
+
+@program(A, X[:4])
+def rows_and_columns_a_mask_selects(a, w):
+    m = w > 0
+    b = a[m]
+    c = a[0] > 0
+    a[m] *= 2.0
+    a[~m] = w[0]
+    return (b @ b.T).sum(), np.sort(b, axis=0), a[m, 1].sum() * a[2, c].sum(), a[m][:, c], a[:, ~c].sum()
+
+
+@program(A)
+def a_mask_of_all_axes(a):
+    v = a[a > 0.2]
+    a[a < 0] = 0.5
+    a[a > 0.9] **= 0.5
+    return np.concatenate([v, v**2]).sum() * v[0], a
+
+
+@program(X)
+def positions_of_true_elements(x):
+    i = np.nonzero(x > 0)[0]
+    (j,) = np.where(x < 0.5)
+    rows = np.argwhere(x > 0)
+    first = np.flatnonzero(x > 0.5)[0]
+    picked = np.compress(x > 0, x) * np.extract(x > 0, x * 2)
+    return x[i] ** 2, x[j].sum() * x[first], x[rows[:, 0]].sum() * np.count_nonzero(x > 0), picked
+
+
+@program(X)
+def a_mask_that_selects_nothing(x):
+    y = x[x > 5]
+    return y.sum() + y.size, np.append(y, x[0]), y * 2, x[x > 5] @ y
+
+
+@program(X)
+def masks_in_a_loop(x):
+    total = 0.0
+    for i in range(3):
+        m = x > 0.1 * i
+        v = x[m]
+        total += np.sum(v**2) * v.size
+        x = x * 1.0
+        x[m] = v * 0.9
+        x = x[x > -0.8]
+    return total + x.sum(), x
+
+
+# ---- sizes 0 and 1, nests, branches ----
+
+
+@program(np.array([0.7]))
+def one_element_shrunk_to_none(x):
+    v = x * 2
+    total = 0.0
+    while v.size > 0:
+        total += v.sum() ** 2
+        v = v[1:]
+    return total, v, x[x > 1]
+
+
+@program(np.zeros(0), X)
+def nothing_to_start_with(none, x):
+    grown = none
+    for v in x:
+        if v > 0:
+            grown = np.append(grown, v**2)
+    return grown, grown[grown > 0.1].sum(), none[none > 0].sum()
+
+
+@program(X)
+def shrunk_in_a_branch_of_a_loop(x):
+    if x[0] > 0:
+        v = x[1:] ** 2
+    else:
+        v = x[:3] * 2
+    total = 0.0
+    while v.size > 1:
+        if v[0] > 0.1:
+            v = v[1:] * v[0]
+        else:
+            v = v[:-1] + v[-1] ** 2
+            total += v.sum()
+    return total + v[0]
+
+
+@program(X)
+def shrunk_inside_a_loop_that_grows(x):
+    total = 0.0
+    for i in range(3):
+        v = x[i:] * 1.0
+        while v.size > 2:
+            total += np.sum(v**2) * v[-1]
+            v = v[1:] * v[:-1]
+        x = np.concatenate([x, v])
+    return total + x.sum()
+
+
+@program(A)
+def both_axes_shrunk(a):
+    total = 0.0
+    while a.shape[0] > 1 and a.shape[1] > 1:
+        total += np.sum(np.sin(a[1:, 1:]) * a[:-1, :-1])
+        a = a[1:, :-1] * a[0, 0] + 0.1
+    return total + a.sum()
+
+
+@program(X)
+def arrays_of_two_sizes_exchanged(x):
+    a = x[:2] * 1.0
+    b = x[2:] * 2.0
+    total = 0.0
+    for _ in range(3):
+        a, b = b, np.concatenate([a, b[:1]])
+        total += (a**2).sum() * b[0]
+    return total + b.sum()

@@ -100,6 +100,7 @@ def test_method(name):
         "repeat": (2,),
         "take": ([1, 2],),
         "dot": (x,),
+        "compress": (np.array([True, False, True, True]), 0),
     }
     if name == "ptp":  # no longer a method of arrays
         check(np.ptp, METHODS[name], x)

@@ -14,7 +14,7 @@ from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.backends.module_facts import ModuleFacts
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.backends.number_kinds import NumberKinds
-from gradscribe.transpiler.ir.bounds import is_nonnegative
+from gradscribe.transpiler.ir.bounds import clamp_to_positive, is_nonnegative
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.index import At, Index, Slice, Take, is_whole
@@ -24,6 +24,7 @@ from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.masks import true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.stacks import stack_new
 from gradscribe.transpiler.primitives.structure import broadcast_to, copy, index, reshape, update, update_add
@@ -166,9 +167,7 @@ class Expressions:
         operation = eqn.operation
         if operation is index:
             at, base = eqn.params["at"], eqn.operands[0]
-            return self.indexed(
-                self.operand(eqn, 0), base.shape, at, [self.operand(eqn, k) for k in range(1, len(eqn.operands))]
-            )
+            return self.indexed(self.operand(eqn, 0), base.shape, at, self.takes(eqn, 1))
         if operation is dim_value:
             dim = eqn.params["dim"]
             loaded = self.narrow and any(isinstance(a, Var) and not a.type.weak for a in dim.leaves())
@@ -179,8 +178,12 @@ class Expressions:
                 return position
             places = call("np.arange" if eqn.result.type.dims() else "range", self.dim(eqn.params["size"]))
             return ast.Subscript(value=places, slice=position)
+        if operation is true_positions and eqn.result in self.folding.bare:
+            return self.operand(eqn, 0)
         if operation is copy:
             return self._copy(eqn)
+        if operation is reshape and eqn.operands[0].rank == len(eqn.params["shape"]) == 1:
+            return self.operand(eqn, 0)  # the same size under another name
         if operation is reshape and (inserted := self._with_ones(eqn)) is not None:
             return inserted
         if operation is select and not eqn.result.type.dims():
@@ -274,7 +277,14 @@ class Expressions:
         return ast.IfExp(test=test, body=body, orelse=orelse)
 
     # ---- subscripts ----
-    def indexed(self, base: ast.expr, shape: Sequence[Dim], at: Index, takes: Sequence[ast.expr]) -> ast.expr:
+    def takes(self, eqn: Eqn, first: int) -> list[ast.expr | None]:
+        """The index arrays of a subscript; None for the further axes of a mask, which stands for all of them."""
+        later = {x for x in eqn.operands[first:] if x in self.folding.bare and _axis_of_mask(x)}
+        return [None if eqn.operands[k] in later else self.operand(eqn, k) for k in range(first, len(eqn.operands))]
+
+    def indexed(
+        self, base: ast.expr, shape: Sequence[Dim], at: Index, takes: Sequence[ast.expr | None]
+    ) -> ast.expr:
         if not at:
             return base
         parts: list[ast.expr] = []
@@ -283,8 +293,10 @@ class Expressions:
             if isinstance(component, At):
                 parts.append(self._end(component.position, size))
             elif isinstance(component, Take):
-                parts.append(takes[component.operand])
-                flips.append(ast.Slice())
+                taken = takes[component.operand]
+                if taken is not None:
+                    parts.append(taken)
+                    flips.append(ast.Slice())
             else:
                 part, flip = self.slice(component, size)
                 parts.append(part)
@@ -303,8 +315,7 @@ class Expressions:
         if c.step > 0:
             stop = c.start + c.length * c.step
             step = None if c.step == 1 else ast.Constant(value=c.step)
-            rest = c.step == 1 and c.length == (size - c.start).positive()
-            upper = None if rest else self._stop(stop, size, c.step)
+            upper = None if self._to_the_end(c, size) else self._stop(_least(stop, size), size, c.step)
             from_end = upper is None or (size - stop).constant is not None  # else an empty slice might not stay empty
             return ast.Slice(self._start(c.start, size, from_end), upper, step), False
         stop = c.start + c.length * c.step
@@ -317,6 +328,10 @@ class Expressions:
         lowest = c.start + (c.length - 1) * c.step
         step = None if c.step == -1 else ast.Constant(value=-c.step)
         return ast.Slice(self._start(lowest, size, False), self._stop(c.start + 1, size, 1), step), True
+
+    def _to_the_end(self, c: Slice, size: Dim) -> bool:
+        """The slice takes all there is from its start on, which may be nothing."""
+        return c.length == (clamp_to_positive(size - c.start) + (c.step - 1)) // c.step
 
     def _start(self, start: Dim, size: Dim, from_end: bool) -> ast.expr | None:
         if start == 0:
@@ -334,6 +349,24 @@ class Expressions:
         if self.dialect.negative_ends and size.constant is None and distance is not None and distance > 0:
             return python_constant(-distance)
         return self.dim(position)
+
+
+def _least(stop: Dim, size: Dim) -> Dim:
+    """A stop that is the smaller of a nonnegative position and the size is written as the position: NumPy sees to the
+    rest."""
+    atom = stop.single_atom
+    least = atom.inner if isinstance(atom, Positive) else stop
+    for excess in (a for a in least.atoms() if isinstance(a, Positive)):
+        position = excess.inner + size
+        if least == position - Dim.of(excess) and is_nonnegative(position):
+            return position
+    return stop
+
+
+def _axis_of_mask(x: Operand) -> int:
+    """Which axis of its mask an index array is for (0 for others)."""
+    eqn = x.definition if isinstance(x, Var) else None
+    return int(eqn.params["axis"]) if eqn is not None and eqn.operation is true_positions else 0
 
 
 def _as_kind(value: object, kind: str) -> object:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from gradscribe.transpiler.ir.dims import Atom, Dim
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
-from gradscribe.transpiler.ir.walk import dim_vars, param_dims
+from gradscribe.transpiler.ir.walk import dim_vars, inner_eqns, param_dims
 from gradscribe.transpiler.passes.dead_code import has_effect
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
 from gradscribe.transpiler.primitives.allocation import dim_value
@@ -21,6 +21,7 @@ from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.logic import logical_and, logical_or
+from gradscribe.transpiler.primitives.masks import count_true, mask_of, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
@@ -43,7 +44,8 @@ class _Use:
 
 @dataclass
 class Folding:
-    """`inline` are the values printed inside expressions; `bare` are wrapped indices printed as their operand."""
+    """`inline` are the values printed inside expressions; `bare` are wrapped indices, and positions of a mask, printed
+    as their operand."""
 
     inline: set[Var] = field(default_factory=set)
     bare: set[Var] = field(default_factory=set)
@@ -69,7 +71,7 @@ class Folding:
         """Named values that the text of the equation itself (without its regions) mentions."""
         for operand in eqn.operands:
             yield from self.leaves(operand)
-        if eqn.operation is wrap_index and eqn.results[0] in self.bare:
+        if not _prints_dims(eqn, self):
             return
         for value in eqn.params.values():
             for dim in param_dims(value):
@@ -101,6 +103,8 @@ def fold(function: Function, inline_arrays: bool = True, apart: Collection[Var] 
     `apart` are values that are not printed in the `return`: those of the forward part."""
     folder = _Folder(function, inline_arrays, apart)
     folder.bare_indices(function.region)
+    if inline_arrays:
+        folder.bare_masks(function.region)
     folder.count(function.region)
     folder.region(function.region, 1)
     return folder.folding
@@ -167,6 +171,26 @@ class _Folder:
             if isinstance(x, Var):
                 yield axis, x
 
+    def bare_masks(self, region: Region) -> None:
+        """Positions of a mask that only index are printed as the mask: `x[m]`."""
+        eqns = list(inner_eqns(region))
+        found = {e.result: e.operands[0] for e in eqns if e.operation is true_positions}
+        if not found:
+            return
+        elsewhere: set[Operand] = set(region.results)
+        for eqn in eqns:
+            indexing = [x for run in mask_runs(eqn) for x in run]
+            rest = list(eqn.operands)
+            for x in indexing:
+                rest.remove(x)
+            elsewhere.update(rest)
+            for inner in eqn.regions:
+                elsewhere.update(inner.results)
+        written = set().union(*(self._consumed_roots(e) for e in region.eqns))
+        for positions, mask in found.items():
+            if positions not in elsewhere and not (isinstance(mask, Var) and _root(mask) in written):
+                self.folding.bare.add(positions)
+
     # ---- counting ----
     def count(self, region: Region) -> None:
         """Textual occurrences, from the last use to the first, so that what is printed bare passes its count on."""
@@ -186,8 +210,8 @@ class _Folder:
                     self.uses[var] = _Use(seen.count + max(known.count, 1), known.region, known.place)
                 else:
                     self._use(var, region, place)
-            if eqn.operation is dim_value:
-                self.folding.inline.add(eqn.result)
+            if eqn.operation is dim_value or (eqn.operation is count_true and eqn.result not in self.uses):
+                self.folding.inline.add(eqn.result)  # a size that no text shows is not computed
 
     def _count_results(self, region: Region) -> None:
         for operand in region.results:
@@ -201,7 +225,7 @@ class _Folder:
         for operand in eqn.operands:
             if isinstance(operand, Var):
                 yield operand
-        if eqn.operation is wrap_index and self.folding.is_inline(eqn.result):
+        if not _prints_dims(eqn, self.folding):
             return
         for value in eqn.params.values():
             for dim in param_dims(value):
@@ -233,7 +257,8 @@ class _Folder:
         is short; assignments of a region's results, and of a loop's carries, are lines of their own."""
         named = set() if eqn is None else {eqn.operands[k] for k in consumed_operands(eqn) if eqn.operation is not loop}
         candidates: list[Var] = []
-        for x in values:
+        masks = [mask_of(x) for x in dict.fromkeys(values) if x in self.folding.bare]
+        for x in (*values, *(m for m in masks if isinstance(m, Var))):
             if x not in named and self._foldable(x, eqn, region, place, written):
                 candidates.append(x)
         budget = LINE_WIDTH - 4 * depth - 2 * _NAME_WIDTH
@@ -332,6 +357,8 @@ class _Folder:
         if not self.folding.is_inline(x):
             return _NAME_WIDTH
         assert x.definition is not None
+        if x in self.folding.bare:
+            return self._width(x.definition.operands[0])
         if x not in self.widths:
             self.widths[x] = self._text_width(x.definition)
         return self.widths[x] + 2
@@ -362,6 +389,30 @@ class _Folder:
 
         terms = [sum(atom_width(a) for a in monomial) if monomial else 1 for monomial in dim.terms]
         return sum(terms) + 3 * (len(terms) - 1) if terms else 1
+
+
+def _prints_dims(eqn: Eqn, folding: Folding) -> bool:
+    """Whether the text of an equation shows the sizes among its params."""
+    return eqn.operation is not true_positions and not (
+        eqn.operation is wrap_index and folding.is_inline(eqn.results[0])
+    )
+
+
+def mask_runs(eqn: Eqn) -> Iterator[list[Var]]:
+    """Neighbouring index arrays of a subscript that are the positions of one mask, all its axes in order."""
+    if eqn.operation not in (index, *WRITES):
+        return
+    first = 1 if eqn.operation is index else 2
+    at = eqn.params["at"]
+    takes = [eqn.operands[first + c.operand] if isinstance(c, Take) else None for c in at]
+    for k, start in enumerate(takes):
+        mask = None if start is None else mask_of(start)
+        if mask is None:
+            continue
+        run = [x for x in takes[k : k + mask.rank] if isinstance(x, Var) and mask_of(x) is mask]
+        axes = [x.definition.params["axis"] for x in run if x.definition is not None]
+        if axes == list(range(mask.rank)):
+            yield run
 
 
 def _root(x: Var) -> Var:

@@ -16,6 +16,7 @@ from gradscribe.kernels.status import RAISED, USER
 from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.errors import NoRule, Span, UnsupportedSyntax
+from gradscribe.transpiler.ir.bounds import is_positive
 from gradscribe.transpiler.ir.nodes import Eqn, Literal
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.passes.lower.operations import check_fits, check_indices, checked_index, checked_operation
@@ -180,7 +181,11 @@ class LoopChecks:
         self.out.add(f"{worst} = NO_INDEX")
         self.out.add(f"for {k} in range({flat}.size):")
         self.out.add(f"    {worst} = worst_index({worst}, {flat}[{k}], {size})")
-        self.out.add(f"check_worst_index({worst}, {size}, status, {number})")
+        if is_positive(eqn.params["size"]):
+            self.out.add(f"check_worst_index({worst}, {size}, status, {number})")
+        else:  # of no index nothing is wrong, not even along an axis without elements
+            self.out.add(f"if {flat}.size > 0:")
+            self.out.add(f"    check_worst_index({worst}, {size}, status, {number})")
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""

@@ -20,6 +20,7 @@ from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
 from gradscribe.transpiler.primitives.fourier import fft, ifft
 from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
+from gradscribe.transpiler.primitives.masks import true_positions
 from gradscribe.transpiler.primitives.structure import reshape
 
 SINGULAR, NOT_POSITIVE_DEFINITE = 7, 8  # codes of a status record
@@ -167,6 +168,30 @@ def _fourier(kernel: str) -> Callable[[Call], None]:
     return write
 
 
+def _true_positions(call: Call) -> None:
+    """One pass over the mask; along an axis that is not the only one, what the flat position says of it."""
+    mask = call.eqn.operands[0]
+    stride = Dim.of(1)
+    for d in mask.shape[call.eqn.params["axis"] + 1 :]:
+        stride = stride * d
+    k, j, flat = (call.writer.fresh(x) for x in ("k", "j", "flat"))
+    place = k
+    if stride != 1:
+        place = f"{place} // ({call.writer.text.dim(stride)})"
+    if call.eqn.params["axis"] > 0:
+        place = f"{place} % ({call.writer.text.dim(mask.shape[call.eqn.params['axis']])})"
+
+    def fill(out: str) -> None:
+        call.line(f"{flat} = {call.operands[0]}.reshape(-1)")
+        call.line(f"{j} = 0")
+        call.line(f"for {k} in range({flat}.size):")
+        call.line(f"    if {flat}[{k}]:")
+        call.line(f"        {out}[{j}] = {place}")
+        call.line(f"        {j} += 1")
+
+    call.filled(fill)
+
+
 KERNELS: dict[object, Callable[[Call], None]] = {
     empty: lambda call: call.assign(f"np.empty({call.shape}, {call.dtype})"),
     zeros: lambda call: call.assign(f"np.zeros({call.shape}, {call.dtype})"),
@@ -175,6 +200,7 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     matmul: _matmul,
     sort_rows: _sort_rows,
     argsort_rows: _argsort_rows,
+    true_positions: _true_positions,
     solve: _of_matrices("solve", SINGULAR),
     inv: _of_matrices("inverse", SINGULAR),
     cholesky: _of_matrices("cholesky_factor", NOT_POSITIVE_DEFINITE),

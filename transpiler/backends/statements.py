@@ -128,7 +128,7 @@ class Statements:
             return self.put(depth, f"{self.write.names.of(eqn.result)} = ", text, "", eqn.span)
         at = eqn.params["at"]
         name: ast.expr = ast.Name(id=self.write.names.of(eqn.result))
-        parts = [self.write.operand(eqn, k) for k in range(2, len(eqn.operands))]
+        parts = self.write.takes(eqn, 2)
         if not sets and any(isinstance(c, Take) for c in at) and not are_distinct(eqn.operands[2:]):
             where = self._advanced(base, at, parts)
             return self.put(depth, "", call("np.add.at", name, where, self.write.operand(eqn, 1)), "", eqn.span)
@@ -161,14 +161,18 @@ class Statements:
         same = read.operands[0] is eqn.operands[0] and read.operands[1:] == eqn.operands[2:]
         return _AUGMENTED[source.operation] if same else None
 
-    def _advanced(self, base: Operand, at: Sequence[At | Slice | Take], takes: Sequence[ast.expr]) -> ast.expr:
+    def _advanced(self, base: Operand, at: Sequence[At | Slice | Take], takes: Sequence[ast.expr | None]) -> ast.expr:
         """The index argument of `np.add.at`."""
         parts: list[ast.expr] = []
-        for component, size in zip(at, base.shape, strict=True):
+        shown = len(at)
+        while shown > 1 and is_whole(at[shown - 1], base.shape[shown - 1]):
+            shown -= 1
+        for component, size in zip(at[:shown], base.shape, strict=False):
             if isinstance(component, At):
                 parts.append(self.write.dim(component.position))
             elif isinstance(component, Take):
-                parts.append(takes[component.operand])
+                taken = takes[component.operand]
+                parts += [] if taken is None else [taken]
             else:
                 part, flip = self.write.slice(component, size)
                 if flip:
@@ -177,12 +181,6 @@ class Statements:
                 parts.append(
                     call("slice", ast.Constant(value=None)) if is_whole(component, size) else call("slice", *ends)
                 )
-        while (
-            len(parts) > 1
-            and isinstance(at[len(parts) - 1], Slice)
-            and is_whole(at[len(parts) - 1], base.shape[len(parts) - 1])
-        ):
-            parts.pop()
         return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts)
 
     def check(self, eqn: Eqn, depth: int) -> list[Line]:

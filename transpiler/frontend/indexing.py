@@ -30,6 +30,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Take, is_whole
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.masks import positions_of
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.structure import index as index_primitive
 
@@ -37,12 +38,12 @@ from gradscribe.transpiler.primitives.structure import index as index_primitive
 @dataclass(frozen=True)
 class Subscript:
     """One component per axis of the array; `new_axes` are positions of `None` in the result; `takes` the index
-    arrays."""
+    arrays; `mask` the mask of the leading axes where that is all the index says."""
 
     at: ir_index.Index
     takes: tuple[Operand, ...]
     new_axes: tuple[int, ...]
-    mask: Operand | None = None
+    mask: Array | None = None
 
 
 class Indexing(Core):
@@ -78,10 +79,7 @@ class Indexing(Core):
         return self.views.reshaped(x, tuple(shape)), out
 
     def _subscript_of(self, x: Array, items: list[Any]) -> Subscript:
-        masks = [i for i in items if isinstance(i, Array) and i.dtype.kind == "b"]
-        if masks:
-            return self._mask_subscript(x, items, masks)
-        consumed = sum(i is not None and i is not Ellipsis for i in items)
+        consumed = sum(map(_consumed, items))
         if consumed > x.rank:
             self.fail(IndexRangeError, f"too many indices: array has {x.rank} axes, {consumed} were indexed")
         place = next((k for k, i in enumerate(items) if i is Ellipsis), len(items))
@@ -97,6 +95,11 @@ class Indexing(Core):
                 new_axes.append(result_axis)
                 result_axis += 1
                 continue
+            if isinstance(item, Array) and item.dtype.kind == "b":
+                for positions in self._true_positions(item, x.shape[len(at) :]):
+                    at.append(Take(len(takes)))
+                    takes.append(positions)
+                continue
             size = self.solver.normalize(x.shape[len(at)])
             if isinstance(item, Slice):
                 at.append(self.slice_of(item, size))
@@ -107,7 +110,8 @@ class Indexing(Core):
                 takes.append(operand)
             else:
                 at.append(At(self.position(item, size)))
-        return Subscript(tuple(at), tuple(takes), tuple(new_axes))
+        alone = items[0] if items and _is_mask(items[0]) and all(_is_whole_slice(i) for i in items[1:]) else None
+        return Subscript(tuple(at), tuple(takes), tuple(new_axes), alone)
 
     def _index_item(self, item: Any) -> Any:
         if isinstance(item, (List, tuple, np.ndarray)):
@@ -134,17 +138,24 @@ class Indexing(Core):
             f"only integers, slices, ellipsis, None and integer arrays are indices, not {describe(item)}",
         )
 
-    def _mask_subscript(self, x: Array, items: list[Any], masks: list[Array]) -> Subscript:
-        if len(items) != 1 or masks[0].rank > x.rank:
-            self.refuse("a mask beside other indices is not accepted", "write np.where(mask, a, b)")
-        mask = masks[0]
-        for d, size in zip(mask.shape, x.shape, strict=False):
+    def _true_positions(self, mask: Array, sizes: Sequence[Dim]) -> Sequence[Operand]:
+        """A mask indexes as the positions of its true elements, whose number is a size that data decide."""
+        for d, size in zip(mask.shape, sizes, strict=False):
             self.require_equal(d, size, "mask")
+        found = positions_of(self.operand(mask))
+        for positions in found:
+            count = positions.shape[0].single_atom
+            assert isinstance(count, Var)
+            self.solver.bound(count)
+        return found
+
+    def _selected(self, x: Array, mask: Array, changed: Operand) -> None:
+        """x where the mask (over its leading axes) is false, else `changed`."""
         value = self.operand(mask)
         if mask.rank < x.rank:
             shape = (*value.shape, *(Dim.of(1),) * (x.rank - mask.rank))
             value = emit(PRIMITIVES["reshape"], (value,), {"shape": shape})[0]
-        return Subscript((), (), (), value)
+        self.views.write(x, emit(PRIMITIVES["select"], (value, changed, self.operand(x)))[0])
 
     def require_equal(self, a: Dim, b: Dim, what: str) -> None:
         self.apply_rule(lambda: self.solver.require(a, b, what), [], {})
@@ -246,14 +257,8 @@ class Indexing(Core):
         """`x[index]`: a view, a scalar, or (index arrays) a fresh array."""
         copied = any(isinstance(i, (bool, np.bool_)) for i in (index if isinstance(index, tuple) else (index,)))
         x, s = self.subscript(x, index)
-        if s.mask is not None:
-            self.refuse(
-                "reading with a mask gives an array whose size depends on data",
-                "write np.where(mask, x, 0) and reduce that, or index with integers",
-            )
         if s.takes:
-            value = emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0]
-            return self.boxed(value, order=None)
+            return self._taken(x, s)
         if s.new_axes and all(is_whole(c, d) for c, d in zip(s.at, x.shape, strict=True)):
             view = x
         else:
@@ -272,14 +277,19 @@ class Indexing(Core):
         """`x[index] = value`, cast to x's dtype."""
         x, s = self.subscript(x, index)
         data = self.assigned(value, x.type)
-        if s.mask is not None:
-            if data.rank:
-                self.refuse(
-                    "writing an array through a mask is not accepted", "write x[:] = np.where(mask, values, x)"
-                )
-            self.views.write(x, emit(PRIMITIVES["select"], (s.mask, data, self.operand(x)))[0])
+        if s.mask is not None and data.rank <= x.rank - s.mask.rank:  # one value for all that the mask selects
+            self._selected(x, s.mask, data)
             return
         self._put(x, s, data)
+
+    def _taken(self, x: Array, s: Subscript) -> Any:
+        """A fresh array of what the index arrays select."""
+
+        def read() -> Operand:
+            takes = [self.views.settled(t) for t in s.takes]
+            return emit(index_primitive, (self.operand(x), *takes), {"at": s.at})[0]
+
+        return self.apply_rule(read, [], {}, order=None)
 
     def _put(self, x: Array, s: Subscript, data: Operand, accumulate: bool = False) -> None:
         def put() -> None:
@@ -287,7 +297,8 @@ class Indexing(Core):
             if s.new_axes and value.rank:
                 target = ir_index.result_shape(s.at)
                 value = self._without_new_axes(value, s.new_axes, len(target) + len(s.new_axes))
-            self.views.write_at(x, s.at, s.takes, self.views.settled(value), accumulate)
+            takes = [self.views.settled(t) for t in s.takes]
+            self.views.write_at(x, s.at, takes, self.views.settled(value), accumulate)
 
         self.apply_rule(put, [], {})
 
@@ -322,17 +333,16 @@ class Indexing(Core):
     def update_array_item(self, x: Array, index: Any, op: str, compute_value: Any) -> None:
         """`x[index] op= value`: the element is read before the right side is evaluated, a view after."""
         x, s = self.subscript(x, index)
-        if s.mask is not None:
-            value = self.operand(compute_value())
-            if value.rank:
-                self.refuse("an in-place operation with an array through a mask is not accepted", "use np.where")
-            changed = self.operand(self.binary(op, x, self.boxed(value)))
-            cast = self.in_place_cast(changed, x.type)
-            self.views.write(x, emit(PRIMITIVES["select"], (s.mask, cast, self.operand(x)))[0])
-            return
         if s.takes:
-            old = self.boxed(emit(index_primitive, (self.operand(x), *s.takes), {"at": s.at})[0])
-            new = self.binary(op, old, compute_value())
+            before = x.box.value
+            old = self._taken(x, s)
+            value = compute_value()
+            if s.mask is not None and op in ("Add", "Sub") and _is_scalar(value) and x.box.value is before:
+                # nothing of an element that is not selected can come through: no product, hence no 0 * inf
+                changed = self.operand(self.binary(op, x, value))
+                self._selected(x, s.mask, self.in_place_cast(changed, x.type))
+                return
+            new = self.binary(op, old, value)
             self._put(x, s, self.in_place_cast(self.operand(new), x.type))
             return
         view = self.views.indexed(x, s.at)
@@ -401,11 +411,19 @@ class Indexing(Core):
         return emit(PRIMITIVES["convert"], (result,), {"dtype": type.dtype})[0]
 
 
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, Array) and item.dtype.kind == "b"
+
+
+def _is_whole_slice(item: Any) -> bool:
+    return item is Ellipsis or (isinstance(item, Slice) and item.start is item.stop is item.step is None)
+
+
 def _consumed(item: Any) -> int:
     """How many axes of the array an index item stands for."""
     if item is None or item is Ellipsis or isinstance(item, bool):
         return 0
-    return item.rank if isinstance(item, Array) and item.dtype.kind == "b" else 1
+    return item.rank if _is_mask(item) else 1
 
 
 def _is_scalar(value: Any) -> bool:

@@ -21,6 +21,7 @@ from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
 from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, SCIPY_RULES, clip, round_to
 from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
+from gradscribe.transpiler.library.mask_rules import MASK_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
 from gradscribe.transpiler.library.position_rules import POSITION_RULES
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
@@ -40,6 +41,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **CREATION_RULES,
     **POSITION_RULES,
     **SELECTION_RULES,
+    **MASK_RULES,
     **LINEAR_ALGEBRA_RULES,
     **COMPLEX_RULES,
     **FOURIER_RULES,
@@ -51,7 +53,7 @@ NUMPY_RULES: dict[Any, Rule] = {
 
 _AS_METHODS = (
     "sum", "prod", "max", "min", "any", "all", "mean", "var", "std", "argmax", "argmin", "cumsum", "cumprod", "ptp",
-    "dot", "trace", "swapaxes", "squeeze", "diagonal", "repeat", "take", "argsort", "searchsorted",
+    "dot", "trace", "swapaxes", "squeeze", "diagonal", "repeat", "take", "argsort", "searchsorted", "nonzero",
 )  # fmt: skip
 
 METHODS: dict[str, Rule] = {
@@ -62,6 +64,7 @@ METHODS: dict[str, Rule] = {
     "flatten": ravel,
     "astype": astype,
     "copy": copy,
+    "compress": lambda a, condition, axis=None, out=None: NUMPY_RULES[np.compress](condition, a, axis, out),
     "clip": clip,
     "round": round_to,
     "conj": conjugate,

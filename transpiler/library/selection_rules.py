@@ -26,6 +26,7 @@ from gradscribe.transpiler.library.arguments import (
     truth,
 )
 from gradscribe.transpiler.library.elementwise_rules import as_numpy
+from gradscribe.transpiler.library.mask_rules import nonzero
 from gradscribe.transpiler.library.position_rules import valid_positions
 from gradscribe.transpiler.library.shape_rules import ravel
 from gradscribe.transpiler.primitives.arithmetic import greater, less, select
@@ -37,12 +38,10 @@ Rule = Callable[..., Any]
 
 
 def where(condition: Any, *branches: Any) -> Any:
+    if not branches:
+        return nonzero(condition)
     if len(branches) != 2:
-        raise UnsupportedSyntax(
-            current_span(),
-            "`np.where` with one argument has a result whose shape depends on data",
-            "give both branches",
-        )
+        raise UnsupportedSyntax(current_span(), "`np.where` takes both branches or none")
     if not is_data((condition, branches)):
         return np.where(condition, *branches)
     test = truth(data(condition))

@@ -19,6 +19,7 @@ from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Eqn, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import INT64
 from gradscribe.transpiler.primitives.allocation import arange, empty
+from gradscribe.transpiler.primitives.masks import mask_of
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES, broadcast_shapes
 
 Axes = frozenset[int]
@@ -34,11 +35,19 @@ def are_distinct(takes: Sequence[Operand]) -> bool:
         missing = len(shape) - take.rank
         varies = frozenset(k + missing for k, d in enumerate(take.shape) if d != 1)
         pending.append((varies, frozenset(k + missing for k in _injective_axes(take)) & varies))
+        if take.rank == 1 and _all_axes_of_its_mask(take, takes):
+            determined.add(len(shape) - 1)
     for _ in pending:
         for varies, injective in pending:
             if varies - injective <= determined:
                 determined |= injective
     return wide <= determined or _are_distinct_constants(takes)
+
+
+def _all_axes_of_its_mask(x: Operand, takes: Sequence[Operand]) -> bool:
+    """The positions of a mask's true elements are different places, all axes together."""
+    mask = mask_of(x)
+    return mask is not None and len({t for t in takes if mask_of(t) is mask}) == mask.rank
 
 
 def _injective_axes(x: Operand) -> Axes:

@@ -28,6 +28,7 @@ from gradscribe.transpiler.passes.affine.rereads import RereadOracle
 from gradscribe.transpiler.passes.min_cut import min_vertex_cut
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
+from gradscribe.transpiler.primitives.masks import count_true, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reindex
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.structure import convert, dim_value
@@ -47,6 +48,7 @@ _CHEAP = _EXACT | frozenset(
 _DECIDING = frozenset(
     "less less_equal greater greater_equal equal not_equal sign floor ceil rint argmax argmin".split()
 )
+_OF_MASKS = (count_true, true_positions)
 _NOMINAL_SIZE = 100
 
 
@@ -232,7 +234,7 @@ class _DataFlow:
             if var in self.exact and var.type.is_float and operation.name not in _EXACT:
                 return False
             return operation.name in _CHEAP
-        return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index)
+        return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index, *_OF_MASKS)
 
     def close_exact(self, demanded: list[Var]) -> None:
         """Whatever an exact value (or an integer or a decision) would be recomputed from must be exact too: a load, a

@@ -46,6 +46,7 @@ from gradscribe.transpiler.primitives.allocation import arange, dim_value, full,
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
+from gradscribe.transpiler.primitives.masks import count_true, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
 from gradscribe.transpiler.primitives.regions import if_, loop
 from gradscribe.transpiler.primitives.sorting import argmax, argmin, argsort, searchsorted, sort
@@ -196,6 +197,8 @@ class _Lowering:
         elif operation is searchsorted:
             value = search_value(eqn, self.stored(eqn.operands[0]), self.value(eqn.operands[1]), self._type(eqn))
             self._bind(eqn, value.element(()))
+        elif operation in (count_true, true_positions):  # of one stored mask: both see the same elements
+            self._emit_as_is(eqn, [self.stored(eqn.operands[0])])
         elif operation is copy and isinstance(eqn.results[0].type, ArrayType):
             self.define(eqn, self.value(eqn.operands[0]))  # values do not alias: a copy is the value itself
         elif isinstance(operation, Reindex) and (is_reindex(eqn) or operation is index):
@@ -318,10 +321,10 @@ class _Lowering:
             self._bind(eqn, value.element(()))
 
     def _unchecked(self, takes: Sequence[Operand]) -> list[bool]:
-        """Which index operands have not been checked by a `wrap_index` of their own."""
+        """Which index operands have not been checked by a `wrap_index` of their own, nor are inside the axis anyway."""
+        inside = (wrap_index, true_positions)
         return [
-            not (isinstance(x, Var) and x.definition is not None and x.definition.operation is wrap_index)
-            for x in takes
+            not (isinstance(x, Var) and x.definition is not None and x.definition.operation in inside) for x in takes
         ]
 
     # ---- writes ----
