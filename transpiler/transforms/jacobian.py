@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from gradscribe.transpiler.errors import NoRule, NotDifferentiable, reporting
 from gradscribe.transpiler.ir.builder import append_eqn, build_body, emit
-from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.index import At, Slice, whole
 from gradscribe.transpiler.ir.nodes import Function, Guard, Literal, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
@@ -111,6 +111,10 @@ def _finish(function: Function, name: str, body: Callable[..., Sequence[Operand]
 def _inline(function: Function, operands: Sequence[Operand]) -> list[Operand]:
     """The results of `function` on these operands, its equations put here."""
     env = Substitution(dict(zip(function.params, operands, strict=True)))
+    for param, operand in zip(function.params, operands, strict=True):
+        for wanted, found in zip(param.type.dims(), operand.type.dims(), strict=True):
+            if isinstance(wanted.single_atom, Symbol):  # the size of a cotangent, where data decide it
+                env.atoms.setdefault(wanted.single_atom, found)
     for eqn in function.region.eqns:
         append_eqn(clone_eqn(eqn, env))
     return [env.operand(r) for r in function.results]
@@ -138,6 +142,8 @@ def _batched(function: Function, fixed: int, seeded: Sequence[Operand]) -> Funct
     """The linear map `function` over all directions at once, if that needs no loop over them; its first `fixed`
     parameters are the same for all directions. Every result carries the batch axis."""
     size = _total([x.shape for x in seeded])
+    if any(isinstance(leaf, Var) for leaf in size.leaves()):  # how many directions there are is found out on the way
+        return None
     flags = [False] * fixed + [True] * len(seeded)
     try:
         new, depends = vmap(function, flags, size, lanes="array")
