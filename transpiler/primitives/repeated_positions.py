@@ -61,6 +61,8 @@ def _injective_axes(x: Operand) -> Axes:
         return frozenset((0,)) if is_nonnegative(first if params["step"] > 0 else last) else frozenset()
     if name == "argsort":
         return frozenset((params["axis"],))
+    if name == "true_positions":
+        return frozenset((0,)) if eqn.operands[0].rank == 1 else frozenset()
     if name == "array_of":
         values = _constant(x)
         distinct = values is not None and values.min(initial=0) >= 0 and len(set(values.ravel())) == values.size
