@@ -362,7 +362,9 @@ class LoopTrace:
         assert len(regions) == (1 if counted else 2)
         append_eqn(Eqn(loop, tuple(inits), (*code, *results), params, tuple(regions), self.where))
         trips = self.kind.hi - self.kind.lo if isinstance(self.kind, Counted) else Dim.of(0)
-        self._put_state(head, results, self.tracing.solver.clamped(trips))
+        if any(plan.kind == "counted" for plan in head.slots.values()):  # only they ask whether the loop runs
+            trips = self.tracing.solver.clamped(trips)
+        self._put_state(head, results, trips)
         counted_in = isinstance(self.kind, Counted) and self.tracing.solver.proved(self.kind.hi - self.kind.lo - 1)
         self._establish_aliases(head.back if counted_in and head.back is not None else head)
         self.memory.remember(self.tracing, head)
