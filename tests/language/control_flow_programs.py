@@ -166,3 +166,24 @@ def one_loop_run_twice(x, n):
         return best
 
     return largest(x) * largest(x**2)
+
+
+@program(X[:2], X[2:4], 6)
+def an_array_is_rebound_after_an_exit(a, c, n):
+    s, k = 0.0, 0
+    while k < n:
+        s = s + np.sum(a * a)
+        if s > 1.0:
+            a = a * 1.5
+        if s > 3.0:
+            break
+        a = c * s
+        k += 1
+    for i in range(n):
+        if s > 9.0:
+            a = a - c
+        if s > 40.0:
+            return s
+        a = c * (s + i)
+        s = s + np.sum(a)
+    return s

@@ -79,10 +79,14 @@ class Liveness:
         return out
 
     def _statement(self, s: Any, out: Names, brk: Names, cont: Names) -> Names:
-        if isinstance(s, (gast.Return, gast.Raise)):
+        if isinstance(s, gast.Raise):
             return _loads(s)
+        # A path that leaves the loop still meets, at the join with the code, the path that goes on: what the next
+        # iteration reads stands there in both.
+        if isinstance(s, gast.Return):
+            return _loads(s) | brk | cont
         if isinstance(s, gast.Break):
-            return brk
+            return brk | cont
         if isinstance(s, gast.Continue):
             return cont
         if isinstance(s, gast.If):
