@@ -14,11 +14,8 @@ import gradscribe as gs
 
 # What no program takes yet, by the words of the refusal. An entry leaves when its method is taken.
 REFUSED = {
-    "brent_root": "sorting data with `sorted`",
-    "needleman_wunsch": "`list.index`",
-    "k_means": "reading with a mask",
+    "needleman_wunsch": "the position of an item must be static",
     "trace_ray": "or None depending on data",
-    "cantilever": "`numpy.ix_`",
     "gray_scott": "`u`, which the caller sees, may or may not share memory",
 }
 LONG = ("rts_smoother", "levenberg_marquardt")  # ten seconds of compiling and more

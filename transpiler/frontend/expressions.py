@@ -347,6 +347,8 @@ class Expressions(Iteration):
     def compare(self, op: str, a: Any, b: Any) -> Any:
         if op in ("Is", "IsNot"):
             for value, other in ((a, b), (b, a)):
+                if is_integer(value) and is_data(value) and isinstance(other, bool) and not isinstance(value, Operand):
+                    return op == "IsNot"  # a Python int is neither
                 if isinstance(value, Operand) and isinstance(other, bool):
                     return self._is_bool(value, other) if op == "Is" else self.negated(self._is_bool(value, other))
             if is_number(a) and is_number(b) and (is_data(a) or is_data(b)):
