@@ -172,15 +172,27 @@ def test_a_list_whose_length_is_data_is_no_result():
         gs.jit(positive, backend="python")(X)
 
 
-def test_a_list_that_grows_without_bound_is_refused():
+def test_a_list_that_grows_as_far_as_data_decides_is_doubled_when_it_is_full():
     def halvings(x):
         seen = [x]
         while seen[-1] > 1:
             seen.append(seen[-1] / 2)
         return sum(seen)
 
-    with pytest.raises(GradscribeError, match=r"list grows in this loop[\s\S]*made before"):
-        gs.jit(halvings, backend="python")(100.0)
+    for start in (0.5, 100.0, 1e9):
+        check_against_python(halvings, start)
+    text = gs.source(gs.jit(halvings, backend="python"), 100.0)
+    assert text.count("if length == seen_size:") == text.count("np.concatenate(") == 1
+
+
+def test_a_while_loop_over_the_length_of_a_list_leaves_its_length_static():
+    def five(x):
+        values = []
+        while len(values) < 5:
+            values.append(x[len(values)] * 2)
+        return values
+
+    assert len(gs.jit(five, backend="python")(X)) == 5
 
 
 def test_asking_for_all_keys_where_one_is_there_on_some_paths_is_refused():

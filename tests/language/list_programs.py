@@ -182,3 +182,68 @@ def activations_of_a_short_loop(x):
     for _ in range(3):
         activations.append(activations[-1][1:] * 2)
     return activations[-1].sum() + activations[1].sum()
+
+
+# ---- growing as far as data decides ----
+
+
+@program(X)
+def appended_until_a_sum_is_large(x):
+    sums, k = [], 0
+    s = x[0]
+    while s < 40.0:
+        s = s * 1.2 + x[k % 5] ** 2
+        sums.append(s)
+        k += 1
+    return np.array(sums).sum(), len(sums)
+
+
+@program(X)
+def states_and_some_times_of_a_simulation(x):
+    total, t = 1.0, 0.0
+    states, times = [x], [0.0]
+    while total < 30.0:
+        t = t + 0.1
+        states.append(np.sin(states[-1]) + t * x)
+        if states[-1][0] > 0.5:
+            times.append(t * x[1])
+        total = total + np.sum(states[-1] ** 2)
+    return np.stack(states), np.array(times), states[-1] * len(times)
+
+
+@program(X)
+def pairs_appended_in_a_while_in_a_for(x):
+    seen = []
+    for v in x:
+        w = v * v
+        while w < 3.0:
+            seen.append((w, w * v))
+            w = w * 1.5 + 0.1
+            if len(seen) > 14:
+                break
+    pairs = np.array(seen)
+    return pairs[:, 0] @ pairs[:, 1], len(seen)
+
+
+@program(X)
+def work_on_a_stack_until_it_is_empty(x):
+    todo = [x[0], x[2]]
+    total = 0.0
+    while todo:
+        v = todo.pop()
+        total = total + v * v
+        if v > 0.1:
+            todo.append(v * 0.5)
+            todo.append(v * 0.3)
+    return total
+
+
+@program(X)
+def two_taken_under_a_condition(x):
+    stack = []
+    total = 0.0
+    for v in x:
+        stack.append(v * v)
+        if v < 0:
+            total += stack.pop() * stack[-1]
+    return total, len(stack)

@@ -81,7 +81,7 @@ def check_fails(tracing: Tracing, condition: Any, raised: Raised) -> None:
 def growing(tracing: Tracing, interpret: Callable[[int], Any]) -> Any:
     """Interpret a region, given its birth; again with lists in buffers where it outgrows them."""
     start = tracing.store.here()
-    forms: dict[List, Any] = {}
+    forms: dict[List, tuple[Any, bool]] = {}
     for _ in range(_PASSES):
         birth = next_serial()
         tracing.growers.append(birth)
@@ -90,12 +90,13 @@ def growing(tracing: Tracing, interpret: Callable[[int], Any]) -> Any:
         except Outgrown as outgrown:
             if outgrown.birth != birth:
                 raise
-            forms[outgrown.cell] = outgrown.form
+            doubling = outgrown.doubling or forms.get(outgrown.cell, (None, False))[1]
+            forms[outgrown.cell] = (outgrown.form, doubling)
         finally:
             tracing.growers.remove(birth)
         tracing.store.undo(start)
-        for cell, form in forms.items():
-            tracing.into_buffers(cell, form)
+        for cell, (form, doubling) in forms.items():
+            tracing.into_buffers(cell, form, doubling)
     raise GradscribeError(current_span(), "the lists that grow here do not settle", "append items of one type")
 
 

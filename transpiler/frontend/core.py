@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax
-from gradscribe.transpiler.frontend.loops import LoopMemory
+from gradscribe.transpiler.frontend.loops import LoopMemory, Unbounded
 from gradscribe.transpiler.frontend.source import SourceFile
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
@@ -17,6 +17,7 @@ from gradscribe.transpiler.frontend.values import (
     External,
     Flat,
     Frame,
+    List,
     NeedStatic,
     Room,
     Sequence,
@@ -41,7 +42,8 @@ class Core(Tracing):
         self.quiet: dict[str, None] = {}  # floating-point warnings turned off somewhere in the program
         self.lists_grow = True  # else loops that change the length of a list are unrolled
         self.grown = False  # was a list put into buffers?
-        self.capacities: list[tuple[Var, Room, Dim]] = []  # of buffers whose size is open, with what they hold at first
+        # of buffers whose size is open, with what they hold at first and whose they are
+        self.capacities: list[tuple[Var, Room, Dim, List]] = []
 
     # ---- places ----
     @property
@@ -96,6 +98,12 @@ class Core(Tracing):
         return self.lift_external(value) if isinstance(value, External) else value
 
     # ---- implemented by the parts ----
+    def outgrow_if_popped(self, cell: List) -> None:
+        raise NotImplementedError
+
+    def doubling(self, unbounded: Unbounded) -> None:
+        raise NotImplementedError
+
     def evaluate(self, node: Any, frame: Frame) -> Any:
         raise NotImplementedError
 

@@ -297,6 +297,8 @@ class Expressions(Iteration):
             return List.of(items) if isinstance(owner, List) else tuple(items)
         k = self.static_int(index, "the position in a Python list or tuple must be static")
         if not -count <= k < count:
+            if isinstance(owner, List):
+                self.outgrow_if_popped(owner)
             self.fail(PythonError, f"IndexError: position {k} is out of range for {describe(owner)}")
         k %= count
         return (

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.indexing import Indexing
+from gradscribe.transpiler.frontend.loops import Unbounded
 from gradscribe.transpiler.frontend.promotion import join_numbers
 from gradscribe.transpiler.frontend.table import NUMPY_RULES, array_from
 from gradscribe.transpiler.frontend.values import (
@@ -49,6 +51,7 @@ from gradscribe.transpiler.ir.index import Slice as SliceComponent
 from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.primitives.allocation import empty
+from gradscribe.transpiler.primitives.joining import concatenate
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.structure import broadcast_to, update
 
@@ -98,6 +101,32 @@ class GrowingLists(Indexing):
         raise NeedStatic(why, (), current_span(), _ONE_FORM)
 
     # ---- from a list of known length to buffers ----
+    def doubling(self, unbounded: Unbounded) -> None:
+        """Nothing bounds how long a list becomes: from before the outermost region that changes it on, its buffers are
+        doubled whenever they are full."""
+        if not self.lists_grow:
+            raise unbounded
+        handler = next((birth for birth in self.growers if birth > unbounded.cell.serial), None)
+        if handler is not None:
+            raise Outgrown(unbounded.cell, unbounded.form, handler, doubling=True)
+        self.into_buffers(unbounded.cell, unbounded.form, doubling=True)
+
+    def outgrow_if_popped(self, cell: List) -> None:
+        """A position is beyond a list of which items were taken away: how long it is where data decides about that is
+        not what the first look at a region finds, so that it is asked at run time."""
+        handler = next((birth for birth in self.growers if birth > cell.serial), None)
+        taken = [
+            old
+            for other, mapping, key, old in self.store.journal
+            if other is cell and mapping is cell.slots and isinstance(key, int)
+        ]
+        if handler is not None and self.lists_grow and any(old is not MISSING for old in taken):
+            self.outgrow(cell, [old for old in taken if old is not MISSING])
+
+    def list_with_room(self, room: Room) -> List | None:
+        """Whose buffers this is the room of."""
+        return next((cell for _, known, _, cell in self.capacities if known is room), None)
+
     def outgrow(self, cell: List, items: Items[Any]) -> None:
         """The length of `cell` is about to differ between worlds; `items` are more of what it holds. Start again before
         the outermost region that may change it, or, outside all of them, turn it into buffers here."""
@@ -112,14 +141,16 @@ class GrowingLists(Indexing):
             raise Outgrown(cell, form, handler)
         self.into_buffers(cell, form)
 
-    def into_buffers(self, cell: List, form: Form) -> None:
-        """The list with its items in buffers of open capacity, which hold items of this form."""
+    def into_buffers(self, cell: List, form: Form, doubling: bool = False) -> None:
+        """The list with its items in buffers of open capacity (`doubling`: of some capacity, to be doubled), which hold
+        items of this form."""
         self.grown = True
         name = self._name_of(cell)
         capacity = Var(ArrayType(INT64, (), True), "capacity")
         before = self._leaves_of(cell) if cell.grows else None
         held = [] if cell.grows else [self.slot(cell, k) for k in cell.slots]
         length = cell.slots[LENGTH] if cell.grows else len(held)
+        size = self.solver.normalize(Dim.of(length) + _SPARE) if doubling else Dim.of(capacity)
         for dim in _dims_of(form):
             if not self.visible(dim, capacity.serial):
                 raise NeedStatic(
@@ -127,14 +158,16 @@ class GrowingLists(Indexing):
                 )
         buffers = []
         for type in _leaf_types(form):
-            shape = (Dim.of(capacity), *type.shape)
+            shape = (size, *type.shape)
             buffer = self.views.fresh(emit(empty, (), {"shape": shape, "dtype": type.dtype}, hint=name)[0])
             buffer.box.name = name
             buffers.append(buffer)
         for key in list(cell.slots):
             self.store.set(cell, key, MISSING)
-        room = Room({})
-        self.store.set(room, ROOM, Dim.of(length))
+        room = None if doubling else Room({})
+        if room is not None:
+            self.store.set(room, ROOM, Dim.of(length))
+            self.capacities.append((capacity, room, Dim.of(length), cell))
         for key, value in ((FORM, form), (ITEMS, tuple(buffers)), (LENGTH, length), (ROOM, room)):
             self.store.set(cell, key, value)
         if before is not None:
@@ -142,7 +175,6 @@ class GrowingLists(Indexing):
                 self._put_items(buffer, SliceComponent(Dim.of(0), Dim.of(length), 1), self.operand(old), old)
         for k, item in enumerate(held):
             self._store(cell, Dim.of(k), item)
-        self.capacities.append((capacity, room, Dim.of(length)))
 
     def _name_of(self, cell: Cell) -> str:
         for frame in reversed(self.frames):
@@ -155,7 +187,7 @@ class GrowingLists(Indexing):
         """Where the region born at `birth` ends: the buffers made in it get the room that their lists asked for."""
         for found in [found for found in self.capacities if found[0].serial > birth]:
             self.capacities.remove(found)
-            capacity, room, held = found
+            capacity, room, held, _ = found
             enough = self.solver.normalize(room.slots.get(ROOM, held))  # no room: an attempt given up, dead equations
             if not self.visible(enough, capacity.serial):
                 raise NeedStatic("a list grows by as many items as only data decides", (), current_span(), _ONE_FORM)
@@ -165,7 +197,7 @@ class GrowingLists(Indexing):
         """The open capacity of a list in buffers; None if its room is final."""
         buffers = cell.slots[ITEMS]
         atom = buffers[0].box.type.shape[0].single_atom if buffers else None
-        return atom if any(c is atom and room is cell.slots[ROOM] for c, room, _ in self.capacities) else None
+        return atom if any(c is atom and room is cell.slots[ROOM] for c, room, _, _ in self.capacities) else None
 
     # ---- items ----
     def append(self, cell: List, item: Any) -> None:
@@ -173,19 +205,40 @@ class GrowingLists(Indexing):
         if not cell.grows:
             self.store.write(cell, len(cell.slots), item)
             return
-        if (
-            self._capacity(cell) is None
-            or self._common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]
-        ):
+        other = self._common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]
+        if other or (cell.slots[ROOM] is not None and self._capacity(cell) is None):
             self.outgrow(cell, [item])
             if self._capacity(cell) is None:
                 raise AssertionError("a list without room")
         length = Dim.of(cell.slots[LENGTH])
+        if cell.slots[ROOM] is None:
+            self._double_if_full(cell)
         self._store(cell, length, item)
         longer, room = self.solver.normalize(length + 1), cell.slots[ROOM]
         self.store.write(cell, LENGTH, simplest(longer))
-        if not self.solver.proved(room.slots[ROOM] - longer):
+        if room is not None and not self.solver.proved(room.slots[ROOM] - longer):
             self.store.set(room, ROOM, room.slots[ROOM] + 1)
+
+    def _double_if_full(self, cell: List) -> None:
+        """Room for one more item in buffers that grow with the list."""
+        buffers = cell.slots[ITEMS]
+        if not buffers:
+            return
+
+        def doubled() -> tuple[Array, ...]:
+            return tuple(map(self._doubled, buffers))
+
+        full = PRIMITIVES["equal"](self.operand(Dim.of(cell.slots[LENGTH])), self.operand(buffers[0].shape[0]))
+        larger = branch(self, full, doubled, lambda: buffers)
+        for buffer, old in zip(larger, buffers, strict=True):
+            buffer.box.name = old.box.name
+        self.store.set(cell, ITEMS, larger)
+
+    def _doubled(self, buffer: Array) -> Array:
+        spare = emit(empty, (), {"shape": buffer.shape, "dtype": buffer.dtype})[0]
+        larger = self.views.fresh(emit(concatenate, (buffer.box.value, spare), {"axis": 0}, hint=buffer.box.name)[0])
+        self.store.may_share(larger.box, buffer.box, current_span())
+        return larger
 
     def _store(self, cell: List, position: Dim, item: Any) -> None:
         """A copy of the item at a position; what it shares with the item is remembered."""
@@ -329,6 +382,7 @@ class GrowingLists(Indexing):
         return isinstance(cell.slots[FORM], ArrayType) and not cell.slots[FORM].rank
 
 
+_SPARE = 8  # items that buffers have room for at first, where they are doubled later
 _ONE_FORM = "append numbers, arrays of one shape, or tuples of these; or write into an array made before the loop"
 
 

@@ -44,6 +44,8 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, INT64, ArrayType
 
+_UNNAMED = ("items", "result")  # the buffers of a list and results of branches go by the names of their arrays
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -177,7 +179,10 @@ class Join:
             ):
                 known.paths.append(path)
                 return Plan("cell", known)
-        leaf = self.array_leaf(tuple(values), present, _name(path))
+        name = _name(path)
+        if name in _UNNAMED:
+            name = next((a.box.name for a in present if a.box.name), name)
+        leaf = self.array_leaf(tuple(values), present, name)
         merged = Merged(tuple(values), path, leaf, paths=[path])
         self.merged.append(merged)
         return Plan("cell", merged)
@@ -285,6 +290,7 @@ class Join:
             assert isinstance(type, ArrayType)
             box = known if isinstance(known, Box) else Box(None, type)
             box.type = type
+            box.name = box.name or example.box.name
             orders = {self.tracing.views.order(h) for h in merged.handles if h is not MISSING}
             packed = all(h is MISSING or self.tracing.views.packed(h) for h in merged.handles)
             box.order = orders.pop() if len(orders) == 1 and packed else None

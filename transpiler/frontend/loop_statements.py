@@ -17,7 +17,7 @@ import gast
 from gradscribe.transpiler.errors import UnsupportedSyntax
 from gradscribe.transpiler.frontend.branches import Live, Raised, branch
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, LEFT, RETURN_CODE, exits, liveness_of
-from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, LoopMemory, LoopTrace, Unbounded
 from gradscribe.transpiler.frontend.patterns import Patterns
 from gradscribe.transpiler.frontend.values import (
     RETURN,
@@ -140,6 +140,9 @@ class Loops(Patterns):
                 reason = error
                 self.store.undo(start)
                 del self.frames[depth:]
+                if isinstance(error, Unbounded):
+                    self.doubling(error)
+                    return self._for_code(s, items, frame, peeled)
                 if isinstance(error, NeedPeel) and not peeled:
                     return self._peeled_for(s, items, frame, error)
         return self._unrolled_for(s, items, frame, reason)
@@ -235,7 +238,13 @@ class Loops(Patterns):
                 if peeled:
                     raise UnsupportedSyntax(error.span, error.why, error.hint) from None
                 return self._peeled_while(s, frame)
-            return self._unrolled_while(s, frame, error)
+            reason = error
+        try:
+            return self._unrolled_while(s, frame, reason)
+        except Unbounded as error:
+            self.store.undo(start)
+            self.doubling(error)
+            return self._while_code(s, frame, peeled)
 
     def _peeled_while(self, s: Any, frame: Frame) -> Any:
         test = self.truth(self.evaluate(s.test, frame))

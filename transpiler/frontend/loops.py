@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradscribe.transpiler.errors import GradscribeError, Steering
+from gradscribe.transpiler.errors import GradscribeError, Span, Steering
 from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails, growing
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
+    FORM,
     ITEMS,
     LENGTH,
     MISSING,
@@ -29,6 +30,7 @@ from gradscribe.transpiler.frontend.values import (
     VALUE,
     Box,
     Cell,
+    Form,
     List,
     NeedStatic,
     Phantom,
@@ -44,8 +46,16 @@ from gradscribe.transpiler.primitives.regions import index_var, loop
 
 PASSES = 14
 SHORT = 8  # trips of a loop that is unrolled where lists grow in it, so that their lengths stay static
-_UNBOUNDED = "a list grows in this loop, and only data decides how far"
 Group = tuple[Any, ...]
+
+
+class Unbounded(NeedStatic):
+    """A loop makes a list longer, and only data decides how far."""
+
+    def __init__(self, cell: List, form: Form, span: Span | None) -> None:
+        hint = "write into a long enough array made before, and count"
+        super().__init__("a list grows in this loop, and only data decides how far", (), span, hint)
+        self.cell, self.form = cell, form
 
 
 class ConditionWrites(Steering):
@@ -176,7 +186,9 @@ class LoopTrace:
                 return known
             linear = None if bound is None else (bound, 0)
             if linear is None or not (bound == 0 or isinstance(self.kind, Counted)):
-                raise NeedStatic(_UNBOUNDED, (), self.where, "write into a long enough array made before, and count")
+                owner = self.tracing.list_with_room(cell) if isinstance(cell, Room) else None
+                assert owner is not None
+                raise Unbounded(owner, owner.slots[FORM], self.where)
         return Plan("counted", (Dim.of(values[0]), *linear))
 
     def _linear_step(self, step: Dim) -> tuple[Dim, int] | None:

@@ -28,6 +28,7 @@ from gradscribe.transpiler.frontend.values import (
     Order,
     Phantom,
     Poison,
+    Room,
     Slice,
     Text,
     describe,
@@ -65,7 +66,10 @@ class Tracing:
             raise NeedPeel(message, poison.hint, poison.loop, current_span())
         raise UnsupportedSyntax(current_span(), message, poison.hint)
 
-    def into_buffers(self, cell: List, form: Form) -> None:
+    def into_buffers(self, cell: List, form: Form, doubling: bool = False) -> None:
+        raise NotImplementedError
+
+    def list_with_room(self, room: Room) -> List | None:
         raise NotImplementedError
 
     def outgrow(self, cell: List, items: Sequence[Any]) -> None:

@@ -54,11 +54,12 @@ class NeedPeel(NeedStatic):
 
 class Outgrown(Steering):
     """A list changes its length in a region that data decides about: before the outermost such region, which was born
-    at `birth`, it is put into buffers that hold items of this form, and the region is interpreted again."""
+    at `birth`, it is put into buffers that hold items of this form, and the region is interpreted again. `doubling`:
+    nothing bounds how far it grows."""
 
-    def __init__(self, cell: List, form: Form, birth: int) -> None:
+    def __init__(self, cell: List, form: Form, birth: int, doubling: bool = False) -> None:
         super().__init__("a list grows")
-        self.cell, self.form, self.birth = cell, form, birth
+        self.cell, self.form, self.birth, self.doubling = cell, form, birth, doubling
 
 
 # ---- cells: what has identity ----
@@ -140,7 +141,8 @@ FORM, ITEMS, LENGTH, ROOM = "form", "items", "length", "room"
 
 class List(Container):
     """A Python list: slots 0 .. n-1; or, where its length differs between worlds that meet, its items in buffers: the
-    slots FORM, ITEMS (a tuple of arrays, one row per item), LENGTH (int or `Dim`) and ROOM (a `Room`)."""
+    slots FORM, ITEMS (a tuple of arrays, one row per item), LENGTH (int or `Dim`) and ROOM (a `Room`, or None: when
+    the buffers are full they are doubled)."""
 
     __slots__ = ()
 
