@@ -463,6 +463,52 @@ case(np.searchsorted, np.sort(floats(6)), 0.3, side="right")
 case(np.interp, floats(7, low=-3, high=3), np.sort(floats(5)), floats(5))
 case(np.interp, 0.3, np.sort(floats(5)), floats(5), left=9.0, right=-9.0)
 
+# ---- statistics, convolutions ----
+
+for _shape in ((5,), (6,)):
+    case(np.median, floats(*_shape))
+    case(np.median, floats(*_shape), known_sizes=True)
+    case(np.median, ints(*_shape))
+    case(np.median, single(*_shape))
+case(np.median, floats(3, 4), axis=0)
+case(np.median, floats(3, 4, 5), axis=(0, 2), keepdims=True)
+case(np.median, np.array([[1.0, np.nan, 2.0], [3.0, 1.0, np.inf]]), axis=1)
+case(np.median, np.array([1e38, 2e38, 3e38], np.float32))
+for _f, _whole in ((np.quantile, 1.0), (np.percentile, 100.0)):
+    case(_f, floats(6), 0.3 * _whole)
+    case(_f, floats(6), Known(0.5 * _whole))
+    case(_f, single(6), 0.7 * _whole)
+    case(_f, single(6), np.float64(0.7 * _whole))
+    case(_f, ints(7), 0.25 * _whole)
+    case(_f, floats(4, 5), [Known(0.1 * _whole), Known(0.85 * _whole)], axis=0)
+    case(_f, floats(4, 5, 3), floats(3, low=0.1, high=0.9) * _whole, axis=(0, 1), keepdims=True)
+    case(_f, np.array([1.0, np.nan, 2.0]), 0.5 * _whole)
+    case(_f, np.array([[2.0, 1.0, 2.0, np.inf], [0.0, 0.0, -np.inf, 1.0]]), 0.5 * _whole, axis=1)
+    case(_f, ints(5), int(_whole))
+    case(_f, np.array([1.0, 2.0]), [Known(0.0), Known(_whole)])
+case(np.cov, floats(3, 7))
+case(np.cov, floats(7))
+case(np.cov, floats(7), floats(7))
+case(np.cov, floats(7, 3), rowvar=False)
+case(np.cov, ints(3, 7), ints(3, 7), bias=True)
+case(np.cov, single(3, 7), ddof=0)
+case(np.cov, complexes(3, 7))
+case(np.cov, floats(7, 3), floats(7, 2), rowvar=False)
+case(np.corrcoef, floats(3, 7))
+case(np.corrcoef, floats(7), floats(7))
+case(np.corrcoef, floats(7))
+case(np.corrcoef, floats(7, 3), rowvar=False)
+for _f in (np.convolve, np.correlate):
+    for _n, _m in ((7, 3), (3, 7), (6, 4), (4, 6), (5, 5), (7, 1)):
+        for _mode in ("full", "same", "valid"):
+            case(_f, floats(_n), floats(_m), _mode, known_sizes=True)
+    case(_f, floats(7), floats(3), mode="full")
+    case(_f, ints(7), floats(3), "full")
+    case(_f, ints(7), ints(3), "full")
+    case(_f, single(7), single(3), "full")
+    case(_f, complexes(7), complexes(3), "same", known_sizes=True)
+    case(_f, complexes(3), complexes(7), "same", known_sizes=True)
+
 # ---- math and builtins ----
 
 for _f in (math.exp, math.sin, math.cos, math.tan, math.atan, math.sinh, math.cosh, math.tanh, math.asinh, math.fabs):

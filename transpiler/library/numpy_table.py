@@ -15,6 +15,7 @@ import numpy as np
 
 from gradscribe.transpiler.library.complex_rules import COMPLEX_RULES, conjugate
 from gradscribe.transpiler.library.contraction_rules import CONTRACTION_RULES
+from gradscribe.transpiler.library.convolution_rules import CONVOLUTION_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
 from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
@@ -28,6 +29,7 @@ from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
 from gradscribe.transpiler.library.shape_rules import SHAPE_RULES, ravel, reshape, transpose
 from gradscribe.transpiler.library.splitting_rules import SPLITTING_RULES
+from gradscribe.transpiler.library.statistics_rules import STATISTICS_RULES
 
 Rule = Callable[..., Any]
 
@@ -35,6 +37,8 @@ NUMPY_RULES: dict[Any, Rule] = {
     **NUMPY_UFUNCS,
     **REDUCTION_RULES,
     **CONTRACTION_RULES,
+    **CONVOLUTION_RULES,
+    **STATISTICS_RULES,
     **SHAPE_RULES,
     **SPLITTING_RULES,
     **DIAGONAL_RULES,
