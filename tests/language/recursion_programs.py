@@ -159,3 +159,22 @@ def single_precision(x, a):
         return newton(better, steps + 1)
 
     return newton(np.float32(1), 0) * np.sum(a)
+
+
+def _filled(b, k):
+    if k > 2:
+        return None
+    if b[0, k] > 1:
+        b[1, k] *= b[0, k]
+        _filled(b, k + 1)
+        return
+    b[0, k] += 0.7
+    _filled(b, k)
+    b[2, k] *= b[0, 0]
+
+
+@program(np.arange(1.0, 13.0).reshape(3, 4) / 3.2)
+def none_on_every_path(x):
+    b = x * 1.0
+    _filled(b, 0)
+    return b

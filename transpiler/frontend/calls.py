@@ -261,6 +261,8 @@ class Calls(Superclasses):
     def _returned(self, value: Any, code: Any) -> Any:
         """`return` reached on some paths only gives None on the others."""
         if isinstance(value, Maybe):
+            if value.value is None:
+                return None
             if isinstance(code, int) and code:
                 return value.value
             self.refuse(

@@ -268,8 +268,12 @@ class Expressions(Iteration):
         if isinstance(owner, Dict):
             key = self.static_key(index)
             if key not in owner.slots:
-                missing = getattr(owner.cls, "__missing__", None)
-                self.fail(PythonError, f"KeyError: {key!r}" if missing is None else f"missing key {key!r}")
+                if hasattr(owner.cls, "__missing__"):
+                    self.refuse(
+                        f"reading the missing key {key!r} of a `{owner.cls.__name__}` is not accepted",
+                        f"write `d.get({key!r}, ...)`, or give the dict all its keys before",
+                    )
+                self.fail(PythonError, f"KeyError: {key!r}")
             return self._checked(self.slot(owner, key), f"[{key!r}]", owner, key)
         if isinstance(owner, (List, tuple)):
             return self._sequence_item(owner, index)
