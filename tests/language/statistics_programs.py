@@ -23,3 +23,21 @@ def covariances(table):
 def convolutions(x, kernel):
     smooth = np.convolve(x, kernel, mode="same")
     return smooth * np.correlate(x, kernel, "same"), np.convolve(kernel, x), np.correlate(x, kernel)
+
+
+@program(X, np.array([0, 2, 1, 2, 5, 0]), argnums=(0,))
+def counts_into_bins(x, kinds):
+    counts, edges = np.histogram(x, 3)
+    sums, _ = np.histogram(x, [-2.0, 0.0, 1.0, 3.0], weights=x * x)
+    return (
+        (np.bincount(kinds, weights=x, minlength=4) ** 2).sum(),
+        counts,
+        edges,
+        sums,
+        np.digitize(x, [0.5, 0.0, -0.5]),
+    )
+
+
+@program(X)
+def polynomials(p):
+    return np.polyadd(np.polyder(p), np.polyint(p[:4])) * np.logspace(0.0, p[0], 5), np.polysub(p, [1.0, 2.0])

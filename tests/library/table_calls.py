@@ -509,6 +509,41 @@ for _f in (np.convolve, np.correlate):
     case(_f, complexes(7), complexes(3), "same", known_sizes=True)
     case(_f, complexes(3), complexes(7), "same", known_sizes=True)
 
+# ---- counting, polynomials ----
+
+case(np.bincount, ints(9, low=0))
+case(np.bincount, ints(9, low=0).astype(np.uint8), minlength=12)
+case(np.bincount, ints(9, low=0), floats(9))
+case(np.bincount, ints(9, low=0), ints(9), 3)
+for _right in (False, True):
+    case(np.digitize, floats(9), np.sort(floats(5)), right=_right)
+    case(np.digitize, np.array([[0, 1, 2], [3, 4, 5]]), np.array([5, 3, 1, 1]), right=_right)
+case(np.digitize, 0.3, [0.3])
+case(np.digitize, np.array([1.0, np.nan]), np.array([1.0, 1.0]))
+case(np.histogram, floats(3, 9), np.sort(floats(5)))
+case(np.histogram, np.array([1.0, 2.0, 3.0, 3.0, np.nan, 0.0, 9.0]), [1, 2, 3])
+case(np.histogram, floats(30), 7)
+case(np.histogram, single(30), 7)
+case(np.histogram, ints(30))
+case(np.histogram, ints(30), 4, (-2, 3))
+case(np.histogram, floats(30), 4, (Known(-1.0), Known(1.5)), density=True)
+case(np.histogram, np.array([2.0, 2.0]), 3)
+case(np.histogram, floats(9), np.sort(floats(5)), weights=floats(9))
+case(np.histogram, ints(9), [-3, 0, 3], weights=ints(9), density=True)
+case(np.histogram, floats(9), np.sort(floats(5)), density=True, weights=single(9))
+for _f in (np.polyadd, np.polysub):
+    case(_f, floats(3), floats(5), known_sizes=True)
+    case(_f, floats(5), single(5))
+    case(_f, ints(4), ints(2), known_sizes=True)
+case(np.polyder, floats(5))
+case(np.polyder, single(5), 2)
+case(np.polyder, ints(2), m=3, known_sizes=True)
+case(np.polyint, floats(5))
+case(np.polyint, ints(4), 2)
+case(np.logspace, -1.0, 2.0, 7)
+case(np.logspace, floats(3), 2.0, Size(5), base=2.0)
+case(np.logspace, 0, 3, 4, endpoint=False, dtype=np.float32)
+
 # ---- math and builtins ----
 
 for _f in (math.exp, math.sin, math.cos, math.tan, math.atan, math.sinh, math.cosh, math.tanh, math.asinh, math.fabs):

@@ -39,6 +39,7 @@ from gradscribe.transpiler.primitives import allocation
 from gradscribe.transpiler.primitives.arithmetic import greater_equal
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.conversion import copy as copy_of
+from gradscribe.transpiler.primitives.powers import power
 from gradscribe.transpiler.primitives.structure import update
 
 Rule = Callable[..., Any]
@@ -147,6 +148,18 @@ def linspace(
     if dtype is not None:
         values = cast(values, static_dtype(dtype))
     return (values, step) if static_value(retstep, "retstep") else values
+
+
+def logspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: Any = True, base: Any = 10.0, dtype: Any = None, axis: Any = 0
+) -> Any:
+    """Powers of one number with evenly spaced exponents."""
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    number = data(base)
+    if number.rank:
+        raise UnsupportedSyntax(current_span(), "`np.logspace` takes one number as its base")
+    values: Operand = power(number, exponents)
+    return values if dtype is None else cast(values, static_dtype(dtype))
 
 
 def _joint(x: Operand, y: Operand) -> tuple[Dim, ...]:
@@ -284,6 +297,7 @@ CREATION_RULES: dict[Any, Rule] = {
     np.full_like: full_like,
     np.arange: arange,
     np.linspace: linspace,
+    np.logspace: logspace,
     np.eye: eye,
     np.identity: lambda n, dtype=float: eye(n, dtype=dtype),
     np.tri: tri,

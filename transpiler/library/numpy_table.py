@@ -16,6 +16,7 @@ import numpy as np
 from gradscribe.transpiler.library.complex_rules import COMPLEX_RULES, conjugate
 from gradscribe.transpiler.library.contraction_rules import CONTRACTION_RULES
 from gradscribe.transpiler.library.convolution_rules import CONVOLUTION_RULES
+from gradscribe.transpiler.library.counting_rules import COUNTING_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
 from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
@@ -24,6 +25,7 @@ from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.mask_rules import MASK_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
+from gradscribe.transpiler.library.polynomial_rules import POLYNOMIAL_RULES
 from gradscribe.transpiler.library.position_rules import POSITION_RULES
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
@@ -39,6 +41,8 @@ NUMPY_RULES: dict[Any, Rule] = {
     **CONTRACTION_RULES,
     **CONVOLUTION_RULES,
     **STATISTICS_RULES,
+    **COUNTING_RULES,
+    **POLYNOMIAL_RULES,
     **SHAPE_RULES,
     **SPLITTING_RULES,
     **DIAGONAL_RULES,
