@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import DTypeError, ShapeError
+from gradscribe.transpiler.errors import DTypeError, ShapeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -20,12 +20,12 @@ from gradscribe.transpiler.ir.index import Take
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import FLOAT64, INT64
 from gradscribe.transpiler.library.arguments import as_dim, cast, common, data, refuse_given, static_value, strong
-from gradscribe.transpiler.library.creation_rules import linspace, shape_of
+from gradscribe.transpiler.library.creation_rules import shape_of
 from gradscribe.transpiler.library.shape_rules import join, ravel
 from gradscribe.transpiler.primitives.allocation import ones, zeros
-from gradscribe.transpiler.primitives.arithmetic import equal, greater_equal, less, less_equal, select
+from gradscribe.transpiler.primitives.arithmetic import greater_equal, less, less_equal, select
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.logic import isfinite, logical_and, logical_not
+from gradscribe.transpiler.primitives.logic import logical_and, logical_not
 from gradscribe.transpiler.primitives.piecewise import maximum
 from gradscribe.transpiler.primitives.reductions import reduce_and, reduce_max, reduce_min, reduce_or, reduce_sum
 from gradscribe.transpiler.primitives.scans import cumsum, flip, slice_axis
@@ -91,16 +91,21 @@ def digitize(x: Any, bins: Any, right: Any = False) -> Any:
 
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """Counts between edges, the last bin with its upper edge, and the edges."""
-    refuse_given("np.histogram", bins=(static_value(bins, "bins") if isinstance(bins, str) else None, None))
+    if not shape_of(bins):
+        raise UnsupportedSyntax(
+            current_span(),
+            "`np.histogram` with a number of bins is not supported",
+            "give the edges of the bins: an element on an edge belongs to one bin or the next by the edge's last bit",
+        )
+    refuse_given("np.histogram", range=(range, None))
     x = ravel(strong(data(a)))
     if x.dtype.kind not in "iuf":
         raise DTypeError(current_span(), f"`np.histogram` takes integers or floats, not {x.dtype.name}")
-    edges = _even_edges(x, bins, range) if not shape_of(bins) else strong(data(bins))
+    edges = strong(data(bins))
     if edges.rank != 1:
         raise ShapeError(current_span(), "the edges of `np.histogram` are a vector")
-    if shape_of(bins):
-        low, high = _neighbours(edges)
-        _demand(reduce_and(less_equal(low, high), axes=(0,)), "`bins` must increase monotonically, when an array")
+    low, high = _neighbours(edges)
+    _demand(reduce_and(less_equal(low, high), axes=(0,)), "`bins` must increase monotonically, when an array")
     ordered, borders = common([x, edges])
     sums: Operand | None = None
     if weights is None:
@@ -125,27 +130,6 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
         low, high = _neighbours(edges)
         counts = counts / cast(high - low, FLOAT64) / reduce_sum(counts, axes=(0,))
     return counts, edges
-
-
-def _even_edges(x: Operand, bins: Any, limits: Any) -> Operand:
-    """Edges of equal bins between two limits, or between the least and the greatest element."""
-    count = as_dim(bins, "the number of bins")
-    if not is_nonnegative(count - 1):
-        raise ShapeError(current_span(), "`bins` of `np.histogram` has to be known to be positive")
-    if limits is None:
-        if not is_nonnegative(x.shape[0] - 1):
-            raise ShapeError(current_span(), "`np.histogram` of an array that may be empty, without `range`")
-        first, last = reduce_min(x, axes=(0,)), reduce_max(x, axes=(0,))
-    else:
-        first, last = (data(w) for w in limits)
-        _demand(less_equal(first, last), "max must be larger than min in range parameter.")
-    if first.dtype.kind == "f" or last.dtype.kind == "f":
-        _demand(logical_and(isfinite(first), isfinite(last)), "the range of a histogram has to be finite")
-    one_point = equal(first, last)
-    low, high = select(one_point, first - 0.5, first), select(one_point, last + 0.5, last)
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(FLOAT64)
-    edges: Operand = linspace(low, high, count + 1, dtype=dtype)
-    return edges
 
 
 COUNTING_RULES: dict[Any, Rule] = {np.bincount: bincount, np.digitize: digitize, np.histogram: histogram}
