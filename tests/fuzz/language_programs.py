@@ -13,7 +13,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fuzz.statements import Statements
+from fuzz import growth
+from fuzz.growth import Growing
 
 HEAD = """import numpy as np
 
@@ -66,7 +67,7 @@ def search(u, limit):
 
 @dataclass(frozen=True)
 class Kind:
-    """Weights of kinds of statements (methods of `Statements`), how deep control flow nests, and how often it comes."""
+    """Weights of kinds of statements (methods of `Growing`), how deep control flow nests, and how often it comes."""
 
     depth: int
     control: float
@@ -83,15 +84,20 @@ KINDS = {
     "sharing": Kind(3, 1.2, {**EVERYTHING, "alias": 3.0, "old_version": 2.0, "structure": 1.5}),
     "indexing": Kind(3, 0.8, {**EVERYTHING, "view": 3.0, "gather": 2.0, "mask": 1.5, "matrix": 2.0}),
     "mixed": Kind(3, 1.0, {**EVERYTHING, "dtypes": 3.0, "integer": 1.5}),
-}
+    "growing": Kind(3, 1.6, {
+        "arithmetic": 0.8, "write": 0.8, "alias": 1.0, "view": 0.4, "gather": 0.2, "structure": 0.3, "old_version": 0.5,
+        "selection": 1.5, "listing": 1.5, "consuming": 0.7, "recursion": 0.4, "resizing": 2.0, "static": 0.8,
+    }),
+}  # fmt: skip
 NOT_COPIED = 0.06  # of the names that an array may or may not be shared with, before a write
 
 
-class Writer(Statements):
+class Writer(Growing):
     """Writes one program."""
 
     def __init__(self, seed: int, flavour: str) -> None:
         super().__init__(random.Random(f"{flavour}:{seed}"), flavour == "mixed")
+        self.growing = flavour == "growing"
         self.kind = KINDS[flavour]
         self.lines: list[str] = []
         self.budget = self.random.randint(8, 32)
@@ -230,8 +236,9 @@ class Writer(Statements):
         return [f"s = 0.5 * s + 0.25 * {name}[k]", f"{name} = np.sin({name}) * {end}"]
 
     def program(self) -> str:
-        self.put(1, self.beginning())
+        self.put(1, [*self.beginning(), *(self.growing_names() if self.growing else [])])
         while self.budget > 0:
             self.block(self.kind.depth, 1)
-        self.put(1, self.end())
-        return HEAD + "def f(a, b, s, n, flag, o):\n" + "\n".join(self.lines) + "\n"
+        self.put(1, self.end(*([self.growing_total()] if self.growing else [])))
+        head = HEAD + (growth.HEAD if self.growing else "")
+        return head + "def f(a, b, s, n, flag, o):\n" + "\n".join(self.lines) + "\n"

@@ -117,8 +117,8 @@ class Pieces:
             lines += [r.choice(["g = o.g", "g = o.g.copy()"])]
         return lines
 
-    def end(self) -> list[str]:
+    def end(self, *more: str) -> list[str]:
         total = ["s", "a.sum()", "2 * b.sum()", "3 * c.sum()", "5 * d.sum()", "0.5 * m.sum()", 'box["u"][1]', "o.r"]
         if self.mixed:
             total.append("0.5 * g.sum()")
-        return [f"return {' + '.join(total)}"]
+        return [f"return {' + '.join([*total, *more])}"]

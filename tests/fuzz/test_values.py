@@ -15,7 +15,7 @@ SLOW = 1000
 # Programs that alias on purpose are refused often; this is what may be refused, so that a frontend that refuses all is
 # noticed.
 MOST_REFUSED = {"plain": 0.4, "aliasing": 0.6, "layout": 0.4, "control": 0.6, "smooth": 0.5}
-MOST_REFUSED.update({"language": 0.4, "nested": 0.4, "sharing": 0.4, "indexing": 0.3, "mixed": 0.3})
+MOST_REFUSED.update({"language": 0.4, "nested": 0.4, "sharing": 0.4, "indexing": 0.3, "mixed": 0.3, "growing": 0.4})
 
 
 def check(flavour: str, seeds: range) -> None:

@@ -122,3 +122,29 @@ def test_learning_never_goes_round_in_circles():
     assert solver.learn_zero(Dim.of(k) - Dim.of(k).positive())
     assert solver.learn_zero(solver.normalize(Dim.of(n) - Dim.of(k)))
     assert solver.equal(n, Dim.of(k).positive())
+
+
+def _shrunk_on_one_side(b, s):
+    v = 0.5 * b
+    if s > 0:
+        v = v[1:]
+    return v.sum()
+
+
+def _shrunk_on_one_side_in_a_loop(b, s):
+    v = 0.5 * b
+    for _ in range(3):
+        if s > 0:
+            v = v[1:] * s
+    return v.sum()
+
+
+@pytest.mark.parametrize("function", [_shrunk_on_one_side, _shrunk_on_one_side_in_a_loop])
+@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)])
+def test_batches_of_programs_with_sizes_that_a_branch_decides(function, axes):
+    b, s = np.sin(np.arange(12.0)).reshape(3, 4), np.array([1.5, -1.0, 2.0])
+    args = tuple(x if axis == 0 else x[0] for x, axis in zip((b, s), axes, strict=True))
+    examples = [tuple(x[k] if axis == 0 else x for x, axis in zip(args, axes, strict=True)) for k in range(3)]
+    assert np.allclose(gs.vmap(function, in_axes=axes)(*args), [function(*e) for e in examples])
+    gradients = gs.vmap(gs.grad(function), in_axes=axes)(*args)
+    assert np.allclose(gradients, [gs.grad(function)(*e) for e in examples])

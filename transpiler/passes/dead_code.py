@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
-from gradscribe.transpiler.ir.walk import eqn_reads, inner_eqns
+from gradscribe.transpiler.ir.walk import dim_vars, eqn_reads, inner_eqns
 from gradscribe.transpiler.primitives.calls import CALLS, call
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 
@@ -73,8 +73,9 @@ def _silent_callee(callee: Callee) -> Callee:
     return known
 
 
-def drop_dead_code(function: Function, keep: Keep = has_effect) -> Function:
-    region = prune_region(function.region, None, keep)
+def drop_dead_code(function: Function, keep: Keep = has_effect, sizes: bool = True) -> Function:
+    """`sizes=False`: results of branches that only types mention go too. A text has no types; transforms read them."""
+    region = prune_region(function.region, None, keep, sizes)
     return replace(function, region=region, backward_from=_backward_start(function, region))
 
 
@@ -87,7 +88,9 @@ def _backward_start(function: Function, pruned: Region) -> int | None:
     return next(starts, None)
 
 
-def prune_region(region: Region, results: Sequence[Operand] | None = None, keep: Keep = has_effect) -> Region:
+def prune_region(
+    region: Region, results: Sequence[Operand] | None = None, keep: Keep = has_effect, sizes: bool = True
+) -> Region:
     """The region with only what `results` (default: its own results) and the equations to `keep` need."""
     results = region.results if results is None else tuple(results)
     live: set[Var] = set()
@@ -97,9 +100,9 @@ def prune_region(region: Region, results: Sequence[Operand] | None = None, keep:
         if not keep(eqn) and not any(r in live for r in eqn.results):
             continue
         if eqn.operation is loop:
-            eqn = _prune_loop(eqn, live, keep)
+            eqn = _prune_loop(eqn, live, keep, sizes)
         elif eqn.operation is if_:
-            eqn = _prune_if(eqn, live, keep)
+            eqn = _prune_if(eqn, live, keep, sizes)
         kept.append(eqn)
         live.update(eqn_reads(eqn))
     return Region(region.params, tuple(reversed(kept)), tuple(results))
@@ -109,13 +112,15 @@ def _read(live: set[Var], operands: Iterable[Operand]) -> None:
     live.update(x for x in operands if isinstance(x, Var))
 
 
-def _prune_if(eqn: Eqn, live: set[Var], keep_eqn: Keep) -> Eqn:
+def _prune_if(eqn: Eqn, live: set[Var], keep_eqn: Keep, sizes: bool) -> Eqn:
+    if sizes:
+        live = live | {v for r in eqn.results if r in live for d in r.type.dims() for v in dim_vars(d)}
     keep = [k for k, r in enumerate(eqn.results) if r in live]
-    regions = tuple(prune_region(r, [r.results[k] for k in keep], keep_eqn) for r in eqn.regions)
+    regions = tuple(prune_region(r, [r.results[k] for k in keep], keep_eqn, sizes) for r in eqn.regions)
     return Eqn(eqn.operation, eqn.operands, tuple(eqn.results[k] for k in keep), eqn.params, regions, eqn.span)
 
 
-def _prune_loop(eqn: Eqn, live: set[Var], keep_eqn: Keep) -> Eqn:
+def _prune_loop(eqn: Eqn, live: set[Var], keep_eqn: Keep, sizes: bool) -> Eqn:
     """Carries needed: those live after, those the condition reads, and those that needed ones are computed from."""
     body, exits = eqn.regions[-1], eqn.params["exits"]
     params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
@@ -123,13 +128,13 @@ def _prune_loop(eqn: Eqn, live: set[Var], keep_eqn: Keep) -> Eqn:
     needed = {k for k, r in enumerate(results) if r in live}
     condition_reads: set[Var] = set()
     if len(eqn.regions) == 2:
-        condition = prune_region(eqn.regions[0], None, keep_eqn)
+        condition = prune_region(eqn.regions[0], None, keep_eqn, sizes)
         _read(condition_reads, condition.results)
         for inner in condition.eqns:
             condition_reads.update(eqn_reads(inner))
         needed |= {k for k, p in enumerate(condition.params) if p in condition_reads}
     while True:
-        pruned = prune_region(body, [*code, *(returned[k] for k in sorted(needed))], keep_eqn)
+        pruned = prune_region(body, [*code, *(returned[k] for k in sorted(needed))], keep_eqn, sizes)
         reads: set[Var] = set()
         _read(reads, pruned.results)
         for inner in pruned.eqns:

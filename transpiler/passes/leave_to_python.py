@@ -39,7 +39,7 @@ def leave_to_python(function: Function) -> Function:
     start = function.backward_from
     if start is not None:
         start -= sum(_repeated(e, function.region) for e in function.region.eqns[:start])
-    return drop_dead_code(replace(function, region=_without(function.region), backward_from=start))
+    return drop_dead_code(replace(function, region=_without(function.region), backward_from=start), sizes=False)
 
 
 def _without(region: Region) -> Region:

@@ -27,6 +27,7 @@ from gradscribe.transpiler.ir.builder import (
     build_region,
     current_span,
     emit,
+    emit_as,
     open_block,
 )
 from gradscribe.transpiler.ir.dims import Dim, DimLike
@@ -345,6 +346,15 @@ class _Batcher:
             return _with_batch_axis(type, self.size)
         return type
 
+    @staticmethod
+    def _stand_in(old: Var, type: Type, env: Substitution) -> Var:
+        """The new value of `old`, with its bounds if it is not batched; entered at once, since the types of what comes
+        after it may have it as a size."""
+        new = env.fresh(old)
+        if type != new.type:
+            env[old] = new = Var(type, old.hint)
+        return new
+
     def _loop(self, eqn: Eqn, env: Substitution) -> None:
         if has_batched_control(eqn, self.lanes):
             raise NoRule(eqn.span, "the trip count of this loop differs from lane to lane")
@@ -353,32 +363,27 @@ class _Batcher:
             raise NoRule(eqn.span, "the size of an array carried by this loop differs from lane to lane")
         flags = [p in self.lanes for p in params]
         inits = self._results(eqn.operands, flags, env)
-        types = [self._type(p, x, env) for p, x in zip(params, inits, strict=True)]
         regions = []
         for region in eqn.regions:
             head = region.params[: len(region.params) - len(params)]
             fresh = [env.fresh(p) for p in head]
-            for param, type in zip(region.params[len(head) :], types, strict=True):
-                new = Var(type, param.hint)
-                if type == env.type(param.type):
-                    new = env.fresh(param)
-                env[param] = new
-                fresh.append(new)
+            fresh += [
+                self._stand_in(p, self._type(p, x, env), env)
+                for p, x in zip(region.params[len(head) :], inits, strict=True)
+            ]
             regions.append(build_region(fresh, partial(self._body, eqn, region, flags, env)))
-        code = [r.type for r in regions[-1].results[:1]] if eqn.params["exits"] else []
+        code = regions[-1].results[:1] if eqn.params["exits"] else ()
+        types = [p.type for p in regions[-1].params[-len(params) :]] if params else []
         for old, returned, type in zip(params, regions[-1].results[len(code) :], types, strict=True):
             if isinstance(type, ArrayType) and isinstance(returned.type, ArrayType) and returned.dtype != type.dtype:
                 raise NoRule(
                     eqn.span, f"batching makes `{old.hint}` {returned.dtype} where one example has {type.dtype}"
                 )
-        hints = [r.hint for r in eqn.results]
-        out = emit(loop, inits, env.params(eqn.params), regions, types=[*code, *types], hints=hints)
-        for old, new in zip((*eqn.results[: len(code)], *results), out, strict=True):
-            env[old] = new
+        out = [self._stand_in(old, r.type, env) for old, r in zip(eqn.results, code, strict=False)]
+        out += [self._stand_in(r, self._type(r, x, env), env) for r, x in zip(results, inits, strict=True)]
+        emit_as(out, loop, inits, env.params(eqn.params), regions)
 
-    def _body(
-        self, eqn: Eqn, region: Region, flags: Sequence[bool], env: Substitution, *_: Var
-    ) -> list[Operand]:
+    def _body(self, eqn: Eqn, region: Region, flags: Sequence[bool], env: Substitution, *_: Var) -> list[Operand]:
         self.region(region, env)
         if region is not eqn.regions[-1]:
             return [env.operand(r) for r in region.results]
@@ -397,12 +402,9 @@ class _Batcher:
             return self._results(region.results, flags, env)
 
         regions = [build_region((), partial(branch, r)) for r in eqn.regions]
-        types = []
+        out = []
         for old, then, otherwise in zip(eqn.results, regions[0].results, regions[1].results, strict=True):
             strongest = otherwise if then.type.weak else then
             self._type(old, then if strongest is otherwise else otherwise, env)
-            types.append(self._type(old, strongest, env))
-        hints = [r.hint for r in eqn.results]
-        out = emit(if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions, types=types, hints=hints)
-        for old, new in zip(eqn.results, out, strict=True):
-            env[old] = new
+            out.append(self._stand_in(old, self._type(old, strongest, env), env))
+        emit_as(out, if_, (env.operand(eqn.operands[0]),), env.params(eqn.params), regions)
