@@ -85,7 +85,7 @@ KINDS = {
     "indexing": Kind(3, 0.8, {**EVERYTHING, "view": 3.0, "gather": 2.0, "mask": 1.5, "matrix": 2.0}),
     "mixed": Kind(3, 1.0, {**EVERYTHING, "dtypes": 3.0, "integer": 1.5}),
     "growing": Kind(3, 1.6, {
-        "arithmetic": 0.8, "write": 0.8, "alias": 1.0, "view": 0.4, "gather": 0.2, "structure": 0.3, "old_version": 0.5,
+        "arithmetic": 0.8, "write": 0.8, "alias": 0.7, "view": 0.4, "gather": 0.2, "structure": 0.3, "old_version": 0.5,
         "selection": 1.5, "listing": 1.5, "consuming": 0.7, "recursion": 0.4, "resizing": 2.0, "static": 0.8,
     }),
 }  # fmt: skip
