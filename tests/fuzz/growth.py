@@ -132,7 +132,7 @@ class Growing(Statements):
                 self.plain(f"if {c}:", f"    xs.append({s})"),
                 self.plain(f"xs.extend([s, {y}[{i}]])"),
                 self.plain("xs += [0.5 * t for t in xs[-2:]]"),
-                self.plain(f"xs = [t for t in {y} if t > 0.0]", "xs.append(0.5 * s)"),
+                self.plain(f"w = [t for t in {y} if t > 0.0]", "w.append(0.5 * s)", "s += 0.125 * sum(w) * len(w)"),
                 self.plain("w = xs", "w.append(0.5 * s)", "s += 0.125 * len(xs)"),
                 self.plain("for j in range(n):", f"    xs.append({y}[j] * 0.5)"),
             )
