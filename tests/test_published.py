@@ -20,11 +20,7 @@ CASES = {**PUBLISHED, **PUBLISHED_MORE}
 # The count of conjugate gradient's steps jumps where the matrix stops being symmetric.
 SYMMETRIC = {"conjugate_gradient": {"A": "(A + A.T) / 2"}}
 LONG = ("kalman_filter", "burgers_muscl")  # ten seconds of compiling and more
-HEADER = '''\
-import numpy as np
-from tests.programs.published import PUBLISHED
-from tests.programs.published_more import PUBLISHED_MORE
-
+MEASURE = '''
 
 def measure(result):
     """A number in which every element of the results takes part."""
@@ -34,6 +30,14 @@ def measure(result):
         total += np.sum(np.sin(part))
     return total
 '''
+HEADER = (
+    """\
+import numpy as np
+from tests.programs.published import PUBLISHED
+from tests.programs.published_more import PUBLISHED_MORE
+"""
+    + MEASURE
+)
 LOSS = """
 
 def {name}_loss({parameters}):

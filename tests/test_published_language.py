@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.oracles import directional_error, leaves, relative_error
 from tests.programs.published_language import PUBLISHED_LANGUAGE
-from tests.test_published import load
+from tests.test_published import MEASURE, load
 
 import gradscribe as gs
 
@@ -19,19 +19,7 @@ REFUSED = {
     "gray_scott": "`u`, which the caller sees, may or may not share memory",
 }
 LONG = ("rts_smoother", "levenberg_marquardt")  # ten seconds of compiling and more
-HEADER = '''\
-import numpy as np
-from tests.programs.published_language import PUBLISHED_LANGUAGE
-
-
-def measure(result):
-    """A number in which every element of the results takes part."""
-    parts = result if isinstance(result, tuple) else (result,)
-    total = 0.0
-    for part in parts:
-        total += np.sum(np.sin(part))
-    return total
-'''
+HEADER = "import numpy as np\nfrom tests.programs.published_language import PUBLISHED_LANGUAGE\n" + MEASURE
 LOSS = """
 
 def {name}_loss({parameters}):

@@ -69,6 +69,15 @@ class Pieces:
     def writes(self, *names: str) -> None:
         self.written += names
 
+    def writing(self, name: str, *lines: str) -> Callable[[], list[str]]:
+        """These lines, as a choice that writes `name` where it is taken."""
+
+        def made() -> list[str]:
+            self.writes(name)
+            return list(lines)
+
+        return made
+
     def after(self, effect: Callable[..., Any], *args: Any, **options: Any) -> None:
         self.effects.append(lambda: effect(*args, **options))
 

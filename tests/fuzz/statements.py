@@ -8,6 +8,7 @@ bounded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from fuzz.pieces import Pieces
 
@@ -208,11 +209,7 @@ class Statements(Pieces):
         m = self.matrix_name()
 
         def write(*lines: str) -> Callable[[], list[str]]:
-            def made() -> list[str]:
-                self.writes(m if m in lines[-1] else x)
-                return list(lines)
-
-            return made
+            return self.writing(m if m in lines[-1] else x, *lines)
 
         return self.one_of(
             write(f"{x}[{x} > {s}] = {self.number()}"),
@@ -231,12 +228,7 @@ class Statements(Pieces):
         x, y = self.arrays(2)
         s, i = self.scalar(), self.random.randint(0, 3)
 
-        def write(*lines: str) -> Callable[[], list[str]]:
-            def made() -> list[str]:
-                self.writes(x)
-                return list(lines)
-
-            return made
+        write = partial(self.writing, x)
 
         def settled() -> list[str]:
             self.writes("o.x")
@@ -299,12 +291,7 @@ class Statements(Pieces):
         x, y = self.arrays(2)
         s, i = self.scalar(), self.random.randint(0, 3)
 
-        def write(*lines: str) -> Callable[[], list[str]]:
-            def made() -> list[str]:
-                self.writes(x)
-                return list(lines)
-
-            return made
+        write = partial(self.writing, x)
 
         def forked() -> list[str]:
             self.fresh(x)

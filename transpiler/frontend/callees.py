@@ -17,7 +17,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.branches import UnknownResult
 from gradscribe.transpiler.frontend.closing import captures_of, closed
-from gradscribe.transpiler.frontend.inner import Inner, Settlement
+from gradscribe.transpiler.frontend.inner import Inner, Settlement, described_slot
 from gradscribe.transpiler.frontend.lifting import Parameter
 from gradscribe.transpiler.frontend.signatures import (
     Mismatch,
@@ -30,13 +30,11 @@ from gradscribe.transpiler.frontend.signatures import (
 )
 from gradscribe.transpiler.frontend.trees import is_value
 from gradscribe.transpiler.frontend.values import (
-    VALUE,
     Array,
     Box,
     Cell,
     Closure,
     Container,
-    Frame,
     Order,
     describe,
 )
@@ -414,15 +412,8 @@ class Callees(Inner):
         for cell, key in self.store.changed(here):
             if cell in mine or (cell.serial >= birth and cell not in containers):
                 continue
-            what = (
-                "an array"
-                if isinstance(cell, Box) and key == VALUE
-                else "a variable"
-                if isinstance(cell, Frame)
-                else describe(cell)
-            )
             self.refuse(
-                f"`{made.closure.name}` calls itself and changes {what} of the program around it",
+                f"`{made.closure.name}` calls itself and changes {described_slot(cell, key)} of the program around it",
                 "pass arrays as arguments, and return what is new",
             )
 

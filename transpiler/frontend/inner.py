@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     BoundMethod,
     Box,
+    Cell,
     Closure,
     Frame,
     describe,
@@ -264,17 +265,17 @@ class Inner(Trees):
         for cell, key in self.store.changed(start):
             if cell.serial >= birth:
                 continue
-            what = (
-                "an array"
-                if isinstance(cell, Box) and key == VALUE
-                else "a variable"
-                if isinstance(cell, Frame)
-                else describe(cell)
-            )
             self.refuse(
-                f"a transformed function writes {what} of the program around it",
+                f"a transformed function writes {described_slot(cell, key)} of the program around it",
                 "pass it as an argument and return the new value",
             )
+
+
+def described_slot(cell: Cell, key: Any) -> str:
+    """What changes where this slot is written, for messages."""
+    if isinstance(cell, Box) and key == VALUE:
+        return "an array"
+    return "a variable" if isinstance(cell, Frame) else describe(cell)
 
 
 def _captured(region: Region) -> tuple[Region, list[Var]]:
