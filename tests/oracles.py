@@ -22,6 +22,12 @@ Function = Callable[..., Any]
 STEPS = (1e-2, 2.5e-3, 6e-4, 1.5e-4, 4e-5, 1e-5)
 """Steps tried by `finite_difference_jvp`, as fractions of the size of the arguments."""
 
+SMALLER_STEPS = (2.5e-6, 6e-7, 1.5e-7, 4e-8)
+"""Tried too where those do not settle: for functions that oscillate, or with a kink nearby."""
+
+SETTLED = 1e-7
+"""Two neighbouring steps whose estimates move less than this, relative to their norm, have found the derivative."""
+
 
 def leaves(tree: Tree) -> list[Any]:
     """The numbers and arrays of a tree, in order; None has none."""
@@ -130,6 +136,12 @@ def finite_difference_jvp(f: Function, args: Sequence[Any], tangents: Sequence[A
     |args| / |tangents|, as the one whose estimate moved least from its neighbour's, which also steps around kinks.
     Float64 and complex128 arguments only.
     """
+    return converging_differences(f, args, tangents)[0]
+
+
+def converging_differences(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Tree, float]:
+    """`finite_difference_jvp`, and how far its estimate moved from the one of the next larger step (relative to its
+    norm): where that is more than the accuracy wanted, differences say nothing."""
     moving = [(arg, tangent) for arg, tangent in zip(args, tangents, strict=True) if tangent is not None]
     for arg, _ in moving:
         if any(is_inexact(leaf) and np.finfo(np.asarray(leaf).dtype).bits < 64 for leaf in leaves(arg)):
@@ -151,7 +163,13 @@ def finite_difference_jvp(f: Function, args: Sequence[Any], tangents: Sequence[A
 
     estimates = [estimate(fraction * scale) for fraction in STEPS]
     moves = [relative_error(a, b) for a, b in pairwise(estimates)]
-    return estimates[int(np.argmin(moves)) + 1]
+    for fraction in SMALLER_STEPS:
+        if min(moves) < SETTLED:
+            break
+        estimates.append(estimate(fraction * scale))
+        moves.append(relative_error(estimates[-2], estimates[-1]))
+    best = int(np.argmin(moves))
+    return estimates[best + 1], moves[best]
 
 
 def complex_step(f: Function, args: Sequence[Any], tangents: Sequence[Any], step: float = 1e-30) -> Tree:

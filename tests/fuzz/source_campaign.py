@@ -10,15 +10,28 @@ from __future__ import annotations
 import copy
 import linecache
 import random
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from frontend.running import same
-from fuzz.derivatives import PLANS, Program, Wrong, check_jvp, check_second_order, check_vjp, check_vmap, close
+from fuzz.derivatives import (
+    PLANS,
+    Program,
+    Unjudged,
+    Wrong,
+    check_jvp,
+    check_second_order,
+    check_vjp,
+    check_vmap,
+    close,
+    pull,
+    push,
+)
 from fuzz.emitted_text import flat_arguments, function_of, without_comments
 from fuzz.programs import load_program, make_arguments, program_text
 from fuzz.source_derivatives import source_program
@@ -29,8 +42,6 @@ from gradscribe.transpiler.api.jitting import jit
 from gradscribe.transpiler.backends.execute import execute
 from gradscribe.transpiler.backends.numpy_source import numpy_module
 from gradscribe.transpiler.errors import GradscribeError, InternalError
-from gradscribe.transpiler.transforms.jvp import jvp
-from gradscribe.transpiler.transforms.vjp import vjp
 from oracles import norm
 
 STEEP = 1e8  # a relative derivative that no finite step measures
@@ -43,14 +54,11 @@ class Outcome:
     check: str
     verdict: str  # right, refused, wrong, unjudged (no oracle), or (of texts read back) differs
     detail: str = ""
+    seconds: float = 0.0
 
 
 class Differs(AssertionError):
     """A value, an exception or a caller's array is not what Python makes it."""
-
-
-class Unjudged(AssertionError):
-    """There is no oracle here."""
 
 
 class AnotherText(AssertionError):
@@ -132,7 +140,7 @@ def checks(seed: int, flavour: str, texts: bool) -> Iterator[tuple[str, Callable
 
 def gradient_text(p: Program, seed: int) -> None:
     """The text of value and gradient in one, and as two halves, against the evaluator."""
-    parts = vjp(p.function, p.wrt, p.results)
+    parts = pull(p.function, p.wrt, p.results)
     ct = p.cotangents(seed)
     out = p.run(parts.fused, *p.args, *ct)
     close(as_text(parts.fused, *p.args, *ct), out, p.allowed(PLANS), "text of value and gradient")
@@ -156,9 +164,18 @@ def called_gradient(p: Program, seed: int, flavour: str) -> None:
         raise Differs(f"value {found} instead of {value}")
     if not same(given, args):
         raise Differs(f"value_and_grad changes its arguments: {given}")
-    one = p.function.results[0].type.dtype.type(1.0)  # what is written follows what is returned
-    bars = p.run(vjp(p.function, p.wrt, (0,)).fused, *p.args, one)[len(p.function.results) :]
-    close(gradients, bars[:3], p.allowed(PLANS), "value_and_grad against vjp")
+    close(gradients, gradient_of_value(p)[:3], p.allowed(PLANS), "value_and_grad against vjp")
+
+
+def gradient_of_value(p: Program) -> list[Any]:
+    """Of the first result, which what is written follows; by the program that seeds all results if it can tell."""
+    count = len(p.function.results)
+    one = p.function.results[0].type.dtype.type(1.0)
+    seeds = [one, *(np.multiply(0, ct) for ct in p.cotangents(0)[1:])] if p.results[0] == 0 else [one]
+    bars = p.run(pull(p.function, p.wrt, p.results).fused, *p.args, *seeds)[count:]
+    if all(np.all(np.isfinite(bar)) for bar in bars):
+        return bars
+    return p.run(pull(p.function, p.wrt, (0,)).fused, *p.args, one)[count:]
 
 
 def forward(p: Program, seed: int) -> None:
@@ -166,7 +183,7 @@ def forward(p: Program, seed: int) -> None:
     try:
         check_jvp(p, seed)
     except Wrong as error:
-        out = p.run(jvp(p.function, p.wrt), *p.args, *p.tangents(seed))
+        out = p.run(push(p.function, p.wrt), *p.args, *p.tangents(seed))
         count = len(p.function.results)
         if norm(out[count:]) > STEEP * (norm(out[:count]) + 1.0):
             raise Unjudged(f"derivative {norm(out[count:]):.0e}") from error
@@ -182,16 +199,23 @@ def batch_flags(p: Program, seed: int) -> list[bool]:
 
 def check_program(seed: int, flavour: str, texts: bool = False) -> list[Outcome]:
     """Every check of one program. `texts`: also that emitted text, read back, is the same text."""
-    verdict, detail = compare(seed, flavour)
-    outcomes = [Outcome("value", verdict, detail)]
-    if verdict == "right":
+    start = time.perf_counter()
+    outcomes = [Outcome("value", *compare(seed, flavour), time.perf_counter() - start)]
+    if outcomes[0].verdict == "right":
         outcomes += [outcome_of(name, run) for name, run in checks(seed, flavour, texts)]
     linecache.clearcache()
     return outcomes
 
 
 def outcome_of(name: str, run: Callable[[], Any]) -> Outcome:
-    """Run one check: a refusal is an error of the package that is not an internal one."""
+    """Run one check and take its time."""
+    start = time.perf_counter()
+    outcome = _outcome_of(name, run)
+    return replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _outcome_of(name: str, run: Callable[[], Any]) -> Outcome:
+    """A refusal is an error of the package that is not an internal one."""
     try:
         run()
     except Unjudged as error:

@@ -20,6 +20,22 @@ from gradscribe.transpiler.ir.nodes import Effect, Eqn, Literal, Operand, Region
 from gradscribe.transpiler.ir.types import Type
 
 
+class _Key:
+    """What equal equations have in common, with its hash found once: every block around is asked for it."""
+
+    __slots__ = ("_hash", "parts")
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.parts == other.parts
+
+
 class Block:
     """An equation list under construction, with the equations seen so far for sharing."""
 
@@ -31,8 +47,9 @@ class Block:
     def find(self, key: Any) -> tuple[Var, ...] | None:
         block: Block | None = self
         while block is not None:
-            if key in block.known:
-                return block.known[key]
+            found = block.known.get(key)
+            if found is not None:
+                return found
             block = block.parent
         return None
 
@@ -126,7 +143,7 @@ def emit(
     shareable = operation.effect is Effect.PURE and not regions and not getattr(operation, "allocates", False)
     key = None
     if shareable:
-        key = (operation, ops, tuple(sorted(params.items())))
+        key = _Key(operation, ops, tuple(sorted(params.items())))
         found = block.find(key)
         if found is not None:
             return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Union
 
@@ -85,14 +85,17 @@ DimLike = Union["Dim", Atom, int]
 
 
 class Dim:
-    """A polynomial over atoms with integer coefficients: {sorted atoms: coefficient}, no zero coefficient."""
+    """A polynomial over atoms with integer coefficients: {sorted atoms: coefficient}, no zero coefficient. Never
+    changes, so what is asked of it often (its order, its hash, what it mentions) is found once."""
 
-    __slots__ = ("_hash", "_key", "terms")
+    __slots__ = ("_atoms", "_hash", "_key", "_leaves", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms: dict[Monomial, int] = {m: c for m, c in terms.items() if c}
         self._key: tuple[object, ...] | None = None
         self._hash: int | None = None
+        self._atoms: tuple[Atom, ...] | None = None
+        self._leaves: tuple[Atom, ...] | None = None
 
     @staticmethod
     def of(value: DimLike) -> Dim:
@@ -100,17 +103,17 @@ class Dim:
             return value
         if isinstance(value, Atom):
             return Dim({(value,): 1})
-        return Dim({(): int(value)})
+        known = _SMALL.get(value) if type(value) is int else None
+        return known if known is not None else Dim({(): int(value)})
 
     # ---- queries ----
     @property
     def constant(self) -> int | None:
         """The value, when it does not depend on any atom."""
-        if not self.terms:
+        terms = self.terms
+        if not terms:
             return 0
-        if len(self.terms) == 1 and () in self.terms:
-            return self.terms[()]
-        return None
+        return terms.get(()) if len(terms) == 1 else None
 
     @property
     def single_atom(self) -> Atom | None:
@@ -126,22 +129,17 @@ class Dim:
         """The constant term."""
         return self.terms.get((), 0)
 
-    def atoms(self) -> list[Atom]:
+    def atoms(self) -> tuple[Atom, ...]:
         """Atoms that occur at the top level, in order of first occurrence."""
-        seen: dict[Atom, None] = {}
-        for monomial in self.sorted_monomials():
-            for atom in monomial:
-                seen.setdefault(atom)
-        return list(seen)
+        if self._atoms is None:
+            self._atoms = tuple(dict.fromkeys(atom for monomial in self.sorted_monomials() for atom in monomial))
+        return self._atoms
 
-    def leaves(self) -> Iterator[Atom]:
-        """Unknown atoms at any depth (inside floor divisions too)."""
-        for atom in self.atoms():
-            inner = atom.inner_dims()
-            if not inner:
-                yield atom
-            for dim in inner:
-                yield from dim.leaves()
+    def leaves(self) -> tuple[Atom, ...]:
+        """Unknown atoms at any depth (inside floor divisions too); may repeat."""
+        if self._leaves is None:
+            self._leaves = tuple(leaf for atom in self.atoms() for leaf in _unknowns(atom))
+        return self._leaves
 
     def is_affine_in(self, atoms: list[Atom]) -> bool:
         """Every given atom occurs at most linearly, outside products with another of them and outside divisions."""
@@ -157,6 +155,8 @@ class Dim:
         return self.terms.get((atom,), 0)
 
     def sorted_monomials(self) -> list[Monomial]:
+        if len(self.terms) < 2:
+            return list(self.terms)
         return sorted(self.terms, key=lambda m: (-len(m), tuple(a.sort_key() for a in m)))
 
     def sort_key(self) -> tuple[object, ...]:
@@ -166,8 +166,11 @@ class Dim:
 
     # ---- arithmetic ----
     def __add__(self, other: DimLike) -> Dim:
+        added = Dim.of(other).terms
+        if not added:
+            return self
         terms = dict(self.terms)
-        for monomial, c in Dim.of(other).terms.items():
+        for monomial, c in added.items():
             terms[monomial] = terms.get(monomial, 0) + c
         return Dim(terms)
 
@@ -184,9 +187,10 @@ class Dim:
 
     def __mul__(self, other: DimLike) -> Dim:
         terms: dict[Monomial, int] = {}
+        factor = Dim.of(other).terms
         for m1, c1 in self.terms.items():
-            for m2, c2 in Dim.of(other).terms.items():
-                product = tuple(sorted(m1 + m2, key=lambda a: a.sort_key()))
+            for m2, c2 in factor.items():
+                product = tuple(sorted(m1 + m2, key=_sort_key)) if m1 and m2 else m1 or m2
                 terms[product] = terms.get(product, 0) + c1 * c2
         return Dim(terms)
 
@@ -221,6 +225,12 @@ class Dim:
     # ---- rewriting and running ----
     def substitute(self, mapping: Callable[[Atom], DimLike | None]) -> Dim:
         """Replace atoms; `mapping` returns None for an atom to be kept."""
+        if not self.leaves():
+            return self
+        only = self.single_atom
+        if only is not None and not only.inner_dims():
+            replacement = mapping(only)
+            return self if replacement is None else Dim.of(replacement)
         result = Dim({})
         changed = False
         for monomial, c in self.terms.items():
@@ -240,6 +250,9 @@ class Dim:
 
     def evaluate(self, lookup: Callable[[Atom], int]) -> int:
         """The value, given the values of unknown atoms."""
+        constant = self.constant
+        if constant is not None:
+            return constant
 
         def value(atom: Atom) -> int:
             if isinstance(atom, FloorDiv):
@@ -281,6 +294,20 @@ class Dim:
             sign = "-" if c < 0 else "+"
             parts.append(f" {sign} {text}" if parts else (f"-{text}" if c < 0 else text))
         return "".join(parts) or "0"
+
+
+_SMALL = {value: Dim({(): value}) for value in range(-8, 65)}
+"""The constants that programs are full of, once each."""
+
+
+def _sort_key(atom: Atom) -> tuple[object, ...]:
+    return atom.sort_key()
+
+
+def _unknowns(atom: Atom) -> tuple[Atom, ...]:
+    """The atom, or what it is made of at any depth."""
+    inner = atom.inner_dims()
+    return tuple(leaf for dim in inner for leaf in dim.leaves()) if inner else (atom,)
 
 
 def next_serial() -> int:

@@ -11,15 +11,32 @@ primitives room fills at import.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.types import ArrayType, Type, type_of_scalar
+
+Fact = TypeVar("Fact")
+
+
+def remembered(fact: Callable[[Any], Fact]) -> Callable[[Any], Fact]:
+    """A fact about an equation or a region, found once: neither ever changes."""
+    name = fact.__qualname__
+
+    @functools.wraps(fact)
+    def known(node: Any) -> Fact:
+        facts: dict[str, Any] = node.__dict__
+        if name not in facts:
+            facts[name] = fact(node)
+        return facts[name]  # type: ignore[no-any-return]
+
+    return known
 
 
 class Effect(enum.Enum):

@@ -6,6 +6,7 @@ promotion).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -53,7 +54,15 @@ class ArrayType:
         return ArrayType(self.dtype, self.shape)
 
     def substitute(self, mapping: Callable[[Atom], DimLike | None]) -> ArrayType:
+        if self.fixed_shape is not None:
+            return self
         return ArrayType(self.dtype, tuple(d.substitute(mapping) for d in self.shape), self.weak)
+
+    @functools.cached_property
+    def fixed_shape(self) -> tuple[int, ...] | None:
+        """The shape, where no size is symbolic."""
+        sizes = [dim.constant for dim in self.shape]
+        return None if None in sizes else tuple(sizes)  # type: ignore[arg-type]
 
     def dims(self) -> tuple[Dim, ...]:
         return self.shape

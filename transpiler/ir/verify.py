@@ -9,8 +9,10 @@ infers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gradscribe.transpiler.ir.dims import Dim, Symbol
-from gradscribe.transpiler.ir.nodes import Function, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.printer import print_eqn
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import param_dims
@@ -18,6 +20,17 @@ from gradscribe.transpiler.ir.walk import param_dims
 
 class InvalidIR(AssertionError):
     """The compiler built a program that breaks the IR's rules."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an equation stands, for a message that is seldom needed."""
+
+    around: str
+    eqn: Eqn
+
+    def __str__(self) -> str:
+        return f"{self.around}: {print_eqn(self.eqn)}"
 
 
 def same_type(a: Type, b: Type) -> bool:
@@ -38,20 +51,20 @@ def verify(function: Function) -> None:
         _check_dim(guard.dim, scope | set(function.params), f"guard of {function.name}")
 
 
-def _check_dim(dim: Dim, scope: set[object], where: str) -> None:
+def _check_dim(dim: Dim, scope: set[object], where: str | _Place) -> None:
     for leaf in dim.leaves():
         if leaf not in scope:
             raise InvalidIR(f"{where}: {leaf!r} in dim {dim} is out of scope")
 
 
-def _define(var: Var, scope: set[object], defined: set[Var], where: str) -> None:
+def _define(var: Var, scope: set[object], defined: set[Var], where: str | _Place) -> None:
     if var in defined:
         raise InvalidIR(f"{where}: {var!r} is defined twice")
     defined.add(var)
     scope.add(var)
 
 
-def _check_operand(operand: Operand, scope: set[object], where: str) -> None:
+def _check_operand(operand: Operand, scope: set[object], where: str | _Place) -> None:
     if isinstance(operand, Var) and operand not in scope:
         raise InvalidIR(f"{where}: {operand!r} is read out of scope")
 
@@ -64,7 +77,7 @@ def _verify_region(region: Region, outer: set[object], defined: set[Var], where:
         for dim in param.type.dims():
             _check_dim(dim, scope, where)
     for eqn in region.eqns:
-        at = f"{where}: {print_eqn(eqn)}"
+        at = _Place(where, eqn)
         for operand in eqn.operands:
             _check_operand(operand, scope, at)
         for value in eqn.params.values():

@@ -11,28 +11,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from gradscribe.transpiler.ir.dims import Atom, Dim, DimLike
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var, region_vars
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var, region_vars, remembered
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 
 Mapping_ = Callable[[Atom], DimLike | None]
 
 
-def dim_vars(dim: Dim) -> Iterator[Var]:
+def dim_vars(dim: Dim) -> list[Var]:
     """SSA values that a polynomial mentions."""
-    for leaf in dim.leaves():
-        if isinstance(leaf, Var):
-            yield leaf
+    return [leaf for leaf in dim.leaves() if isinstance(leaf, Var)]
 
 
-def param_dims(value: Any) -> Iterator[Dim]:
+def param_dims(value: Any) -> Iterable[Dim]:
     """Every `Dim` inside an equation parameter (tuples are searched; indices and ranges know their own)."""
     if isinstance(value, Dim):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from param_dims(item)
-    elif hasattr(value, "dims"):
-        yield from value.dims()
+        return (value,)
+    if isinstance(value, tuple):
+        return [dim for item in value for dim in param_dims(item)]
+    dims: Iterable[Dim] = value.dims() if hasattr(value, "dims") else ()
+    return dims
 
 
 def eqn_dims(eqn: Eqn) -> Iterator[Dim]:
@@ -43,42 +40,59 @@ def eqn_dims(eqn: Eqn) -> Iterator[Dim]:
         yield from result.type.dims()
 
 
-def eqn_reads(eqn: Eqn, with_types: bool = True) -> Iterator[Var]:
+def eqn_reads(eqn: Eqn, with_types: bool = True) -> tuple[Var, ...]:
     """Values an equation reads, those that its regions capture included; may repeat. With `with_types`, also those that
     only occur in the dims of result types."""
-    for operand in eqn.operands:
-        if isinstance(operand, Var):
-            yield operand
+    return _reads_with_types(eqn) if with_types else _reads(eqn)
+
+
+@remembered
+def _reads_with_types(eqn: Eqn) -> tuple[Var, ...]:
     own = set(eqn.results)
-    for dim in eqn_dims(eqn) if with_types else (d for p in eqn.params.values() for d in param_dims(p)):
-        for var in dim_vars(dim):
-            if var not in own:
-                yield var
-    for region in eqn.regions:
-        yield from free_vars(region, with_types)
+    mentioned = (v for d in eqn_dims(eqn) for v in dim_vars(d) if v not in own)
+    return (*_operands(eqn), *mentioned, *(v for r in eqn.regions for v in _captures_with_types(r)))
 
 
-def free_vars(region: Region, with_types: bool = True) -> list[Var]:
+@remembered
+def _reads(eqn: Eqn) -> tuple[Var, ...]:
+    own = set(eqn.results)
+    mentioned = (v for p in eqn.params.values() for d in param_dims(p) for v in dim_vars(d) if v not in own)
+    return (*_operands(eqn), *mentioned, *(v for r in eqn.regions for v in _captures(r)))
+
+
+def _operands(eqn: Eqn) -> Iterator[Var]:
+    return (x for x in eqn.operands if isinstance(x, Var))
+
+
+def free_vars(region: Region, with_types: bool = True) -> tuple[Var, ...]:
     """Captured values: read in the region, defined outside; in order of first use."""
+    return _captures_with_types(region) if with_types else _captures(region)
+
+
+@remembered
+def _captures_with_types(region: Region) -> tuple[Var, ...]:
+    in_params = (v for p in region.params for d in p.type.dims() for v in dim_vars(d))
+    return _captured(region, in_params, _reads_with_types)
+
+
+@remembered
+def _captures(region: Region) -> tuple[Var, ...]:
+    return _captured(region, (), _reads)
+
+
+def _captured(region: Region, in_params: Iterable[Var], reads: Callable[[Eqn], tuple[Var, ...]]) -> tuple[Var, ...]:
     bound: set[Var] = set(region.params)
-    free: dict[Var, None] = {}
-
-    def read(vars: Iterable[Var]) -> None:
-        for var in vars:
-            if var not in bound:
-                free.setdefault(var)
-
-    if with_types:
-        for param in region.params:
-            read(v for d in param.type.dims() for v in dim_vars(d))
+    free = dict.fromkeys(v for v in in_params if v not in bound)
     for eqn in region.eqns:
-        read(eqn_reads(eqn, with_types))
+        free.update(dict.fromkeys(v for v in reads(eqn) if v not in bound))
         bound.update(eqn.results)
-    read(v for v in region.results if isinstance(v, Var))
-    return list(free)
+    free.update(dict.fromkeys(v for v in region.results if isinstance(v, Var) and v not in bound))
+    return tuple(free)
 
 
 def substitute_param(value: Any, mapping: Mapping_) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     if isinstance(value, tuple):
         return tuple(substitute_param(item, mapping) for item in value)
     if hasattr(value, "substitute"):

@@ -7,39 +7,54 @@ whatever they read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gradscribe.transpiler.ir.callees import Callee
-from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var
-from gradscribe.transpiler.ir.walk import dim_vars, eqn_reads, inner_eqns
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var, remembered
+from gradscribe.transpiler.ir.walk import dim_vars, eqn_reads
 from gradscribe.transpiler.primitives.calls import CALLS, call
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 
 
 def has_effect(eqn: Eqn) -> bool:
     """The equation, or one inside its regions or inside a function that it calls by name, is a check or io."""
-    return any(e.operation.effect is not Effect.PURE for e in _inside(eqn))
+    return not _effects(eqn) <= _PURE
 
 
 def has_io(eqn: Eqn) -> bool:
     """The equation, or one inside its regions or inside a function that it calls by name, is seen outside."""
-    return any(e.operation.effect is Effect.IO for e in _inside(eqn))
+    return Effect.IO in _effects(eqn)
 
 
-def _inside(eqn: Eqn) -> Iterator[Eqn]:
-    """What runs with an equation. A call of a complete function is what it calls (too deep a recursion is nobody's
+_PURE = frozenset({Effect.PURE})
+
+
+def _effects(eqn: Eqn) -> frozenset[Effect]:
+    """Of what runs with an equation. A call of a complete function is what it calls (too deep a recursion is nobody's
     wish to see); one that was made before does nothing but compute."""
-    waiting = [Region((), (eqn,), ())]
+    effects, waiting = _inside(eqn)
     called: set[Callee] = set()
     while waiting:
-        for e in inner_eqns(waiting.pop()):
-            callee = e.params["callee"] if e.operation is call else None
-            if callee is None or not callee.complete:
-                yield e
-            elif callee not in called:
-                called.add(callee)
-                waiting.append(callee.function.region)
+        callee, *waiting = waiting
+        if not callee.complete:
+            effects |= {call.effect}
+        elif callee not in called:
+            called.add(callee)
+            for e in callee.function.region.eqns:
+                inner, more = _inside(e)
+                effects, waiting = effects | inner, [*waiting, *more]
+    return effects
+
+
+@remembered
+def _inside(eqn: Eqn) -> tuple[frozenset[Effect], list[Callee]]:
+    """The effects of an equation and of those inside its regions, but for calls; whom these call."""
+    if eqn.operation is call:
+        return frozenset(), [eqn.params["callee"]]
+    inner = [_inside(e) for region in eqn.regions for e in region.eqns]
+    effects = frozenset({eqn.operation.effect}).union(*(effects for effects, _ in inner))
+    return effects, list(dict.fromkeys(callee for _, callees in inner for callee in callees))
 
 
 Keep = Callable[[Eqn], bool]
