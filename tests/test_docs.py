@@ -44,7 +44,9 @@ def run_blocks(text, folder, namespace):
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/numerics.md", "docs/debugging.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("guide", "numerics", "debugging", "taylor"))]
+)
 def test_page(page, tmp_path, monkeypatch, request):
     path = ROOT / page
     text = path.read_text(encoding="utf-8")

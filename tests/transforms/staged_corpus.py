@@ -76,7 +76,7 @@ def stage_entry(entry: Entry, execute: Execute, seed: int = 3, dtype: type = np.
         count = len(flatten(arg)[0])
         starts.append(range(start, start + count))
         start += count
-    by_argnum = tuple(tuple(by_leaf[leaf] for leaf in starts[argnum]) for argnum in entry.argnums)
+    by_argnum = tuple(tuple(by_leaf[leaf] for leaf in starts[argnum] if leaf in by_leaf) for argnum in entry.argnums)
     wrt = tuple(k for group in by_argnum for k in group)
     results = tuple(k for k, r in enumerate(staged.function.results) if r.type.is_float)
     point = Program(staged.function, tuple(flat), wrt, results, execute)

@@ -20,10 +20,11 @@ def varied(function: Function, wrt: Sequence[int]) -> set[Var]:
     must
     stay in step with them."""
     seeds = {function.params[k] for k in wrt if function.params[k].type.is_float}
-    return _forward(function.region, seeds)
+    return varied_by(function.region, seeds)
 
 
-def _forward(region: Region, seeds: set[Var]) -> set[Var]:
+def varied_by(region: Region, seeds: set[Var]) -> set[Var]:
+    """Floating values of a region that depend on the given ones (these included)."""
     reached = set(seeds)
     _spread(region, reached)
     return reached
