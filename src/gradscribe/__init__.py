@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it (or, for a submodule, the module itself under its full name)
 _API = "gradscribe.transpiler.api"
+_COLLECTIVES = "gradscribe.transpiler.library.collective_rules"
 _LAZY: dict[str, str] = {
     "Bool": f"{_API}.annotations",
     "C64": f"{_API}.annotations",
@@ -38,6 +39,10 @@ _LAZY: dict[str, str] = {
     "I64": f"{_API}.annotations",
     "Pullback": f"{_API}.reverse",
     "ShapeDtype": f"{_API}.inspection",
+    "all_gather": _COLLECTIVES,
+    "all_to_all": _COLLECTIVES,
+    "axis_index": _COLLECTIVES,
+    "axis_size": _COLLECTIVES,
     "check_grads": f"{_API}.checking",
     "config": f"{_API}.settings",
     "debug": "gradscribe.transpiler.library.debug",
@@ -51,6 +56,12 @@ _LAZY: dict[str, str] = {
     "jit": f"{_API}.jitting",
     "jvp": f"{_API}.forward",
     "linearize": f"{_API}.forward",
+    "pmax": _COLLECTIVES,
+    "pmean": _COLLECTIVES,
+    "pmin": _COLLECTIVES,
+    "ppermute": _COLLECTIVES,
+    "psum": _COLLECTIVES,
+    "psum_scatter": _COLLECTIVES,
     "source": f"{_API}.inspection",
     "stop_gradient": "gradscribe.transpiler.library.derivative_rules",
     "taylor": f"{_API}.curves",

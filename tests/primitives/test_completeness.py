@@ -9,6 +9,7 @@ import pytest
 from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.collectives import Collective, axis_index
 from gradscribe.transpiler.primitives.primitive import Elementwise, Library, Linear, Reduction, RegionPrimitive
 from gradscribe.transpiler.primitives.table import FAMILIES, PRIMITIVES
 
@@ -34,6 +35,10 @@ def holes(primitive):
     """Rules a primitive has not got, of those its kind needs."""
     if isinstance(primitive, RegionPrimitive):
         return  # the transformations treat regions by hand
+    if isinstance(primitive, Collective):  # batching takes it away, so there is no text; one lane has no value of it
+        if primitive.transpose is None and primitive is not axis_index:
+            yield "vjp"
+        return
     if not primitive.source:
         yield "source"
     if not primitive.samples:

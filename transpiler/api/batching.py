@@ -6,6 +6,7 @@ function of stacked arguments. Establishes: lane b of the result is the function
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from gradscribe.transpiler.ir.nodes import Function, Guard, Operand, Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
+from gradscribe.transpiler.primitives.collectives import binding_axis
 from gradscribe.transpiler.primitives.structure import broadcast_to, permute
 from gradscribe.transpiler.transforms.batch import Lanes
 from gradscribe.transpiler.transforms.batch import vmap as batch
@@ -82,20 +84,24 @@ def _mapped(leaf: Any, axis: int | None, path: str) -> _Mapped:
     return _Mapped(axis, type.shape[axis], Var(lane, hint) if isinstance(leaf, Operand) else lane)
 
 
-def _batch_size(mapped: Sequence[_Mapped], paths: Sequence[str]) -> Dim:
+def _batch_size(mapped: Sequence[_Mapped], paths: Sequence[str], axis_name: str | None, axis_size: int | None) -> Dim:
+    """The number of lanes: a symbol, so that one version serves all; known where collectives may ask for it."""
     given = [(m.size, path) for m, path in zip(mapped, paths, strict=True) if m.size is not None]
+    if axis_size is not None:
+        given = [(axis_size, "axis_size"), *given]
     if not given:
-        raise ValueError("vmap must map at least one argument: in_axes has only None")
+        raise ValueError("vmap must map at least one argument, or be told axis_size: in_axes has only None")
     first, where = given[0]
     for size, path in given[1:]:
         if isinstance(size, int) and isinstance(first, int) and size != first:
             raise ValueError(
                 f"vmap got inconsistent sizes for the mapped axes: `{where}` has {first}, `{path}` has {size}"
             )
-        if not isinstance(size, int) and not isinstance(first, int):
-            equalities().require(size, first, "vmap")
+        if not (isinstance(size, int) and isinstance(first, int)):
+            equalities().require(Dim.of(size), Dim.of(first), "vmap")
     if isinstance(first, int):
-        return Dim.of(first) if first < 2 else Dim.of(Symbol("batch"))
+        known = first < 2 or axis_name is not None or axis_size is not None
+        return Dim.of(first if known else Symbol("batch"))
     return equalities().normalize(Dim.of(first))
 
 
@@ -105,12 +111,15 @@ def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, An
     axes = _axes_of(args, kwargs, options["in_axes"])
     paths = definition.paths("")
     mapped = [_mapped(leaf, axis, path) for leaf, axis, path in zip(leaves, axes, paths, strict=True)]
-    size = _batch_size(mapped, paths)
+    axis_name = options["axis_name"]
+    size = _batch_size(mapped, paths, axis_name, options["axis_size"])
     lane_args, lane_kwargs = tree.unflatten(definition, [m.lane for m in mapped])
-    inner = as_value(stage(transformed.function, lane_args, lane_kwargs))
+    with binding_axis(axis_name, size):
+        inner = as_value(stage(transformed.function, lane_args, lane_kwargs))
     inner, outs, structure = result_leaves(inner, inner.result)
     of_parameter = [mapped[p.leaf].axis if isinstance(p, ArgumentLeaf) else None for p in inner.parameters]
-    function, flags = batch(inner.function, [axis is not None for axis in of_parameter], size, options["lanes"])
+    mapped_parameters = [axis is not None for axis in of_parameter]
+    function, flags = batch(inner.function, mapped_parameters, size, options["lanes"], axis_name)
     out_axes = tree.broadcast_prefix(options["out_axes"], structure, "out_axes", is_leaf=_is_none)
     wanted = [(out.position, axis) for out, axis in zip(outs, out_axes, strict=True)]
     function = _move_axes(function, of_parameter, flags, wanted, size)
@@ -173,26 +182,39 @@ def _placed(result: Operand, batched: bool, axis: Any, size: Dim) -> Operand:
 VMAP = define(Kind("vmap", _stage))
 
 
-def vmap(fun: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0, *, lanes: Lanes = "auto") -> Any:
+def vmap(
+    fun: Callable[..., Any] | None = None,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: str | None = None,
+    axis_size: int | None = None,
+    *,
+    lanes: Lanes = "auto",
+) -> Any:
     """The function over a stack of examples.
 
     Args:
         in_axes: the batch axis of the arguments: an integer for all, or a tuple with one entry per argument; an entry
-            is an
-            integer, None (the same for all lanes), or a tree of these that is a prefix of the argument. Negative axes
-            count from the end. Keyword arguments are mapped along axis 0.
+            is an integer, None (the same for all lanes), or a tree of these that is a prefix of the argument. Negative
+            axes count from the end. Keyword arguments are mapped along axis 0.
         out_axes: where the batch axis goes in the results: an integer, None (for what does not depend on the lane),
-            or a
-            tree of these that is a prefix of the result.
+            or a tree of these that is a prefix of the result.
+        axis_name: a name for the batch axis, by which `gs.psum` and the other collectives inside the function mean it.
+        axis_size: the number of lanes, needed where no argument is mapped. With a name or a size, each number of lanes
+            has a version of its own.
         lanes: "array" batches each operation, "loop" runs lane after lane, "auto" chooses: lanes loop where control
-            flow
-            depends on the data, so that each lane takes its own branches and trip counts.
+            flow depends on the data, so that each lane takes its own branches and trip counts.
 
-    Raises ValueError where sizes or axes do not fit.
+    Raises ValueError where sizes or axes do not fit, CollectiveError for a collective that not all lanes come to.
 
     Example: `gs.vmap(gs.grad(loss), in_axes=(None, 0, 0))(w, xs, ys)` gives one gradient per example.
     """
     if lanes not in ("auto", "loop", "array"):
         raise ValueError(f'lanes is "auto", "loop" or "array", not {lanes!r}')
     in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
-    return decorate(VMAP, fun, {"in_axes": in_axes, "out_axes": out_axes, "lanes": lanes})
+    if axis_size is not None:
+        axis_size = operator.index(axis_size)
+        if axis_size < 0:
+            raise ValueError(f"vmap: axis_size={axis_size} is negative")
+    options = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "lanes": lanes}
+    return decorate(VMAP, fun, options)

@@ -150,7 +150,7 @@ def _index_transpose(ct: Operand, x: Operand, *takes: Operand, at: Index) -> Ope
     return emit(update_add, (zeros_of(x.type), ct, *takes), {"at": at})[0]
 
 
-def _layout(at: Index, take_rank: int) -> list[tuple[str, int]]:
+def index_layout(at: Index, take_rank: int) -> list[tuple[str, int]]:
     """Which axis of `x[at]` comes from what: ("take", k) for axes of the index arrays, ("axis", k) for sliced axes of
     x."""
     slices = [k for k, c in enumerate(at) if isinstance(c, Slice)]
@@ -169,21 +169,21 @@ def _batch_index(
     """Index operands and index that read (or write) all examples at once, and the axes order that brings what they read
     into the order (batch, then the axes of one example)."""
     rank = max((t.rank - b for t, b in zip(takes, batched, strict=True)), default=0)
-    single = _layout(at, rank)
+    single = index_layout(at, rank)
     if not any(batched):  # one more sliced axis in front
         wide = (Slice(Dim.of(0), size), *at)
-        operands, natural = list(takes), _layout(wide, rank)
+        operands, natural = list(takes), index_layout(wide, rank)
         wanted = [("axis", 0), *((kind, k + (kind == "axis")) for kind, k in single)]
         return operands, wide, tuple(natural.index(label) for label in wanted)
     operands = [align_batch(t, rank) if b else t for t, b in zip(takes, batched, strict=True)]
     if not x_batched:  # the batch axis is the first axis of the index arrays
         wanted = [("take", 0), *((kind, k + (kind == "take")) for kind, k in single)]
-        return operands, at, tuple(_layout(at, rank + 1).index(label) for label in wanted)
+        return operands, at, tuple(index_layout(at, rank + 1).index(label) for label in wanted)
     lane = emit(arange, (), {"start": Dim.of(0), "length": size, "step": 1})[0]
     operands.append(reshape(lane, shape=(size, *(Dim.of(1),) * rank)) if rank else lane)
     wide = (Take(len(takes)), *at)
     wanted = [("take", 0), *((kind, k + 1) for kind, k in single)]
-    return operands, wide, tuple(_layout(wide, rank + 1).index(label) for label in wanted)
+    return operands, wide, tuple(index_layout(wide, rank + 1).index(label) for label in wanted)
 
 
 def _permuted(x: Operand, axes: tuple[int, ...]) -> Operand:
@@ -275,7 +275,7 @@ def _of_last_writes(ct: Operand, x: Operand, takes: Sequence[Operand], at: Index
     order = [c.operand for c in at if isinstance(c, Take)]
     sizes = tuple(x.shape[k] for k, c in enumerate(at) if isinstance(c, Take))
     won = last_writes(sizes, [takes[k] for k in order])
-    layout = _layout(at, won.rank)
+    layout = index_layout(at, won.rank)
     after = len(layout) - 1 - max(k for k, (kind, _) in enumerate(layout) if kind == "take")
     if after:
         won = reshape(won, shape=(*won.shape, *(Dim.of(1),) * after))
@@ -286,7 +286,7 @@ def _update_batch(operation: Any) -> Any:
     def batching(xs: Sequence[Operand], batched: Sequence[bool], size: Dim, *, at: Index, **params: Any) -> Operand:
         x, v, *takes = xs
         take_rank = max((t.rank - b for t, b in zip(takes, batched[2:], strict=True)), default=0)
-        rank = len(_layout(at, take_rank))
+        rank = len(index_layout(at, take_rank))
         if not batched[0]:
             x = broadcast_to(x, shape=(size, *x.shape))
         takes, wide, order = _batch_index(takes, batched[2:], size, at, True)
@@ -340,6 +340,7 @@ __all__ = [
     "dim_value",
     "empty",
     "index",
+    "index_layout",
     "index_through",
     "permute",
     "python_scalar",

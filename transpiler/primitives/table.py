@@ -11,6 +11,7 @@ from gradscribe.transpiler.primitives import (
     barriers,
     calls,
     checks,
+    collectives,
     complex_numbers,
     contraction,
     conversion,
@@ -56,6 +57,7 @@ FAMILIES = (
     effects,
     barriers,
     calls,
+    collectives,
 )
 
 __all__ = ["FAMILIES", "PRIMITIVES"]

@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import dim_vars, eqn_dims, param_dims
+from gradscribe.transpiler.primitives.collectives import mentions_axis
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 
 
-def lane_dependent(region: Region, batched: Iterable[Var]) -> set[Var]:
-    """The given values and all that are computed from them, at any depth."""
+def lane_dependent(region: Region, batched: Iterable[Var], axis_name: str | None = None) -> set[Var]:
+    """The given values and all that are computed from them, at any depth; and what collectives over the axis of the
+    batch give each lane of its own."""
     lanes = set(batched)
-    _spread(region, lanes)
+    _spread(region, lanes, axis_name)
     return lanes
 
 
@@ -42,13 +44,16 @@ def has_batched_control(eqn: Eqn, lanes: set[Var]) -> bool:
     return mentions_batched(bounds, lanes) or any_batched([*tests, *codes], lanes)
 
 
-def _spread(region: Region, lanes: set[Var]) -> None:
+def _spread(region: Region, lanes: set[Var], axis_name: str | None) -> None:
     for eqn in region.eqns:
         if eqn.operation is loop:
-            _spread_loop(eqn, lanes)
+            _spread_loop(eqn, lanes, axis_name)
+        elif mentions_axis(eqn, axis_name):
+            if eqn.operation.differs:
+                lanes.update(eqn.results)
         elif eqn.operation is if_:
             for inner in eqn.regions:
-                _spread(inner, lanes)
+                _spread(inner, lanes, axis_name)
             everything = has_batched_control(eqn, lanes)
             for k, result in enumerate(eqn.results):
                 if everything or any_batched((r.results[k] for r in eqn.regions), lanes):
@@ -57,7 +62,7 @@ def _spread(region: Region, lanes: set[Var]) -> None:
             lanes.update(eqn.results)
 
 
-def _spread_loop(eqn: Eqn, lanes: set[Var]) -> None:
+def _spread_loop(eqn: Eqn, lanes: set[Var], axis_name: str | None) -> None:
     carries = [region.params[-len(eqn.operands) :] if eqn.operands else () for region in eqn.regions]
     returned = body_carries(eqn)
     for k, init in enumerate(eqn.operands):
@@ -66,7 +71,7 @@ def _spread_loop(eqn: Eqn, lanes: set[Var]) -> None:
     while True:
         before = len(lanes)
         for region in eqn.regions:
-            _spread(region, lanes)
+            _spread(region, lanes, axis_name)
         for k, value in enumerate(returned):
             if any_batched((value,), lanes):
                 lanes.update(params[k] for params in carries)
