@@ -6,7 +6,7 @@ import math
 import numpy as np
 import scipy.special
 
-from gradscribe.transpiler.library.derivative_rules import stop_gradient
+from gradscribe.transpiler.library.derivative_rules import checkpoint_name, stop_gradient
 from library.driver import Known, Size
 
 RNG = np.random.default_rng(7)
@@ -597,6 +597,8 @@ case(stop_gradient, 1.5)
 case(stop_gradient, Size(3))
 case(stop_gradient, floats(3))
 case(stop_gradient, ints(3))
+case(checkpoint_name, 1.5, "hidden")
+case(checkpoint_name, floats(3), "hidden")
 
 
 def name(entry):

@@ -21,7 +21,7 @@ from gradscribe.transpiler.ir.nodes import Literal, Operand
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 
 
-def _static(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
+def static_of_options(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
     options = transformed.options
     numbers, names = options["static_argnums"], options["static_argnames"]
     found = static_arguments(transformed.function, args, kwargs)
@@ -55,8 +55,8 @@ def positional_names(transformed: Transformed) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def _stage(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
-    static = dict(_static(transformed, args, kwargs))
+def stage_with_static(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:
+    static = dict(static_of_options(transformed, args, kwargs))
     if not static:
         return stage(transformed.function, args, kwargs)
     wrapped = tuple(_wrapped(static[k]) if k in static else value for k, value in enumerate(args))
@@ -103,7 +103,7 @@ def _positions(args: tuple[Any, ...], kwargs: dict[str, Any], static: dict[Any, 
     return numbers
 
 
-JIT = define(Kind("jit", _stage, writes=True, static=_static))
+JIT = define(Kind("jit", stage_with_static, writes=True, static=static_of_options))
 
 
 def jit(

@@ -60,7 +60,7 @@ class Allocations:
 
 
 _ALLOCATION = re.compile(r"    (\w+) = np\.(empty|zeros)\(")
-_BINDING = re.compile(r"\s*(?:for )?(\w+(?:, \w+)*) (?:=|in) ")
+_BINDING = re.compile(r"\s*(?:for )?(\w+(?:, \w+)*),? (?:=|in) ")
 
 
 def _bound_names(line: str) -> list[str]:

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.branches import UnknownResult
-from gradscribe.transpiler.frontend.closing import captures_of, closed
 from gradscribe.transpiler.frontend.inner import Inner, Settlement, described_slot
 from gradscribe.transpiler.frontend.lifting import Parameter
 from gradscribe.transpiler.frontend.signatures import (
@@ -48,6 +47,7 @@ from gradscribe.transpiler.ir.verify import verify
 from gradscribe.transpiler.ir.walk import (
     clone_region,
 )
+from gradscribe.transpiler.passes.closing import captures_of, closed
 from gradscribe.transpiler.primitives.calls import call
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 

@@ -1,4 +1,4 @@
-"""Functions that a program calls by name: those that call themselves.
+"""Functions that a program calls by name: those that call themselves, and those whose calls are checkpoints.
 
 A `Callee` is an identity: equations name it before its `function` is known, because its own body calls it. Establishes:
 once the program that mentions it is complete, so is `function`, which reads nothing of the program around it. Programs
@@ -8,21 +8,25 @@ inside a derived function finds the function that is being derived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from gradscribe.transpiler.ir.nodes import Function, Region
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Region
 from gradscribe.transpiler.ir.walk import inner_eqns
+
+Policy = Callable[[Eqn], bool]
 
 
 class Callee:
-    """One function with a name, perhaps not complete yet."""
+    """One function with a name, perhaps not complete yet. `saves` says which of its equations may have their results
+    saved for the adjoint of a call; the rest is computed again (None: all of it)."""
 
-    __slots__ = ("_function", "derived", "name")
+    __slots__ = ("_function", "derived", "name", "saves")
 
-    def __init__(self, name: str, function: Function | None = None) -> None:
+    def __init__(self, name: str, function: Function | None = None, saves: Policy | None = None) -> None:
         self.name = name
         self._function = function
+        self.saves = saves
         self.derived: dict[Any, Any] = {}
 
     @property
@@ -37,6 +41,11 @@ class Callee:
     @function.setter
     def function(self, function: Function) -> None:
         self._function = function
+
+    @property
+    def recursive(self) -> bool:
+        """Calls itself, perhaps through others; so does one that is not complete yet."""
+        return not self.complete or self in reached_callees(self.function.region)
 
     def __repr__(self) -> str:
         return self.name

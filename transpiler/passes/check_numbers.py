@@ -64,7 +64,7 @@ def _checked(callee: Callee, tests: list[tuple[Elementwise, str]]) -> Callee:
     """A function that is called by name, with the checks."""
     key = ("numbers", tuple(what for _, what in tests))
     if key not in callee.derived:
-        made = callee.derived[key] = Callee(callee.name)
+        made = callee.derived[key] = Callee(callee.name, saves=callee.saves)
         own = clone_function(callee.function)
         made.function = replace(own, region=_region(own.region, tests))
     known: Callee = callee.derived[key]

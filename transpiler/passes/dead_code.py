@@ -82,7 +82,7 @@ def _silent(region: Region) -> Region:
 
 def _silent_callee(callee: Callee) -> Callee:
     if "silent" not in callee.derived:
-        made = callee.derived["silent"] = Callee(callee.name)
+        made = callee.derived["silent"] = Callee(callee.name, saves=callee.saves)
         made.function = without_io(callee.function)
     known: Callee = callee.derived["silent"]
     return known

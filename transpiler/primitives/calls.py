@@ -1,4 +1,5 @@
-"""`call`: a function that calls itself, called with operands; `call_again` for a call that was made before.
+"""`call`: a function called by name with operands (it calls itself, or its calls are checkpoints); `call_again` for a
+call that was made before.
 
 Param `callee` (`ir.callees.Callee`) names the function; the operands are its flat parameters, the results its flat
 results. Operands are borrowed and results are fresh: no result shares memory with an operand or another result. A call
@@ -9,6 +10,7 @@ derived from a callee is a callee again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +18,9 @@ from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.evaluate import evaluate
-from gradscribe.transpiler.ir.nodes import Effect, Eqn, Region
+from gradscribe.transpiler.ir.nodes import Effect, Eqn, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import Type
+from gradscribe.transpiler.ir.walk import Substitution
 from gradscribe.transpiler.primitives.primitive import Params, RegionPrimitive
 
 
@@ -53,3 +56,23 @@ def known_function(eqn: Eqn) -> Callee:
             "transform the recursive function from outside",
         )
     return callee
+
+
+def call_results(callee: Callee, operands: Sequence[Operand]) -> tuple[Var, ...]:
+    """Fresh values for the results of a call. A size that only the callee knows is a result that stands before the
+    arrays that have it."""
+    env = Substitution()
+    for param, given in zip(callee.function.params, operands, strict=True):
+        for mine, dim in zip(param.type.dims(), given.type.dims(), strict=True):
+            if isinstance(mine.single_atom, Symbol):
+                env.atoms.setdefault(mine.single_atom, dim)
+        if not param.type.dims() and isinstance(given, (Var, Literal)):
+            env[param] = given
+    results = []
+    for result in callee.function.results:
+        if isinstance(result, Var):
+            env[result] = made = Var(env.type(result.type), result.hint, None, None)
+        else:
+            made = Var(result.type)
+        results.append(made)
+    return tuple(results)

@@ -23,7 +23,8 @@ from gradscribe.transpiler.errors import NoRule, reporting
 from gradscribe.transpiler.ir.builder import (
     build_body,
 )
-from gradscribe.transpiler.ir.dims import Dim, DimLike
+from gradscribe.transpiler.ir.callees import Callee
+from gradscribe.transpiler.ir.dims import Dim, DimLike, Symbol
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Var
 from gradscribe.transpiler.ir.walk import Substitution, eqn_reads
 from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_io
@@ -97,11 +98,21 @@ def _build(batch: _Batch, run: Any) -> tuple[Function, tuple[bool, ...]]:
         for g in function.guards
         if not mentions_batched((g.dim,), dependent)
     )
-    batcher = Batcher(size, set(dependent), batch.axis_name)
+    batcher = Batcher(size, set(dependent), batch.axis_name, _callee_over)
     region = build_body(params, lambda *_: run(function, env, batcher))
     flags = tuple(isinstance(r, Var) and r in batcher.lanes for r in function.results)
     stacked = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
     return drop_dead_code(stacked), flags
+
+
+def _callee_over(callee: Callee, flags: tuple[bool, ...], axis_name: str | None) -> tuple[Callee, tuple[bool, ...]]:
+    """The callee over a batch, whose size its flagged parameters bring."""
+    key = ("vmap", flags, axis_name)
+    if key not in callee.derived:
+        function, batched = vmap(callee.function, flags, Dim.of(Symbol("batch", 0)), axis_name=axis_name)
+        callee.derived[key] = Callee(f"{callee.name}_vmap", function, callee.saves), batched
+    made: tuple[Callee, tuple[bool, ...]] = callee.derived[key]
+    return made
 
 
 def _by_array(function: Function, env: Substitution, batcher: Batcher) -> list[Operand]:

@@ -7,7 +7,7 @@ Establishes: a batched value carries the batch axis in front. NoRule where an eq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gradscribe.transpiler.errors import CollectiveError, NoRule
@@ -20,11 +20,12 @@ from gradscribe.transpiler.ir.builder import (
     emit_as,
     open_block,
 )
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims
-from gradscribe.transpiler.primitives.calls import CALLS
+from gradscribe.transpiler.primitives.calls import CALLS, call_results
 from gradscribe.transpiler.primitives.collectives import communicates, mentions_axis, over_axis
 from gradscribe.transpiler.primitives.primitive import align_batch
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
@@ -54,12 +55,17 @@ def with_batch_axis(type: Type, size: Dim) -> ArrayType:
     return ArrayType(type.dtype, (size, *type.shape))
 
 
+# The callee over a batch, for flags of its operands and the name of the axis; and flags of its results.
+CalleeOver = Callable[[Callee, tuple[bool, ...], str | None], tuple[Callee, tuple[bool, ...]]]
+
+
 class Batcher:
     """Emits equations with the values in `lanes` (old values) batched; with no lanes, emits a program as it stands,
     with types inferred anew where an operand's type has changed."""
 
-    def __init__(self, size: Dim, lanes: set[Var], axis_name: str | None) -> None:
+    def __init__(self, size: Dim, lanes: set[Var], axis_name: str | None, callee_over: CalleeOver) -> None:
         self.size = size
+        self.callee_over = callee_over
         self.lanes = lanes
         self.axis_name = axis_name
         self.splitting = False  # inside a region where lanes meet: what has no rule goes by lane on its own
@@ -95,7 +101,7 @@ class Batcher:
         """Emit a loop over the lanes for these equations."""
         for eqn in eqns:
             self.require_silence(eqn)
-        single = Batcher(self.size, set(), None)
+        single = Batcher(self.size, set(), None, self.callee_over)
         run_lanes(eqns, wanted, env, self.lanes, self.size, single.equation, guards)
 
     def stack(self, region: Region, values: Iterable[Var]) -> None:
@@ -155,7 +161,7 @@ class Batcher:
             env[old] = new
 
     def _batched(self, eqn: Eqn, env: Substitution) -> None:
-        if eqn.operation in CALLS:
+        if eqn.operation in CALLS and eqn.params["callee"].recursive:
             self.require_silence(eqn)
         if mentions_batched((d for r in eqn.results for d in r.type.dims()), self.lanes):
             raise NoRule(eqn.span, "the size of this differs from lane to lane")
@@ -168,12 +174,29 @@ class Batcher:
             raise NoRule(eqn.span, "a growable tape per lane cannot be stacked into an array")
         if eqn.operation in (update, update_add) and not flags[0]:
             operands[0], flags[0] = self.spread(operands[0]), True
-        results, batched = eqn.operation.batch(operands, flags, self.size, env.params(eqn.params))
+        if eqn.operation in CALLS:
+            results, batched = self._call(eqn, operands, flags)
+        else:
+            results, batched = eqn.operation.batch(operands, flags, self.size, env.params(eqn.params))
         for old, new, is_batched in zip(eqn.results, results, batched, strict=True):
             new = new if is_batched else self.spread(new)
             if isinstance(new, Var) and not new.hint:
                 new.hint = old.hint
             env[old] = new
+
+    def _call(
+        self, eqn: Eqn, operands: Sequence[Operand], flags: Sequence[bool]
+    ) -> tuple[Sequence[Operand], Sequence[bool]]:
+        """A call of the function over the batch. One that calls itself goes lane by lane: how often is the lane's."""
+        callee: Callee = eqn.params["callee"]
+        if callee.recursive:
+            raise eqn.operation.gap("batch")
+        if not any(flags):  # its size comes from an operand
+            raise NoRule(eqn.span, "this call differs from lane to lane by what is inside it alone")
+        made, batched = self.callee_over(callee, tuple(flags), self.axis_name)
+        results = call_results(made, operands)
+        append_eqn(Eqn(eqn.operation, tuple(operands), results, {"callee": made}, (), current_span()))
+        return results, batched
 
     def _placed_by_lane(self, eqn: Eqn, operands: list[Operand], flags: list[bool], env: Substitution) -> Operand:
         """An equation with integers among its params that differ from lane to lane."""

@@ -128,7 +128,7 @@ def tangent_of(callee: Callee, wrt: tuple[int, ...]) -> Callee:
     """The callee (params, tangents of the params at `wrt`) -> (results, tangents of the floating results)."""
     key = ("jvp", wrt)
     if key not in callee.derived:
-        made = callee.derived[key] = Callee(f"{callee.name}_jvp")
+        made = callee.derived[key] = Callee(f"{callee.name}_jvp", saves=callee.saves)
         made.function = jvp(callee.function, wrt)
     known: Callee = callee.derived[key]
     return known

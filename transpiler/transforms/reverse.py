@@ -11,7 +11,7 @@ Source: Griewank & Walther, Evaluating Derivatives, ch. 3 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, emit, emit_as, naming, open_block
@@ -37,6 +37,7 @@ from gradscribe.transpiler.primitives.regions import (
 from gradscribe.transpiler.primitives.stacks import stack_pop
 from gradscribe.transpiler.primitives.structure import dim_value, index, reshape, sum_to_shape, update_add
 from gradscribe.transpiler.transforms.activity import useful_in
+from gradscribe.transpiler.transforms.checkpoint import SavedAdjoint
 
 Cotangents = dict[Var, Operand]
 AdjointOf = Callable[[Callee, tuple[int, ...], tuple[int, ...]], Callee]  # callee, operands, seeded results
@@ -62,9 +63,10 @@ def cotangent_name(hint: str) -> str:
 class ReverseSweep:
     """Emits the reverse of regions into the open block; cotangents live in a dict per region."""
 
-    def __init__(self, active: set[Var], adjoint_of: AdjointOf) -> None:
+    def __init__(self, active: set[Var], adjoint_of: AdjointOf, checkpoints: Mapping[Eqn, SavedAdjoint]) -> None:
         self.active = active
         self.adjoint_of = adjoint_of
+        self.checkpoints = checkpoints
 
     def accumulate(self, cts: Cotangents, x: Operand, g: Operand | None) -> None:
         """cts[x] += g, in x's dtype and shape (the sum over stretched axes undoes broadcasting)."""
@@ -107,12 +109,22 @@ class ReverseSweep:
     def _call(self, eqn: Eqn, cts: Cotangents) -> None:
         """A call of the callee's adjoint. What a call saves is its operands: the adjoint computes the rest again."""
         gs = {k: cts.pop(r) for k, r in enumerate(eqn.results) if r in cts}
+        saved = self.checkpoints.get(eqn)
+        if saved is not None and gs:
+            given = [gs.get(k) or zeros_of(strong(eqn.results[k].type)) for k in saved.seeded]
+            operands = (*eqn.operands, *(eqn.results[k] for k in saved.saved), *given)
+            self._call_adjoint(eqn, saved.backward, operands, saved.wrt, cts)
+            return
         wrt = tuple(k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in self.active)
         if not gs or not wrt:
             return
         callee = self.adjoint_of(known_function(eqn), wrt, tuple(gs))
+        self._call_adjoint(eqn, callee, (*eqn.operands, *gs.values()), wrt, cts)
+
+    def _call_adjoint(
+        self, eqn: Eqn, callee: Callee, operands: tuple[Operand, ...], wrt: tuple[int, ...], cts: Cotangents
+    ) -> None:
         bars = [Var(strong(eqn.operands[k].type)) for k in wrt]
-        operands = (*eqn.operands, *gs.values())
         append_eqn(Eqn(call_again, operands, tuple(bars), {"callee": callee}, (), eqn.span))
         for k, bar in zip(wrt, bars, strict=True):
             self.accumulate(cts, eqn.operands[k], bar)
@@ -244,12 +256,17 @@ def _named(g: Operand, x: Var) -> Operand:
 
 
 def sweep(
-    region: Region, active: set[Var], seeds: Sequence[Operand | None], wrt: Sequence[Var], adjoint_of: AdjointOf
+    region: Region,
+    active: set[Var],
+    seeds: Sequence[Operand | None],
+    wrt: Sequence[Var],
+    adjoint_of: AdjointOf,
+    checkpoints: Mapping[Eqn, SavedAdjoint],
 ) -> Region:
     """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results
     of
     the returned region are the cotangents of `wrt`, zeros where nothing flows."""
-    reverse = ReverseSweep(active, adjoint_of)
+    reverse = ReverseSweep(active, adjoint_of, checkpoints)
     with open_block(nested=False) as block:
         cts: Cotangents = {}
         for result, seed in zip(region.results, seeds, strict=True):

@@ -10,17 +10,17 @@ emit reverse with restored values -> simplify.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradscribe.transpiler.errors import reporting
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
-from gradscribe.transpiler.ir.callees import Callee
+from gradscribe.transpiler.ir.callees import Callee, callees_in
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims, eqn_reads, free_vars, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, eqn_reads, free_vars, inner_eqns
 from gradscribe.transpiler.passes.affine.forwarding import forward_loads
 from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_effect, has_io, prune_region, without_io
 from gradscribe.transpiler.passes.hoist import hoist_invariants
@@ -28,6 +28,7 @@ from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.calls import call, call_again
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
+from gradscribe.transpiler.transforms.checkpoint import SavedAdjoint, with_saved_values, with_sizes
 from gradscribe.transpiler.transforms.residuals import ResidualPlan, plan_residuals
 from gradscribe.transpiler.transforms.restoration import Restoration
 from gradscribe.transpiler.transforms.reverse import cotangent_name, strong, sweep
@@ -83,8 +84,9 @@ def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> F
 def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> ResidualPlan:
     """What reverse mode would save, re-read and recompute (for explanations and tests)."""
     function = count_trips(_prepared(function))
-    reverse = _sweep(function, wrt, {k: Var(strong(function.results[k].type)) for k in results})
-    return plan_residuals(function, reverse)
+    seeds: dict[int, Operand] = {k: Var(strong(function.results[k].type)) for k in results}
+    function, checkpoints = _with_checkpoints(function, wrt, seeds)
+    return plan_residuals(function, _sweep(function, wrt, seeds, checkpoints))
 
 
 def _prepared(function: Function) -> Function:
@@ -93,10 +95,22 @@ def _prepared(function: Function) -> Function:
     return simplify(forward_loads(hoist_invariants(simplify(function))))
 
 
-def _sweep(function: Function, wrt: Sequence[int], seeds: dict[int, Operand]) -> Region:
+def _with_checkpoints(
+    function: Function, wrt: Sequence[int], seeds: Mapping[int, Operand]
+) -> tuple[Function, dict[Eqn, SavedAdjoint]]:
+    """The program whose checkpoints also give what their adjoints take, and those adjoints."""
+    if not any(callee.saves is not None for callee in callees_in(function.region)):
+        return function, {}
+    return with_saved_values(function, active(function, wrt, list(seeds)), lambda *f: vjp(*f).fused)
+
+
+def _sweep(
+    function: Function, wrt: Sequence[int], seeds: Mapping[int, Operand], checkpoints: Mapping[Eqn, SavedAdjoint]
+) -> Region:
     moving = active(function, wrt, list(seeds))
     by_result = [seeds.get(k) for k in range(len(function.results))]
-    return prune_region(sweep(function.region, moving, by_result, [function.params[k] for k in wrt], adjoint_of))
+    chosen = [function.params[k] for k in wrt]
+    return prune_region(sweep(function.region, moving, by_result, chosen, adjoint_of, checkpoints))
 
 
 def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) -> Callee:
@@ -104,7 +118,7 @@ def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) ->
     forward part again, for operands that the callee was called with before: nothing in it fails."""
     key = ("vjp", wrt, seeded)
     if key not in callee.derived:
-        made = callee.derived[key] = Callee(f"{callee.name}_vjp")
+        made = callee.derived[key] = Callee(f"{callee.name}_vjp", saves=callee.saves)
         function = without_io(callee.function)
         again = replace(function, region=_called_again(function.region))
         parts = vjp(again, wrt, seeded)
@@ -138,7 +152,9 @@ def _reverse(
     given: list[Operand] = list(bars)
     if seed is not None:
         given = [Literal(function.results[k].dtype.type(seed)) for k in seeded]
-    reverse = _sweep(function, wrt, dict(zip(seeded, given, strict=True)))
+    seeds = dict(zip(seeded, given, strict=True))
+    function, checkpoints = _with_checkpoints(function, wrt, seeds)
+    reverse = _sweep(function, wrt, seeds, checkpoints)
     plan = plan_residuals(function, reverse, save_everything)
     env = Substitution()
     params = [env.fresh(p) for p in function.params]
@@ -209,16 +225,6 @@ def _backward_start(fused: Function, result_count: int, param_count: int) -> int
     return last + 1
 
 
-def _with_sizes(values: Sequence[Var], known: set[Var]) -> list[Var]:
-    """The values, and before each the integers that its size is made of."""
-    ordered: dict[Var, None] = {}
-    for value in values:
-        sizes = [v for d in value.type.dims() for v in dim_vars(d) if v not in known and v is not value]
-        ordered.update(dict.fromkeys(_with_sizes(sizes, known)))
-        ordered[value] = None
-    return list(ordered)
-
-
 def _split(parts: VjpParts) -> tuple[Function, Function]:
     fused = parts.fused
     primal_params = fused.params[: parts.param_count]
@@ -226,7 +232,7 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
     eqns = fused.region.eqns
     head, tail = eqns[: fused.backward_from], eqns[fused.backward_from :]
     backward = Region(bars, tail, fused.results[parts.result_count :])
-    saved = _with_sizes(free_vars(backward), set(bars))
+    saved = with_sizes(free_vars(backward), set(bars))
     name = fused.name.removesuffix("_vjp")
     # sizes that no saved array or cotangent carries are saved as integers
     bound = {d.single_atom for v in (*saved, *bars) for d in v.type.dims()}
