@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.steps import BroadcastStep, DiagonalStep
 from gradscribe.transpiler.frontend.table import BUILTINS, METHODS
 from gradscribe.transpiler.frontend.values import (
     Array,
     ArrayMethod,
-    BroadcastStep,
-    DiagonalStep,
     Flat,
     List,
     is_number,

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gradscribe.transpiler.errors import GradscribeError, Span
+from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.joins import Join
+from gradscribe.transpiler.frontend.python_errors import PythonError, Raised, raised_by
 from gradscribe.transpiler.frontend.store import Entry, World
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.tracing import Tracing
@@ -43,17 +44,6 @@ Live = Callable[[Cell, Any], bool]
 
 class UnknownResult(BaseException):
     """What a recursive call returns is not known yet: what needs it is left out of the first interpretation."""
-
-
-@dataclass(frozen=True)
-class Raised:
-    """Completion of a block that always raises; `message` is a string, a `Text`, or an operand that
-    the exception takes as it is."""
-
-    error: type[Exception]
-    message: Any
-    exception: Any = None
-    span: Span | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +101,7 @@ def _branch(
     sides: list[Side] = []
     for k, thunk in enumerate((then, otherwise)):
         try:
-            side = _run_side(tracing, birth, thunk)
+            side = _run_side(tracing, birth, thunk, predicate, not k)
         except UnknownResult:  # a first look at a function that calls itself: what the other side returns
             return then() if k else otherwise()
         if isinstance(side.result, Raised):
@@ -176,13 +166,14 @@ def _larger(tracing: Tracing, rooms: list[Dim]) -> Dim:
     return second if tracing.solver.proved(surplus) else first + surplus.positive()
 
 
-def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
+def _run_side(tracing: Tracing, birth: int, thunk: Thunk, predicate: Operand, holds: bool) -> Side:
     store = tracing.store
     start = store.here()
     tracing.births.append(birth)
     try:
-        with open_block() as block, tracing.solver.region():
-            result = thunk()
+        with open_block() as block, tracing.solver.region(), tracing.facts.region():
+            tracing.facts.learn(predicate, holds)
+            result = surely_raised(thunk)
             tracing.settle_capacities(birth)
     except BaseException as error:
         error.under_data = True  # type: ignore[attr-defined]  # no handler outside this side catches it
@@ -192,6 +183,18 @@ def _run_side(tracing: Tracing, birth: int, thunk: Thunk) -> Side:
         tracing.births.pop()
     world, changed, marks = store.world_since(start), store.changed(start), store.changed_marks(start)
     return Side(block, result, world, changed, marks, store.undo(start))
+
+
+def surely_raised(thunk: Thunk) -> Any:
+    """What the thunk answers; `Raised` where it looks for an item that is not there: under data, that is so only when
+    it runs, and as far as is known yet (a list may grow later in a loop)."""
+    try:
+        return thunk()
+    except PythonError as error:
+        raised = raised_by(error)
+        if not issubclass(raised.error, LookupError):
+            raise
+        return raised
 
 
 def _one_side_raises(
@@ -209,6 +212,7 @@ def _one_side_raises(
     else:
         regions = (failing, Region((), (), ()))
         append_eqn(Eqn(if_, (predicate,), (), {}, regions if raising_first else regions[::-1], current_span()))
+    tracing.facts.learn(predicate, not raising_first)
     return otherwise() if raising_first else then()
 
 

@@ -313,7 +313,7 @@ class Callees(Inner):
                     parameter.box.serial = next_serial()
             slots, containers = self._slots(made)
             here = store.here()
-            with open_block(nested=False) as block:
+            with open_block(nested=False) as block, self.facts.region(known=False):
                 result = self.call_in_line(made.closure, slots)
                 returned = self._returned_of(made, result, own, birth)
             self._check_kept(made, birth, here, containers, own)

@@ -19,11 +19,11 @@ import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend import python_iterators
-from gradscribe.transpiler.frontend.branches import Raised, check_fails
+from gradscribe.transpiler.frontend.branches import branch, check_fails
 from gradscribe.transpiler.frontend.fence import check_accepted, refused_call
 from gradscribe.transpiler.frontend.generators import BorrowedFile
 from gradscribe.transpiler.frontend.liveness import yields
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
@@ -36,6 +36,7 @@ from gradscribe.transpiler.frontend.values import (
     ArrayMethod,
     BoundMethod,
     Cached,
+    Choice,
     Closure,
     ContainerMethod,
     Dict,
@@ -71,6 +72,8 @@ _LIBRARIES = (
     "gradscribe",
     "sys",
 )
+_KEEPING = ("append", "appendleft")  # methods of containers that take a first argument of any kind as it is
+_OF_NONE_TOO = frozenset((isinstance, type, print, str, repr, format, callable, bool, hasattr, getattr))
 _NUMBERS = (int, float, complex, np.generic)
 
 
@@ -84,6 +87,8 @@ class Calls(Superclasses):
     """Calling."""
 
     def call(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if isinstance(function, Choice):
+            return self.each_present(function, lambda option: self.call(option, args, kwargs))
         if isinstance(function, Closure):
             return self.call_closure(function, args, kwargs)
         if isinstance(function, BoundMethod):
@@ -93,8 +98,11 @@ class Calls(Superclasses):
         if isinstance(function, Cached):
             return self.call_cached(function, args, kwargs)
         if isinstance(function, ArrayMethod):
-            return self.array_method(function.owner, function.name, args, kwargs)
+            method = functools.partial(self.array_method, function.owner, function.name)
+            return self.over_options(args, kwargs, method, present=True)
         if isinstance(function, ContainerMethod):
+            if args and isinstance(args[0], Choice) and function.name not in _KEEPING:
+                return self.each(args[0], lambda option: self.call(function, [option, *args[1:]], kwargs))
             return self.container_method(function.owner, function.name, args, kwargs)
         if isinstance(function, functools.partial):
             bound = [self.lift(a, "argument of a partial", None) for a in function.args]
@@ -115,6 +123,9 @@ class Calls(Superclasses):
             return self.super_here()
         if function is nothing:
             return None
+        if any(isinstance(v, Choice) for v in (*args, *kwargs.values())) and not _takes_choices(function):
+            called = functools.partial(self._call_python, function)
+            return self.over_options(args, kwargs, called, present=function not in _OF_NONE_TOO)
         if args and isinstance(args[0], Object) and hashable(function) and function in METHODS_OF_FUNCTIONS:
             return self.call(self.get_attribute(args[0], METHODS_OF_FUNCTIONS[function]), args[1:], kwargs)
         own = self.own_function(function)
@@ -266,12 +277,10 @@ class Calls(Superclasses):
                 return None
             if isinstance(code, int) and code:
                 return value.value
-            self.refuse(
-                "this function returns a value on some paths and None on others", "return a value on every path"
-            )
+            return self.whole(branch(self, value.flag, lambda: value.value, lambda: None))
         if isinstance(value, Poison):
             self.refuse_poison("the returned value", value)
-        return value
+        return self.read_choice("the returned value", value)
 
     def _raise(self, raised: Raised) -> Any:
         """A call that always raises."""
@@ -372,6 +381,8 @@ class Calls(Superclasses):
 
     # ---- attributes ----
     def get_attribute(self, owner: Any, name: str) -> Any:
+        if isinstance(owner, Choice):
+            return self.each_present(owner, lambda option: self.get_attribute(option, name))
         if isinstance(owner, Object):
             return self._object_attribute(owner, name)
         if isinstance(owner, Super):
@@ -383,7 +394,7 @@ class Calls(Superclasses):
         if isinstance(owner, tuple):
             fields = getattr(type(owner), "_fields", ())
             if name in fields:
-                return self._whole(owner[fields.index(name)])
+                return self.whole(owner[fields.index(name)])
             if name in ("index", "count", "_replace", "_asdict"):
                 return ContainerMethod(owner, name)
             found = inspect.getattr_static(type(owner), name, None)
@@ -445,6 +456,13 @@ class Calls(Superclasses):
 
     def array_attribute(self, owner: Any, name: str) -> Any:
         raise NotImplementedError
+
+
+def _takes_choices(function: Any) -> bool:
+    """Does the function hand its arguments on, whatever their kinds?"""
+    if isinstance(function, (type, types.FunctionType, types.MethodType)) and not library_function(function):
+        return True
+    return not hashable(function) or function in (dict, setattr, dataclasses.replace, functools.partial)
 
 
 def _endless(closure: Closure, slots: dict[Any, Any], span: Span | None) -> NeedStatic:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.higher_order import HigherOrder
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.values import (
     FORM,
     LENGTH,
@@ -158,7 +158,7 @@ class Containers(HigherOrder):
         there = self.truth(self.present(owner, key))
         if isinstance(there, bool):
             return self.get_item(owner, key) if there else otherwise()
-        return self._whole(branch(self, there, lambda: owner.slots[key].value, otherwise))
+        return self.whole(branch(self, there, lambda: owner.slots[key].value, otherwise))
 
     def dict_get(self, owner: Dict, key: Any, default: Any = None) -> Any:
         return self._or_else(owner, self.static_key(key), lambda: default)

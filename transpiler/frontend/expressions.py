@@ -14,12 +14,14 @@ import gast
 import numpy as np
 
 from gradscribe.transpiler.frontend.branches import branch
-from gradscribe.transpiler.frontend.iteration import Iteration
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.choices import has_choice
+from gradscribe.transpiler.frontend.conditions import Conditions
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.values import (
     MISSING,
     Array,
+    Choice,
     Closure,
     Dict,
     Flat,
@@ -31,10 +33,6 @@ from gradscribe.transpiler.frontend.values import (
     Sequence,
     Slice,
     describe,
-    is_data,
-    is_integer,
-    is_number,
-    number_type,
 )
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -42,7 +40,7 @@ from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 
-class Expressions(Iteration):
+class Expressions(Conditions):
     """Evaluation."""
 
     def evaluate(self, node: Any, frame: Frame) -> Any:
@@ -84,7 +82,7 @@ class Expressions(Iteration):
                 self.refuse_poison(f"`{name}`", value)
             if self.narrowing:
                 self.store.set(scope, name, value)
-        return value
+        return self.read_choice(f"`{name}`", value)
 
     def _global_name(self, name: str, scope: Frame) -> Any:
         while scope.parent is not None:
@@ -147,6 +145,8 @@ class Expressions(Iteration):
         return Dict(slots)
 
     def static_key(self, key: Any) -> Any:
+        if isinstance(key, Choice):
+            self.refuse(f"the key of a dict {key.reason}", "write a branch for each key")
         if isinstance(key, (Dim, Operand)):
             self.need_static(key, "the key of a dict must be static")
         if isinstance(key, tuple):
@@ -175,7 +175,7 @@ class Expressions(Iteration):
             if not conditions:
                 rest()
                 return
-            truth = self.truth(self.evaluate(conditions[0], inner))
+            truth = self.test(conditions[0], inner)
             others = lambda: filtered(conditions[1:], rest)
             if not isinstance(truth, bool):
                 branch(self, truth, others, lambda: None)
@@ -263,6 +263,10 @@ class Expressions(Iteration):
         )
 
     def get_item(self, owner: Any, index: Any) -> Any:
+        if isinstance(owner, Choice):
+            return self.each_present(owner, lambda option: self.get_item(option, index))
+        if has_choice(index):
+            return self.each_in(index, lambda option: self.get_item(owner, option))
         if isinstance(owner, Array):
             return self.get_array_item(owner, index)
         if isinstance(owner, Dict):
@@ -306,13 +310,13 @@ class Expressions(Iteration):
             self.fail(PythonError, f"IndexError: position {k} is out of range for {describe(owner)}")
         k %= count
         return (
-            self._checked(self.slot(owner, k), f"[{k}]", owner, k) if isinstance(owner, List) else self._whole(owner[k])
+            self._checked(self.slot(owner, k), f"[{k}]", owner, k) if isinstance(owner, List) else self.whole(owner[k])
         )
 
-    def _whole(self, value: Any) -> Any:
+    def whole(self, value: Any) -> Any:
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
-        return value
+        return self.read_choice("this value", value)
 
     def _checked(self, value: Any, name: str, owner: Any, key: Any) -> Any:
         if isinstance(value, Maybe):
@@ -320,7 +324,7 @@ class Expressions(Iteration):
             value = value.value
         if isinstance(value, Poison):
             self.refuse_poison(f"`{name}`", value)
-        return value
+        return self.read_choice(f"`{name}`", value)
 
     def python_slice(self, s: Slice) -> slice:
         why = "a slice of a Python sequence must be static"
@@ -333,92 +337,3 @@ class Expressions(Iteration):
 
     def evaluate_UnaryOp(self, node: Any, frame: Frame) -> Any:
         return self.unary(type(node.op).__name__, self.evaluate(node.operand, frame))
-
-    def evaluate_Compare(self, node: Any, frame: Frame) -> Any:
-        """`a < b < c` evaluates b once, and c only if a < b."""
-        left = self.evaluate(node.left, frame)
-
-        def chain(k: int, left: Any) -> Any:
-            right = self.evaluate(node.comparators[k], frame)
-            result = self.compare(type(node.ops[k]).__name__, left, right)
-            if k + 1 == len(node.ops):
-                return result
-            truth = self.truth(result)
-            if isinstance(truth, bool):
-                return chain(k + 1, right) if truth else result
-            return branch(self, truth, lambda: self.truth(chain(k + 1, right)), lambda: False)
-
-        return chain(0, left)
-
-    def compare(self, op: str, a: Any, b: Any) -> Any:
-        if op in ("Is", "IsNot"):
-            for value, other in ((a, b), (b, a)):
-                if is_integer(value) and is_data(value) and isinstance(other, bool) and not isinstance(value, Operand):
-                    return op == "IsNot"  # a Python int is neither
-                if isinstance(value, Operand) and isinstance(other, bool):
-                    return self._is_bool(value, other) if op == "Is" else self.negated(self._is_bool(value, other))
-            if is_number(a) and is_number(b) and (is_data(a) or is_data(b)):
-                self.refuse("`is` of numbers is not accepted", "use ==")
-            if isinstance(a, Array) and isinstance(b, Array):
-                same = a.box is b.box and a.chain == b.chain
-            else:
-                same = a is b or (is_integer(a) and is_integer(b) and not is_data(a) and not is_data(b) and a == b)
-            return same == (op == "Is")
-        if op in ("In", "NotIn"):
-            return self._contains(a, b) if op == "In" else self.negated(self._contains(a, b))
-        return self.binary(op, a, b)
-
-    def _is_bool(self, value: Operand, other: bool) -> Any:
-        """Python's bools are two objects; NumPy's are others."""
-        t = number_type(value)
-        if not (t.weak and t.dtype.kind == "b"):
-            return False
-        return self.truth(value) if other else self.negated(self.truth(value))
-
-    def _contains(self, item: Any, container: Any) -> Any:
-        if isinstance(container, Dict):
-            return self.boxed(self.present(container, self.static_key(item)))
-        if isinstance(container, Object) and hasattr(container.cls, "__contains__"):
-            return self.boxed(self.truth(self.call(self.get_attribute(container, "__contains__"), [item], {})))
-        if isinstance(container, List) and container.grows and self.holds_numbers(container):
-            return self.call(any, [self.boxed(self.operand(self.binary("Eq", self.stacked(container), item)))], {})
-        if isinstance(container, (List, tuple, Object)):
-            found: Any = False
-            for other in self.items(container):
-                equal = True if other is item else self.truth(self.binary("Eq", item, other))
-                if equal is True:
-                    return True
-                if equal is not False:
-                    found = equal if found is False else PRIMITIVES["logical_or"](found, equal)
-            return found
-        if isinstance(container, Array):
-            self.refuse("`in` of an array is not accepted", "write np.any(x == value)")
-        if is_data(item):
-            self.need_static(item, "membership needs a static value")
-        return self.python(lambda: item in container)
-
-    def evaluate_BoolOp(self, node: Any, frame: Frame) -> Any:
-        """`and`, `or`: the right side is evaluated only if it decides."""
-        conjunction = isinstance(node.op, gast.And)
-
-        def operand(k: int) -> Any:
-            value = self.evaluate(node.values[k], frame)
-            if k + 1 == len(node.values):
-                return value
-            truth = self.truth(value)
-            if isinstance(truth, bool):
-                return operand(k + 1) if truth == conjunction else value
-            boolean = truth is value
-            rest = lambda: self.truth(operand(k + 1)) if boolean else operand(k + 1)
-            short = lambda: (not conjunction) if boolean else value
-            result = branch(self, truth, rest if conjunction else short, short if conjunction else rest)
-            return self._whole(result)
-
-        return operand(0)
-
-    def evaluate_IfExp(self, node: Any, frame: Frame) -> Any:
-        test = self.truth(self.evaluate(node.test, frame))
-        if isinstance(test, bool):
-            return self.evaluate(node.body if test else node.orelse, frame)
-        result = branch(self, test, lambda: self.evaluate(node.body, frame), lambda: self.evaluate(node.orelse, frame))
-        return self._whole(result)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.frontend.branches import Raised
 from gradscribe.transpiler.frontend.liveness import LEFT, RETURN_CODE, exits, liveness_of
 from gradscribe.transpiler.frontend.loop_statements import Loops
+from gradscribe.transpiler.frontend.python_errors import Raised
 from gradscribe.transpiler.frontend.source import SourceFile, node_of
 from gradscribe.transpiler.frontend.values import (
     Closure,

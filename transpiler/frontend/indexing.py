@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import IndexRangeError
-from gradscribe.transpiler.frontend.core import Core
+from gradscribe.transpiler.frontend.choices import Choices
 from gradscribe.transpiler.frontend.values import (
     Array,
     List,
@@ -46,7 +46,7 @@ class Subscript:
     mask: Array | None = None
 
 
-class Indexing(Core):
+class Indexing(Choices):
     """Subscripts of arrays."""
 
     # ---- parsing ----

@@ -150,6 +150,7 @@ class Inner(Trees):
 
     def _given(self, value: Any) -> Any:
         """A leaf as a transformation sees it: an operand, or a static value."""
+        value = self.of_one_kind(self.present_value(value), "an argument of a transformed function")
         if isinstance(value, Array) or (is_number(value) and not isinstance(value, (bool, np.bool_))):
             return self.operand(value)
         if isinstance(value, (Closure, BoundMethod)):

@@ -14,11 +14,12 @@ import numpy as np
 
 from gradscribe.transpiler.frontend.branches import Live
 from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
     LENGTH,
     Array,
+    Choice,
     Dict,
     Flat,
     Generator,
@@ -42,6 +43,8 @@ class Iteration(Texts):
     """Sequences."""
 
     def sequence(self, value: Any) -> Sequence:
+        if isinstance(value, Choice):
+            value = self.of_one_kind(self.present_value(value), "what is iterated over")
         if isinstance(value, Sequence):
             return value
         if isinstance(value, Array):
@@ -91,7 +94,7 @@ class Iteration(Texts):
                 return 0
 
             try:
-                LoopTrace(self, kind, live, LoopMemory()).run(iteration)
+                LoopTrace(self, kind, live, LoopMemory(), mixed=True).run(iteration)
                 return
             except NeedStatic as error:
                 if isinstance(error, NeedPeel) and error.loop in self.births:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.frontend import python_iterators
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.statements import Statements
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.values import (

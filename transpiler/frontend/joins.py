@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import Span
+from gradscribe.transpiler.frontend.kinds import MOST_OPTIONS, Recoded, by_kind, may_be_option, same_code
 from gradscribe.transpiler.frontend.promotion import join_numbers
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
@@ -26,23 +27,28 @@ from gradscribe.transpiler.frontend.values import (
     BoundMethod,
     Box,
     Cell,
+    Choice,
     Closure,
     Container,
     Dict,
     External,
     Flat,
+    Generator,
     List,
     Maybe,
     NeedStatic,
     Object,
     Phantom,
     Poison,
+    Text,
     describe,
     is_number,
+    number_type,
 )
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, INT64, ArrayType
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 _UNNAMED = ("items", "result")  # the buffers of a list and results of branches go by the names of their arrays
 
@@ -84,7 +90,8 @@ class Merged:
 class Plan:
     """How to make a joined value: kind and its parts."""
 
-    kind: str  # same | poison | number | cell | maybe | tuple | counted (of loops: value is first and step)
+    # same | poison | number | cell | maybe | choice (value: its loop) | tuple | counted (of loops: first and step)
+    kind: str
     value: Any = None
     parts: tuple[Plan, ...] = ()
     leaf: int = -1
@@ -98,14 +105,24 @@ class Plan:
 
 
 class Join:
-    """A join under construction. `birth`: what is younger exists in one world only."""
+    """A join under construction. `birth`: what is younger exists in one world only. `mixed`: at the head of a loop
+    there may be values of several kinds."""
 
-    def __init__(self, tracing: Tracing, birth: int, worlds: Sequence[World], where: Span | None, loop: bool) -> None:
+    def __init__(
+        self,
+        tracing: Tracing,
+        birth: int,
+        worlds: Sequence[World],
+        where: Span | None,
+        loop: bool,
+        mixed: bool = False,
+    ) -> None:
         self.tracing = tracing
         self.birth = birth
         self.worlds = tuple(worlds)
         self.where = where
         self.loop = loop
+        self.mixed = mixed
         self.leaves: list[Leaf] = []
         self.merged: list[Merged] = []
 
@@ -136,6 +153,8 @@ class Join:
         first = present[0]
         if all(self.same(first, v) for v in present[1:]) and self.tracing.visible(first, self.birth):
             return Plan("same", first)
+        if any(isinstance(v, Choice) for v in present):
+            return self._plan_choice(values, path)
         if all(map(is_number, present)):
             joined = join_numbers(present, self.loop)
             if isinstance(joined, Poison):
@@ -149,8 +168,41 @@ class Join:
             return Plan("tuple", type(first), parts)
         if all(isinstance(v, Container) for v in present) and len({type(v) for v in present}) == 1:
             return self._plan_containers(values, present, path)
+        return self._plan_choice(values, path)
+
+    # ---- values of several kinds ----
+    def _plan_choice(self, values: Sequence[Any], path: tuple[Any, ...]) -> Plan:
+        """One of several options, each made of the values of one kind; a value that only says which."""
+        groups, codes = by_kind(values, self.loop, self.same)
+        present = [v for v in values if v is not MISSING]
         kinds = " or ".join(dict.fromkeys(map(describe, present)))
-        return self._poison(Poison(f"is {kinds} depending on data", _hint_for(present)))
+        refused = Poison(f"is {kinds} depending on data", _hint_for(present))
+        if not 1 < len(groups) <= MOST_OPTIONS or not all(map(may_be_option, present)):
+            return self._poison(refused)
+        kept = len(self.leaves), len(self.merged)
+        name = _name(path)
+        which = ArrayType(BOOL if len(groups) == 2 else INT64, (), True)
+        is_set = len(groups) == 2 and any(v is None for v in groups[0])
+        leaf = self._shared_leaf(Leaf(which, codes, (), f"{name or 'value'}_{'set' if is_set else 'case'}"))
+        try:
+            parts = [self._plan_present(group, path) for group in groups]
+        except NeedStatic:  # lists of several lengths
+            parts = []
+        if not parts or any(part.kind == "poison" for part in parts):
+            del self.leaves[kept[0] :], self.merged[kept[1] :]
+            return self._poison(refused)
+        births = [v.loop for v in present if isinstance(v, Choice) and v.loop in self.tracing.births]
+        loop = births[0] if births else self.birth if self.loop and not self.mixed else None
+        return Plan("choice", loop, tuple(parts), leaf)
+
+    def _shared_leaf(self, leaf: Leaf) -> int:
+        """One value for what says the same of several names: `best, where = None, None` are set together."""
+        for k, known in enumerate(self.leaves):
+            alike = known.type == leaf.type and all(map(same_code, known.values, leaf.values))
+            if alike:
+                return k
+        self.leaves.append(leaf)
+        return len(self.leaves) - 1
 
     def _plan_item(self, column: Sequence[Any], path: tuple[Any, ...]) -> Plan:
         """A part of a value that is missing as a whole in some world: no flag of its own."""
@@ -171,8 +223,7 @@ class Join:
 
     def _plan_arrays(self, values: Sequence[Any], present: Sequence[Array], path: tuple[Any, ...]) -> Plan:
         if len({(a.dtype, a.rank) for a in present}) > 1:
-            kinds = " or ".join(dict.fromkeys(describe(a) for a in present))
-            return self._poison(Poison(f"is {kinds} depending on data", "give it one dtype and rank before"))
+            return self._plan_choice(values, path)
         for known in self.merged:
             if known.leaf >= 0 and all(
                 self._same_or_missing(a, b) for a, b in zip(known.handles, values, strict=True)
@@ -251,6 +302,8 @@ class Join:
             return value.value
         if isinstance(value, Array):
             return tracing.views.read(value)
+        if isinstance(value, Recoded):
+            return value.operand()
         return tracing.converted(value, leaf.type)
 
     def fresh_vars(self) -> list[Var]:
@@ -310,6 +363,8 @@ class Join:
             return self.tracing.boxed(vars[plan.leaf])
         if plan.kind == "maybe":
             return Maybe(self.build(plan.parts[0], vars), vars[plan.leaf])
+        if plan.kind == "choice":
+            return Choice(vars[plan.leaf], tuple(self.build(p, vars) for p in plan.parts), plan.value)
         if plan.kind == "tuple":
             parts = [self.build(p, vars) for p in plan.parts]
             return tuple(parts) if plan.value is tuple else tuple.__new__(plan.value, parts)
@@ -372,6 +427,9 @@ def same_value(tracing: Tracing, a: Any, b: Any) -> bool:
         return False
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same_value(tracing, x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, Choice):
+        parts = zip((a.which, *a.options), (b.which, *b.options), strict=False)
+        return len(a.options) == len(b.options) and all(same_value(tracing, x, y) for x, y in parts)
     if isinstance(a, BoundMethod):
         return same_value(tracing, a.function, b.function) and same_value(tracing, a.owner, b.owner)
     if isinstance(a, Closure):

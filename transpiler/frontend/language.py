@@ -198,6 +198,12 @@ _EXCEPTIONS = (
 
 DATA = "Data and text"
 _DATA = (
+    _in_part(DATA, "None or a number, array, tuple by data: `best = None`, functions that may return None",
+             "the_best_or_none", "", "`is None`, truth, `==` ask; other uses of None raise; not as the result"),
+    _accepted(DATA, "strings chosen by data, as keys and in comparisons", "strings_as_keys"),
+    _accepted(DATA, "functions chosen by data", "functions_by_data"),
+    _accepted(DATA, "arrays whose rank or dtype data decides, as long as they are not the result",
+              "arrays_of_several_ranks"),
     _accepted(DATA, "lists that grow in loops and branches on data", "append_in_a_branch_of_data"),
     _accepted(DATA, "arrays that change their size in loops", "shrunk_from_the_front", "While"),
     _accepted(DATA, "writes to elements, rows, slices, repeated positions", "written_at_repeated_positions"),

@@ -14,11 +14,12 @@ from typing import Any
 
 import gast
 
-from gradscribe.transpiler.errors import UnsupportedSyntax
-from gradscribe.transpiler.frontend.branches import Live, Raised, branch
+from gradscribe.transpiler.errors import Steering
+from gradscribe.transpiler.frontend.branches import Live, branch
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, LEFT, RETURN_CODE, exits, liveness_of
 from gradscribe.transpiler.frontend.loops import Conditional, ConditionWrites, LoopMemory, LoopTrace, Unbounded
 from gradscribe.transpiler.frontend.patterns import Patterns
+from gradscribe.transpiler.frontend.python_errors import Raised
 from gradscribe.transpiler.frontend.values import (
     RETURN,
     Cell,
@@ -31,14 +32,19 @@ from gradscribe.transpiler.frontend.values import (
     Sequence,
     simplest,
 )
-from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.builder import current_block, current_span, open_block
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Var
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 UNROLL_LIMIT = 1000  # iterations that one loop may be unrolled into
+ROLLED, PEELED, MIXED = range(3)  # ways to interpret a loop: as it stands, after its first iteration, of several kinds
 _EXHAUSTED = 12  # code inside a `while` whose test stands in its body: the test failed
 _DEAD = Poison("is not kept past this point")
+
+
+class PeelingFailed(Steering):
+    """With its first iteration in front, a loop still has values of several kinds at its head."""
 
 
 class Loops(Patterns):
@@ -116,10 +122,13 @@ class Loops(Patterns):
         return self.memories.setdefault(key, LoopMemory()).enter(list(self.frames))
 
     def run_For(self, s: Any, frame: Frame) -> Any:
-        iterable = self.iterable(self.evaluate(s.iter, frame))
+        return self._plain_code(self.each_present(self.evaluate(s.iter, frame), lambda v: self._for_over(s, v, frame)))
+
+    def _for_over(self, s: Any, value: Any, frame: Frame) -> Any:
+        iterable = self.iterable(value)
         if isinstance(iterable, Generator):
             return self._after_loop(s, frame, self.consume(s, iterable, frame))
-        return self._after_loop(s, frame, self._for_code(s, iterable, frame, peeled=False))
+        return self._after_loop(s, frame, self._for_code(s, iterable, frame, ROLLED))
 
     def iterable(self, value: Any) -> Sequence | Generator:
         raise NotImplementedError
@@ -127,13 +136,14 @@ class Loops(Patterns):
     def consume(self, s: Any, generator: Generator, frame: Frame) -> Any:
         raise NotImplementedError
 
-    def _for_code(self, s: Any, items: Sequence, frame: Frame, peeled: bool) -> Any:
-        """Rolled if it can be; else with its first iteration in front; else unrolled."""
+    def _for_code(self, s: Any, items: Sequence, frame: Frame, way: int) -> Any:
+        """Rolled if it can be; else with its first iteration in front; else with values of several kinds at its head;
+        else unrolled."""
         reason: NeedStatic | None = None
         if not items.static and not (isinstance(items.length, int) and items.length <= 1):
             start, depth = self.store.here(), len(self.frames)
             try:
-                return self._rolled_for(s, items, frame)
+                return self._rolled_for(s, items, frame, way == MIXED)
             except NeedStatic as error:
                 if isinstance(error, NeedPeel) and error.loop in self.births:
                     raise  # an outer loop's
@@ -142,24 +152,42 @@ class Loops(Patterns):
                 del self.frames[depth:]
                 if isinstance(error, Unbounded):
                     self.doubling(error)
-                    return self._for_code(s, items, frame, peeled)
-                if isinstance(error, NeedPeel) and not peeled:
-                    return self._peeled_for(s, items, frame, error)
+                    return self._for_code(s, items, frame, way)
+                if isinstance(error, NeedPeel) and way != MIXED:
+                    if way == PEELED:
+                        raise PeelingFailed from None
+                    peeled = lambda: self._peeled_for(s, items, frame)
+                    return self._peeled_or_mixed(peeled, lambda: self._for_code(s, items, frame, MIXED))
         return self._unrolled_for(s, items, frame, reason)
 
-    def _peeled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedPeel) -> Any:
+    def _peeled_or_mixed(self, peeled: Callable[[], Any], mixed: Callable[[], Any]) -> Any:
+        """A loop with its first iteration in front, if that gives the values at its head one kind."""
+        start, depth = self.store.here(), len(self.frames)
+        try:
+            with open_block() as block, self.facts.region():
+                code = peeled()
+        except PeelingFailed:
+            self.store.undo(start)
+            del self.frames[depth:]
+            for memory in self.memories.values():
+                memory.forget()
+            return mixed()
+        current_block().take(block)
+        return code
+
+    def _peeled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
         length = Dim.of(items.length)
         runs = self.solver.nonnegative(length - 1)
         if runs is False:
             return 0
         if runs is None:
-            raise UnsupportedSyntax(reason.span, reason.why, reason.hint)
+            raise PeelingFailed
         shifted = None
         if items.range is not None:
             lo, hi, step = items.range
             shifted = (lo + step, hi, step)
         rest = Sequence(simplest(length - 1), lambda k: items.item(simplest(Dim.of(k) + 1)), False, shifted)
-        return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, peeled=True))
+        return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, PEELED))
 
     def _unless_left(self, code: Any, others: Callable[[], Any]) -> Any:
         """The other iterations, where data decides whether this one left the loop."""
@@ -177,7 +205,7 @@ class Loops(Patterns):
             return others()
         return self._unless_left(code, others)
 
-    def _rolled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
+    def _rolled_for(self, s: Any, items: Sequence, frame: Frame, mixed: bool) -> Any:
         live = self._kill_dead(s, frame)
         hint = s.target.id if isinstance(s.target, gast.Name) else "k"
         kind, item = self.counted(items, hint, _index_hint(s))
@@ -186,7 +214,7 @@ class Loops(Patterns):
             self.assign(s.target, item(index), frame)
             return self._loop_body(s, frame)
 
-        return LoopTrace(self, kind, live, self._memory(s)).run(body)
+        return LoopTrace(self, kind, live, self._memory(s), mixed).run(body)
 
     def _unrolled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedStatic | None) -> Any:
         length = simplest(self.solver.normalize(Dim.of(items.length)))
@@ -223,32 +251,33 @@ class Loops(Patterns):
         return run(0)
 
     def run_While(self, s: Any, frame: Frame) -> Any:
-        return self._after_while(s, frame, self._while_code(s, frame, peeled=False))
+        return self._after_while(s, frame, self._while_code(s, frame, ROLLED))
 
-    def _while_code(self, s: Any, frame: Frame, peeled: bool) -> Any:
+    def _while_code(self, s: Any, frame: Frame, way: int) -> Any:
         start, depth = self.store.here(), len(self.frames)
         try:
-            return self._rolled_while(s, frame)
+            return self._rolled_while(s, frame, way == MIXED)
         except NeedStatic as error:
             if isinstance(error, NeedPeel) and error.loop in self.births:
                 raise
             self.store.undo(start)
             del self.frames[depth:]
-            if isinstance(error, NeedPeel):
-                if peeled:
-                    raise UnsupportedSyntax(error.span, error.why, error.hint) from None
-                return self._peeled_while(s, frame)
+            if isinstance(error, NeedPeel) and way != MIXED:
+                if way == PEELED:
+                    raise PeelingFailed from None
+                peeled = lambda: self._peeled_while(s, frame)
+                return self._peeled_or_mixed(peeled, lambda: self._while_code(s, frame, MIXED))
             reason = error
         try:
             return self._unrolled_while(s, frame, reason)
         except Unbounded as error:
             self.store.undo(start)
             self.doubling(error)
-            return self._while_code(s, frame, peeled)
+            return self._while_code(s, frame, way)
 
     def _peeled_while(self, s: Any, frame: Frame) -> Any:
-        test = self.truth(self.evaluate(s.test, frame))
-        once = lambda: self._first_then(s, frame, None, lambda: self._while_code(s, frame, peeled=True))
+        test = self.test(s.test, frame)
+        once = lambda: self._first_then(s, frame, None, lambda: self._while_code(s, frame, PEELED))
         if isinstance(test, bool):
             return once() if test else 0
         return self._plain_code(branch(self, test, once, lambda: 0))
@@ -259,33 +288,33 @@ class Loops(Patterns):
             return self._left(frame, RETURN_CODE, RETURN_CODE)  # the only way out
         return self._after_loop(s, frame, code)
 
-    def _rolled_while(self, s: Any, frame: Frame) -> Any:
+    def _rolled_while(self, s: Any, frame: Frame, mixed: bool) -> Any:
         live = self._kill_dead(s, frame)
 
         def condition() -> Any:
             narrowing, self.narrowing = self.narrowing, False
             try:
-                return self.truth(self.evaluate(s.test, frame))
+                return self.test(s.test, frame)
             finally:
                 self.narrowing = narrowing
 
         try:
-            return LoopTrace(self, Conditional(condition), live, self._memory(s)).run(
+            return LoopTrace(self, Conditional(condition), live, self._memory(s), mixed).run(
                 lambda _: self._loop_body(s, frame)
             )
         except ConditionWrites:
-            return self._while_with_busy_condition(s, frame, live)
+            return self._while_with_busy_condition(s, frame, live, mixed)
 
-    def _while_with_busy_condition(self, s: Any, frame: Frame, live: Live) -> Any:
+    def _while_with_busy_condition(self, s: Any, frame: Frame, live: Live, mixed: bool) -> Any:
         """`while test: body`, the test with effects, as `while True: if not test: leave; body`."""
 
         def body(_: Any) -> Any:
-            test = self.truth(self.evaluate(s.test, frame))
+            test = self.test(s.test, frame)
             if isinstance(test, bool):
                 return self._loop_body(s, frame) if test else _EXHAUSTED
             return branch(self, test, lambda: self._loop_body(s, frame), lambda: _EXHAUSTED)
 
-        code = LoopTrace(self, Conditional(lambda: True), live, LoopMemory()).run(body)
+        code = LoopTrace(self, Conditional(lambda: True), live, LoopMemory(), mixed).run(body)
         if isinstance(code, int):
             return 0 if code == _EXHAUSTED else code
         data = self.operand(code)
@@ -293,7 +322,7 @@ class Loops(Patterns):
 
     def _unrolled_while(self, s: Any, frame: Frame, reason: NeedStatic) -> Any:
         def iteration(k: int) -> Any:
-            test = self.truth(self.evaluate(s.test, frame))
+            test = self.test(s.test, frame)
             if not isinstance(test, bool):
                 raise reason
             return self._loop_body(s, frame) if test else _EXHAUSTED

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradscribe.transpiler.errors import GradscribeError, Span, Steering
-from gradscribe.transpiler.frontend.branches import Live, Raised, UnknownResult, check_fails, growing
+from gradscribe.transpiler.frontend.branches import Live, UnknownResult, check_fails, growing, surely_raised
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE
+from gradscribe.transpiler.frontend.python_errors import Raised
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
 from gradscribe.transpiler.frontend.values import (
@@ -100,7 +101,10 @@ class Head:
 class LoopTrace:
     """One loop under interpretation."""
 
-    def __init__(self, tracing: Tracing, kind: Counted | Conditional, live: Live, memory: LoopMemory) -> None:
+    def __init__(
+        self, tracing: Tracing, kind: Counted | Conditional, live: Live, memory: LoopMemory, mixed: bool = False
+    ) -> None:
+        self.mixed = mixed  # may values at the head be of several kinds? Else the first iteration is tried in front
         self.tracing = tracing
         self.kind = kind
         self.live = live
@@ -116,7 +120,7 @@ class LoopTrace:
 
     # ---- heads ----
     def first_head(self) -> Head:
-        head = Head(Join(self.tracing, self.birth, (World(), World()), self.where, loop=True))
+        head = Head(Join(self.tracing, self.birth, (World(), World()), self.where, True, self.mixed))
         for (cell, key), type in self.memory.numbers(self.tracing):
             entry = cell.slots.get(key, MISSING)
             if is_number(entry):
@@ -129,7 +133,7 @@ class LoopTrace:
         """The head that the state at the back edge asks for; called there."""
         entry = self.store.world_at(self.start)
         changed = self.store.changed(self.start)
-        new = Head(Join(self.tracing, self.birth, (entry, World()), self.where, loop=True))
+        new = Head(Join(self.tracing, self.birth, (entry, World()), self.where, True, self.mixed))
         keys = dict.fromkeys(head.slots)
         boxes = dict.fromkeys(head.boxes)
         for cell, key in changed:
@@ -296,7 +300,7 @@ class LoopTrace:
                     raise
                 # What is remembered of another run may be data where the names that go with it are not assigned yet.
                 self.memory.forget()
-                outcome = Head(Join(self.tracing, self.birth, (World(), World()), self.where, loop=True))
+                outcome = Head(Join(self.tracing, self.birth, (World(), World()), self.where, True, self.mixed))
             finally:
                 self.tracing.births.pop()
                 self.store.undo(self.start)
@@ -329,8 +333,8 @@ class LoopTrace:
             iteration = place - self.kind.lo if self.kind.direction > 0 else self.kind.hi - 1 - place
         self.establish(head, params, iteration)
         self.at_head = {slot: slot[0].slots[slot[1]] for slot, plan in head.slots.items() if plan.kind == "counted"}
-        with open_block() as block, self.tracing.solver.region():
-            code = body(Dim.of(index[0]) if index else None)
+        with open_block() as block, self.tracing.solver.region(), self.tracing.facts.region():
+            code = surely_raised(lambda: body(Dim.of(index[0]) if index else None))
             if isinstance(code, Raised):
                 check_fails(self.tracing, Literal(False), code)
                 code = BREAK
@@ -350,7 +354,7 @@ class LoopTrace:
         self.establish(head, params, Dim.of(0))
         here = self.store.here()
         young = next_serial()
-        with open_block() as block, self.tracing.solver.region():
+        with open_block() as block, self.tracing.solver.region(), self.tracing.facts.region():
             value = kind.condition()
             if value is False:
                 return None

@@ -14,12 +14,14 @@ import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend.growing_lists import GrowingLists
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.table import BINARY, UNARY, NeedsStatic, array_from
 from gradscribe.transpiler.frontend.values import (
     LENGTH,
     Array,
+    Choice,
     Container,
     Dict,
     Flat,
@@ -57,10 +59,6 @@ _DUNDER = {
 _MIRROR = {"Lt": "gt", "LtE": "ge", "Gt": "lt", "GtE": "le", "Eq": "eq", "NotEq": "ne"}
 COMPARISONS = frozenset(_MIRROR)
 _OF_SETS = COMPARISONS - {"Eq", "NotEq"} | {"BitOr", "BitAnd", "BitXor", "Sub"}
-
-
-class PythonError(GradscribeError):
-    """The program itself raises here, whatever the data."""
 
 
 class Operators(GrowingLists):
@@ -115,7 +113,7 @@ class Operators(GrowingLists):
             return [self.rule_argument(self.slot(value, k)) for k in value.slots]
         if isinstance(value, tuple):
             return tuple(self.rule_argument(v) for v in value)
-        if isinstance(value, (Maybe, Poison)):
+        if isinstance(value, (Maybe, Poison, Choice)):
             return self.operand(value)
         if isinstance(value, Container):
             self.refuse(f"{describe(value)} is not an argument for a NumPy function")
@@ -129,6 +127,8 @@ class Operators(GrowingLists):
 
     # ---- binary ----
     def binary(self, op: str, a: Any, b: Any) -> Any:
+        if isinstance(a, Choice) or isinstance(b, Choice):
+            return self._operator_on_choice(op, a, b)
         if not is_data(a) and not is_data(b) and not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray):
             return self.python(PYTHON[op], a, b)
         if isinstance(a, Text) or isinstance(b, Text) or (isinstance(a, str) and op == "Mod"):
@@ -155,6 +155,15 @@ class Operators(GrowingLists):
             self._check_divisor(op, a, b)
         order = "operands" if op == "MatMult" else "elementwise"
         return self.apply_rule(BINARY[op], [self._number(a), self._number(b)], {}, order)
+
+    def _operator_on_choice(self, op: str, a: Any, b: Any) -> Any:
+        if op == "Eq":
+            if not isinstance(a, Choice):
+                return self.ask(b, lambda option: self.truth(self.binary(op, a, option)))
+            return self.ask(a, lambda option: self.truth(self.binary(op, option, b)))
+        if op == "NotEq":
+            return self.negated(self._operator_on_choice("Eq", a, b))
+        return self.each_present(a, lambda x: self.each_present(b, lambda y: self.binary(op, x, y)))
 
     def _number(self, value: Any) -> Any:
         return value if isinstance(value, Array) else self.operand(value)
@@ -286,6 +295,8 @@ class Operators(GrowingLists):
     def unary(self, op: str, value: Any) -> Any:
         if op == "Not":
             return self.negated(self.truth(value))
+        if isinstance(value, Choice):
+            return self.each_present(value, lambda option: self.unary(op, option))
         if not is_data(value):
             return self.python(PYTHON[op], value)
         if isinstance(value, Dim):
@@ -302,10 +313,20 @@ class Operators(GrowingLists):
         return self.apply_rule(UNARY[op], [self._number(value)], {}, "elementwise")
 
     def negated(self, truth: Any) -> Any:
-        return (not truth) if isinstance(truth, bool) else UNARY["Not"](truth)
+        if isinstance(truth, bool):
+            return not truth
+        opposite = self.facts.negations.get(truth) if isinstance(truth, Var) else None
+        if opposite is not None and number_type(opposite).weak:  # Python's bools: `not` makes no other kind
+            return opposite
+        made = UNARY["Not"](truth)
+        if isinstance(made, Var):
+            self.facts.negations.setdefault(made, truth)
+        return made
 
     def truth(self, value: Any) -> Any:
         """The truth of a value: a bool, or a boolean operand."""
+        if isinstance(value, Choice):
+            return self.ask(value, self.truth)
         if isinstance(value, Dim):
             known = self._compare_integers("NotEq", self.solver.normalize(value))
             return PRIMITIVES["not_equal"](self.operand(value), 0) if known is None else known

@@ -77,6 +77,7 @@ class Patterns(Expressions):
         return result
 
     def _fits_MatchSequence(self, pattern: Any, subject: Any, bound: Bound, frame: Frame) -> Any:
+        subject = self.of_one_kind(subject, "what is matched")
         sequence = isinstance(subject, (List, tuple, range)) or (isinstance(subject, Sequence) and subject.range)
         if not sequence:
             return False
@@ -99,6 +100,7 @@ class Patterns(Expressions):
         return True
 
     def _fits_MatchMapping(self, pattern: Any, subject: Any, bound: Bound, frame: Frame) -> Any:
+        subject = self.of_one_kind(subject, "what is matched")
         if not isinstance(subject, Dict):
             return False
         keys = [self.static_key(self.evaluate(key, frame)) for key in pattern.keys]
@@ -114,6 +116,7 @@ class Patterns(Expressions):
         cls = self.evaluate(pattern.cls, frame)
         if not isinstance(cls, type):
             self.refuse("a class pattern needs a class")
+        subject = self.of_one_kind(subject, "what is matched")
         if not issubclass(self.python_type(subject), cls):
             return False
         names = list(pattern.kwd_attrs)

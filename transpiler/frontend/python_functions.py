@@ -15,7 +15,7 @@ from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.containers import Containers
 from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
@@ -134,6 +134,7 @@ class PythonFunctions(Containers):
 
     def python_type(self, value: Any) -> type:
         """The class that the value has in Python."""
+        value = self.of_one_kind(value, "this value")
         if isinstance(value, Array):
             return np.ndarray
         if isinstance(value, Object):

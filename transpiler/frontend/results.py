@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     ArrayMethod,
     Box,
+    Choice,
     Closure,
     Container,
     ContainerMethod,
@@ -76,6 +77,9 @@ class Results(Lifting):
             return self._container_result(value, what)
         if isinstance(value, (Sequence, Generator)):
             self.refuse(f"{what} is an iterator or a range", "return a list or a tuple: `list(...)`")
+        if isinstance(value, Choice):
+            remedy = "return a number that says so, such as np.nan, and perhaps a bool beside it"
+            self.refuse(f"{what} {value.reason}", remedy if any(v is None for v in value.options) else "")
         if isinstance(value, (Maybe, Poison)):
             reason = value.reason if isinstance(value, Poison) else "is set on some paths only"
             self.refuse(f"{what} {reason}", getattr(value, "hint", ""))

@@ -13,9 +13,10 @@ from typing import Any
 
 import gast
 
-from gradscribe.transpiler.frontend.branches import Raised, branch
+from gradscribe.transpiler.frontend.branches import branch
+from gradscribe.transpiler.frontend.choices import has_choice
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.trying import Trying
 from gradscribe.transpiler.frontend.values import (
@@ -23,6 +24,7 @@ from gradscribe.transpiler.frontend.values import (
     RETURN,
     Array,
     BoundMethod,
+    Choice,
     Closure,
     Container,
     Dict,
@@ -183,7 +185,7 @@ class Statements(Trying):
 
     # ---- assert, raise ----
     def run_Assert(self, s: Any, frame: Frame) -> Any:
-        truth = self.truth(self.evaluate(s.test, frame))
+        truth = self.test(s.test, frame)
         if truth is True:
             return 0
 
@@ -226,7 +228,7 @@ class Statements(Trying):
         raise AssertionError("`if` takes the rest of its block")
 
     def _run_if(self, s: Any, rest: list[Any], frame: Frame) -> tuple[Any, bool]:
-        test = self.truth(self.evaluate(s.test, frame))
+        test = self.test(s.test, frame)
         if isinstance(test, bool):
             return self.run_block(s.body if test else s.orelse, frame), False
         then, otherwise = s.body, s.orelse
@@ -317,6 +319,14 @@ class Statements(Trying):
             self.assign(t, part, frame)
 
     def set_item(self, owner: Any, index: Any, value: Any) -> None:
+        if isinstance(owner, Choice):
+            self.each_present(owner, lambda option: self.set_item(option, index, value))
+        elif has_choice(index):
+            self.each_in(index, lambda option: self.set_item(owner, option, value))
+        else:
+            self._set_item(owner, index, value)
+
+    def _set_item(self, owner: Any, index: Any, value: Any) -> None:
         if isinstance(owner, Array):
             self.set_array_item(owner, index, value)
         elif isinstance(owner, Dict):
@@ -342,6 +352,9 @@ class Statements(Trying):
             self.fail(PythonError, f"TypeError: {describe(owner)} does not support item assignment")
 
     def set_attribute(self, owner: Any, name: str, value: Any) -> None:
+        if isinstance(owner, Choice):
+            self.each_present(owner, lambda option: self.set_attribute(option, name, value))
+            return
         if isinstance(owner, Array) and name == "flat":
             self.set_flat_item(Flat(self.views.flat(owner)), slice(None), value)
             return
@@ -370,16 +383,29 @@ class Statements(Trying):
         owner = self.evaluate(target.value, frame)
         if isinstance(target, gast.Subscript):
             index = self.evaluate(target.slice, frame)
-            if isinstance(owner, Array):
-                self.update_array_item(owner, index, op, lambda: self.evaluate(s.value, frame))
-                return
-            old = self.get_item(owner, index)
-            self.set_item(owner, index, self._augmented(op, old, lambda: self.evaluate(s.value, frame)))
+            update = lambda one, place: self._update_item(one, place, op, lambda: self.evaluate(s.value, frame))
+            self.each_present(owner, lambda one: self.each_in(index, lambda place: update(one, place)))
             return
-        old = self.get_attribute(owner, target.attr)
-        self.set_attribute(owner, target.attr, self._augmented(op, old, lambda: self.evaluate(s.value, frame)))
+        self.each_present(owner, lambda one: self._update_attribute(one, s, frame))
+
+    def _update_item(self, owner: Any, index: Any, op: str, value: Callable[[], Any]) -> None:
+        if isinstance(owner, Array):
+            self.update_array_item(owner, index, op, value)
+        else:
+            self.set_item(owner, index, self._augmented(op, self.get_item(owner, index), value))
+
+    def _update_attribute(self, owner: Any, s: Any, frame: Frame) -> None:
+        name = s.target.attr
+        value = self._augmented(
+            type(s.op).__name__, self.get_attribute(owner, name), lambda: self.evaluate(s.value, frame)
+        )
+        self.set_attribute(owner, name, value)
 
     def _augmented(self, op: str, old: Any, value: Callable[[], Any]) -> Any:
+        if isinstance(old, Choice):
+            old = self.present_value(old)
+        if isinstance(old, Choice):
+            return self._augmented_choice(op, old, value())
         if isinstance(old, Array):
             self.update_in_place(old, op, value())
             return old
@@ -394,3 +420,9 @@ class Statements(Trying):
             self.call(self.get_attribute(old, "update"), [value()], {})
             return old
         return self.binary(op, old, value())
+
+    def _augmented_choice(self, op: str, old: Choice, value: Any) -> Any:
+        """What is changed in place stays what it is."""
+        cases = [old.options[k] for k in self.possible(old)]
+        result = self.each(old, lambda option: self._augmented(op, option, lambda: value))
+        return old if all(isinstance(option, (Array, List)) for option in cases) else result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.python_functions import PythonFunctions
 from gradscribe.transpiler.frontend.values import BoundMethod, Object
 

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 import gast
 
-from gradscribe.transpiler.frontend.operators import Operators, PythonError
+from gradscribe.transpiler.frontend.operators import Operators
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.templates import joined
 from gradscribe.transpiler.frontend.values import (
     Array,
@@ -81,6 +82,7 @@ class Texts(Operators):
 
     def looked_through(self, value: Any) -> Any:
         """Numbers that are constants after all."""
+        value = self.of_one_kind(value, "what is made a string")
         return value.value if isinstance(value, Literal) else value
 
     def is_shown(self, value: Any) -> bool:

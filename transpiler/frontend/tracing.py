@@ -6,19 +6,26 @@ Establishes: `operand` and `boxed` are the only crossings between interpreter va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as Items
 from typing import Any, NoReturn
 
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, UnsupportedSyntax
+from gradscribe.transpiler.frontend.facts import Facts
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.solver import Solver
 from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
     Array,
+    ArrayMethod,
     BoundMethod,
+    Cached,
     Cell,
+    Choice,
     Closure,
+    ContainerMethod,
     External,
     Flat,
     Form,
@@ -26,9 +33,11 @@ from gradscribe.transpiler.frontend.values import (
     Maybe,
     NeedPeel,
     Order,
+    Partial,
     Phantom,
     Poison,
     Room,
+    Sequence,
     Slice,
     Text,
     describe,
@@ -44,6 +53,7 @@ from gradscribe.transpiler.ir.walk import polynomial_of
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.structure import zeros_of
 
+_NONE_HERE = "this value is None here"
 _PYTHON = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 
 
@@ -55,6 +65,7 @@ class Tracing:
         self.solver = Solver()
         self.views = Views(self.store, self.solver)
         self.lift_external: Callable[[External], Any] = lambda external: external.value
+        self.facts = Facts()
         self.births: list[int] = []  # of the open data-dependent regions
         self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
         self.growers: list[int] = []  # of those that can be entered again with a list in buffers
@@ -72,11 +83,60 @@ class Tracing:
     def list_with_room(self, room: Room) -> List | None:
         raise NotImplementedError
 
-    def outgrow(self, cell: List, items: Sequence[Any]) -> None:
+    def outgrow(self, cell: List, items: Items[Any]) -> None:
         raise NotImplementedError
 
     def settle_capacities(self, birth: int) -> None:
         raise NotImplementedError
+
+    # ---- values whose kind data decides ----
+    def known_case(self, choice: Choice, k: int) -> bool | None:
+        """Is the value the option k, as far as is known here?"""
+        if len(choice.options) > 2:
+            return self.facts.is_at(choice.which, k, len(choice.options))
+        known = self.facts.truth(choice.which)
+        return None if known is None else known == bool(k)
+
+    def is_case(self, choice: Choice, k: int) -> Any:
+        """Is the value the option k? A bool, or a boolean operand."""
+        known = self.known_case(choice, k)
+        if known is not None:
+            return known
+        if len(choice.options) == 2:
+            return choice.which if k else self.opposite(choice.which)
+        test = PRIMITIVES["equal"](choice.which, k)
+        if isinstance(choice.which, Var):
+            self.facts.positions[test] = (choice.which, k)
+        return test
+
+    def opposite(self, boolean: Operand) -> Operand:
+        """`not boolean`."""
+        known = self.facts.negations.get(boolean) if isinstance(boolean, Var) else None
+        if known is not None:
+            return known
+        made = PRIMITIVES["logical_not"](boolean)
+        if isinstance(made, Var):
+            self.facts.negations[made] = boolean
+        return made
+
+    def possible(self, choice: Choice) -> list[int]:
+        """The options that the value may have here."""
+        return [k for k in range(len(choice.options)) if self.known_case(choice, k) is not False]
+
+    def present_value(self, value: Any) -> Any:
+        """The value where it is not None; where it is, the program raises as Python does."""
+        if not isinstance(value, Choice):
+            return value
+        possible = self.possible(value)
+        absent = [k for k in possible if value.options[k] is None]
+        if absent == possible:
+            raise PythonError(current_span(), f"TypeError: {_NONE_HERE}")
+        for k in absent:
+            there = self.opposite(self.is_case(value, k))
+            emit(PRIMITIVES["check"], (there,), {"message": _NONE_HERE, "error": TypeError})
+            self.facts.learn(there, True)
+        rest = [k for k in possible if k not in absent]
+        return value.options[rest[0]] if len(rest) == 1 else value
 
     # ---- values to operands ----
     def operand(self, value: Any) -> Operand:
@@ -98,6 +158,11 @@ class Tracing:
             return Literal(value)
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
+        if isinstance(value, Choice):
+            known = self.present_value(value)
+            if isinstance(known, Choice):
+                raise UnsupportedSyntax(current_span(), f"this value {value.reason}", value.hint)
+            return self.operand(known)
         raise GradscribeError(current_span(), f"a number or an array is needed here, not {describe(value)}")
 
     def converted(self, value: Any, type: ArrayType) -> Operand:
@@ -157,12 +222,22 @@ class Tracing:
             return all(self.visible(v, birth) for v in value)
         if isinstance(value, Maybe):
             return self.visible(value.value, birth) and self.visible(value.flag, birth)
+        if isinstance(value, Choice):
+            return self.visible(value.which, birth) and all(self.visible(v, birth) for v in value.options)
         if isinstance(value, Closure):
             return (value.frame is None or value.frame.serial < birth) and all(
                 self.visible(v, birth) for v in value.defaults.values()
             )
         if isinstance(value, BoundMethod):
             return self.visible(value.owner, birth) and self.visible(value.function, birth)
+        if isinstance(value, (ArrayMethod, ContainerMethod)):
+            return self.visible(value.owner, birth)
+        if isinstance(value, Partial):
+            return self.visible((value.function, *value.args, *value.kwargs.values()), birth)
+        if isinstance(value, Cached):
+            return self.visible(value.function, birth)
+        if isinstance(value, Sequence):
+            return False
         if isinstance(value, Slice):
             return all(self.visible(v, birth) for v in (value.start, value.stop, value.step))
         if isinstance(value, Text):

@@ -9,8 +9,6 @@ assumptions, so that other sizes are staged again, and raise where Python does.
 
 from __future__ import annotations
 
-import builtins
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import IndexRangeError, ShapeError, Steering
-from gradscribe.transpiler.frontend.branches import Raised, branch
+from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.generators import Generators
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError, Raised, raised_by
 from gradscribe.transpiler.frontend.values import MISSING, Frame, Poison
 from gradscribe.transpiler.ir.builder import current_block
 from gradscribe.transpiler.ir.nodes import Effect, Eqn
@@ -100,7 +98,7 @@ class Trying(Generators):
         except UserException as user:
             error, code = user, user.raised
         except (PythonError, IndexRangeError, ShapeError) as stumbled:
-            error, code = stumbled, _raised_by(stumbled)
+            error, code = stumbled, raised_by(stumbled)
         self._refuse_raising(s, frame, block.eqns[start:])
         if isinstance(code, Raised):
             return self._handle(s, frame, Handled(code, error))
@@ -184,20 +182,6 @@ class Trying(Generators):
     def raises_now(self) -> bool:
         """Does a call that surely raises reach a handler, or the caller, without data in between?"""
         return not self.births or (bool(self.tries) and self.tries[-1] == len(self.births))
-
-
-def _raised_by(error: Any) -> Raised:
-    """The exception of Python that an error of staging stands for."""
-    cause = error.__cause__
-    if isinstance(cause, Exception):
-        return Raised(type(cause), str(cause), cause, error.span)
-    if isinstance(error, (IndexRangeError, ShapeError)):
-        return Raised(IndexError if isinstance(error, IndexRangeError) else ValueError, error.message, None, error.span)
-    named = re.match(r"(\w+): ", error.message)
-    kind = getattr(builtins, named[1], None) if named else None
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        raise error
-    return Raised(kind, error.message[len(named[0]) :] if named else error.message, None, error.span)
 
 
 def all_eqns(eqns: list[Eqn]) -> Iterator[Eqn]:

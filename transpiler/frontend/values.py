@@ -17,8 +17,8 @@ import numpy as np
 
 from gradscribe.transpiler.errors import Span, Steering
 from gradscribe.transpiler.frontend.source import SourceFile
+from gradscribe.transpiler.frontend.steps import Step
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
-from gradscribe.transpiler.ir.index import Index
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import INT64, ArrayType, type_of_scalar
 
@@ -215,47 +215,6 @@ class Generator(Cell):
 # ---- views ----
 
 
-@dataclass(frozen=True)
-class IndexStep:
-    """Positions and slices, one per axis."""
-
-    at: Index
-
-
-@dataclass(frozen=True)
-class PermuteStep:
-    axes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ReshapeStep:
-    """From `before` to `after`; `same_order` if it only inserts or removes axes of length 1 (a view in any layout)."""
-
-    before: tuple[Dim, ...]
-    after: tuple[Dim, ...]
-    same_order: bool = False
-
-
-@dataclass(frozen=True)
-class BroadcastStep:
-    """A read-only view with stretched axes."""
-
-    shape: tuple[Dim, ...]
-
-
-@dataclass(frozen=True)
-class DiagonalStep:
-    """Of the last two axes, the elements from (row, column) on down the diagonal; they become the last axis."""
-
-    row: Dim
-    column: Dim
-    length: Dim
-    writable: bool
-
-
-Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep | DiagonalStep
-
-
 @dataclass(frozen=True, eq=False)
 class Array:
     """A handle: the elements of `box` seen through `chain`."""
@@ -293,6 +252,25 @@ class Maybe:
 
     value: Any
     flag: Operand
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of several values of different kinds. `which` says at run time which one: a bool for two options, else the
+    position among them. `loop` is the birth of the loop at whose head it arose, as long as that may be avoided."""
+
+    which: Operand
+    options: tuple[Any, ...]
+    loop: int | None = None
+
+    @property
+    def reason(self) -> str:
+        return f"is {describe(self)} depending on data"
+
+    @property
+    def hint(self) -> str:
+        absent = any(option is None for option in self.options)
+        return "give it a value of its later type instead of None before" if absent else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -449,7 +427,7 @@ def number_type(value: Any) -> ArrayType:
 
 def is_data(value: Any) -> bool:
     """Does the value, or anything in it, depend on data or sizes?"""
-    if isinstance(value, (Operand, Dim, Array, Flat, Container, Phantom, Generator, Text)):
+    if isinstance(value, (Operand, Dim, Array, Flat, Container, Phantom, Generator, Text, Choice)):
         return True
     if isinstance(value, (tuple, list)):
         return any(map(is_data, value))
@@ -468,6 +446,8 @@ def describe(value: Any) -> str:
     """What a value is, for messages."""
     if isinstance(value, Array):
         return f"an array {value.type}"
+    if isinstance(value, Choice):
+        return " or ".join(dict.fromkeys(map(describe, value.options)))
     if isinstance(value, (ArrayMethod, ContainerMethod)):
         return f"the method {value.name}"
     if isinstance(value, Flat):

@@ -13,18 +13,13 @@ from typing import Any
 
 from gradscribe.transpiler.errors import ReadOnlyError
 from gradscribe.transpiler.frontend.solver import Solver
+from gradscribe.transpiler.frontend.steps import BroadcastStep, DiagonalStep, IndexStep, PermuteStep, ReshapeStep, Step
 from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
     VALUE,
     Array,
     Box,
-    BroadcastStep,
-    DiagonalStep,
-    IndexStep,
     Order,
-    PermuteStep,
-    ReshapeStep,
-    Step,
 )
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim

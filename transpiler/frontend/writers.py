@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.frontend.calls import Calls
-from gradscribe.transpiler.frontend.operators import PythonError
+from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.table import NUMPY_RULES, harmless, put_positions, repeated_to, updated_in_turn
 from gradscribe.transpiler.frontend.values import Array, Flat, List, describe
 from gradscribe.transpiler.ir.builder import emit

@@ -53,6 +53,11 @@ class Block:
             block = block.parent
         return None
 
+    def take(self, other: Block) -> None:
+        """The equations of a block opened inside, as if they had been emitted here."""
+        self.eqns += other.eqns
+        self.known.update(other.known)
+
 
 class _Ambient(threading.local):
     def __init__(self) -> None:

@@ -1,0 +1,172 @@
+"""Values whose kind data decides: None or a number, one of several strings or functions, tuples or None."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from language.registry import program
+
+X = np.array([0.3, -0.7, 1.2, 0.05, -1.1, 0.4])
+
+
+@program(X, 0.2)
+def the_best_or_none(x, c):
+    best = None
+    where = None
+    for k, v in enumerate(x):
+        cost = (v - c) ** 2
+        if v > 0.1 and (best is None or cost < best):
+            best, where = cost, k
+    if best is None:
+        return 0.0
+    return best * x[where] + best
+
+
+@program(X)
+def distances_of_peaks(x):
+    last = None
+    total = 0.0
+    for i in range(1, len(x) - 1):
+        if x[i] > x[i - 1] and x[i] > x[i + 1]:
+            if last is not None:
+                total += (i - last) * x[i]
+            last = i
+    return total * (0.5 if last is None else 1.0)
+
+
+def _root(f, lo, hi):
+    if f(lo) * f(hi) > 0:
+        return None
+    for _ in range(5):
+        mid = lo - f(lo) * (hi - lo) / (f(hi) - f(lo))
+        if f(lo) * f(mid) <= 0:
+            hi = mid
+        else:
+            lo = mid
+    return 0.5 * (lo + hi)
+
+
+def _first_above(x, level):
+    for v in x:
+        if v > level:
+            return v
+
+
+@program(1.3, 0.4, X)
+def functions_that_may_return_none(a, b, x):
+    f = lambda t: t**3 - a * t - b
+    total = 0.0
+    for lo in (-0.2, 0.5):
+        r = _root(f, lo, 2.0)
+        total += 0.5 if r is None else r * a
+    first = _first_above(x, a - 0.3)
+    never = _first_above(x, 7.0 + b)
+    if first:
+        total += first**2
+    return total + (first or 0.1) + (never or b)
+
+
+@program(X)
+def none_of_two(x):
+    low, high = None, None
+    for v in x:
+        if v < -0.5:
+            low = v if low is None else min(low, v)
+        elif v > 0.5:
+            high = v if high is None else max(high, v)
+    if low is not None and high is not None:
+        return high - low * 2
+    return 1.0
+
+
+@program(X)
+def tuples_or_none(x):
+    event = None
+    for k in range(len(x) - 1):
+        if x[k] * x[k + 1] < 0:
+            event = (k, x[k] / (x[k] - x[k + 1]))
+        elif event is not None and event[1] > 0.9:
+            break
+    if not event:
+        return x[0]
+    k, t = event
+    return k + t**2
+
+
+@program(X, {"low": 1.0, "mid": 2.0, "high": 0.5})
+def strings_as_keys(x, weights):
+    sums = {"low": 0.0, "mid": 0.0, "high": 0.0}
+    last = "mid"
+    changes = 0
+    for v in x:
+        key = "low" if v < -0.5 else "mid" if v < 0.5 else "high"
+        sums[key] += weights[key] * v**2
+        if key != last and key in ("low", "high"):
+            changes += 1
+        last = key
+    return sum(sums.values()) * changes + (x[0] if last == "mid" else x[1])
+
+
+@program(X)
+def functions_by_data(x):
+    shapes = {"sin": np.sin, "cube": lambda v: v**3}
+    total = 0.0
+    for v in x:
+        f = np.exp if v < 0 else shapes["cube" if v > 1 else "sin"]
+        total += f(v)
+    return total
+
+
+class _Model:
+    def __init__(self):
+        self.last = None
+        self.mode = "idle"
+
+    def feed(self, v):
+        change = 0.0 if self.last is None else v - self.last
+        if abs(change) > 0.5:
+            self.last, self.mode = v, "jump"
+        elif self.mode == "jump":
+            self.mode = "idle"
+        elif v > 0:
+            self.last = v
+        return change
+
+
+@program(X)
+def attributes_that_start_as_none(x):
+    model = _Model()
+    out = np.zeros(len(x))
+    for k in range(len(x)):
+        out[k] = model.feed(x[k])
+        if model.mode == "jump":
+            out[k] *= 2
+    return out
+
+
+@program(X)
+def a_stack_with_and(x):
+    out = np.zeros_like(x)
+    stack = []
+    for i in range(len(x)):
+        while stack and x[stack[-1]] < x[i]:
+            out[stack.pop()] = x[i]
+        stack.append(i)
+    return out
+
+
+@program(X)
+def a_list_that_is_empty_at_first(x):
+    stack, s = [], 0.0
+    for v in x:
+        if v < 0:
+            s += stack[-1] * v
+        else:
+            stack.append(v)
+    return s
+
+
+@program(X)
+def arrays_of_several_ranks(x):
+    y = x if x[0] > 1 else np.outer(x, x)
+    return np.sum(y * 2) + y.ndim
