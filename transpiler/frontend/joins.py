@@ -33,22 +33,18 @@ from gradscribe.transpiler.frontend.values import (
     Dict,
     External,
     Flat,
-    Generator,
     List,
     Maybe,
     NeedStatic,
     Object,
     Phantom,
     Poison,
-    Text,
     describe,
     is_number,
-    number_type,
 )
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Literal, Operand, Var
 from gradscribe.transpiler.ir.types import BOOL, INT64, ArrayType
-from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 _UNNAMED = ("items", "result")  # the buffers of a list and results of branches go by the names of their arrays
 
