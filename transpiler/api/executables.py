@@ -24,6 +24,7 @@ from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.check_numbers import check_numbers
+from gradscribe.transpiler.passes.inline_custom import without_custom_calls
 
 Backend = Literal["native", "python"]
 Executable = Callable[..., tuple[Any, ...]]
@@ -52,6 +53,7 @@ def executable(
     """Make `function` run. `identities`: flat result -> the flat parameter whose array holds it afterwards; these
     parameters are written, the others only read. `numbers`: what is checked after every operation."""
     identities = identities or {}
+    function = without_custom_calls(function)
     if numbers.nans or numbers.infs:
         with reporting("adding checks of numbers", function.span):
             function = check_numbers(function, nans=numbers.nans, infs=numbers.infs)
@@ -110,6 +112,7 @@ def identifier(name: str) -> str:
 def module_of(staged: Staged, title: str, name: str = "") -> Source:
     """A staged call as a standalone NumPy module: arguments flat, the return value a tree."""
     function, template = _explicit(staged)
+    function = without_custom_calls(function)
     identities = {m.position: m.parameter for m in staged.mutations}
     with reporting("writing the NumPy source", function.span):
         module = numpy_module(

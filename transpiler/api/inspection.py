@@ -26,6 +26,7 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.printer import print_function
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.passes.inline_custom import without_custom_calls
 from gradscribe.transpiler.passes.lower.lowering import lower
 from gradscribe.transpiler.passes.simplify import simplify
 
@@ -71,7 +72,7 @@ def text_of(staged: Staged, level: str, title: str, name: str = "") -> str:
         return print_function(simplify(staged.function)) + "\n"
     if level == "loops":
         identities = {m.position: m.parameter for m in staged.mutations}
-        lowered = lower(staged.function)
+        lowered = lower(without_custom_calls(staged.function))
         return write_loop_module(lowered, sorted(set(identities.values())), identities, frozenset(kernels.__all__)).text
     return module_of(staged, title, name).text
 

@@ -49,6 +49,7 @@ from gradscribe.transpiler.ir.walk import (
 )
 from gradscribe.transpiler.passes.closing import captures_of, closed
 from gradscribe.transpiler.primitives.calls import call
+from gradscribe.transpiler.primitives.custom import Rules, custom_call
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 PASSES = 12
@@ -86,8 +87,8 @@ class Returned:
 
     def same(self, other: Returned) -> bool:
         """Nothing to find out any more."""
-        leaves, shape = tree.flatten(self.template, _is_place)
-        others, other_shape = tree.flatten(other.template, _is_place)
+        leaves, shape = tree.flatten(self.template, is_place)
+        others, other_shape = tree.flatten(other.template, is_place)
         if shape != other_shape or (self.outputs, self.written, self.shares) != (
             other.outputs,
             other.written,
@@ -114,9 +115,10 @@ class Specialisation:
     called: bool = False
     mentioned_from: list[Specialisation] = field(default_factory=list)  # callees inside that call this one
     zero_trips: bool = False  # loops whose bodies need the unknown result are taken to run not at all
+    rules: Rules | None = None  # of a function that has rules of its own
 
 
-def _is_place(value: Any) -> bool:
+def is_place(value: Any) -> bool:
     return isinstance(value, (ResultLeaf, ArgumentIdentity, StaticLeaf))
 
 
@@ -213,7 +215,10 @@ class Callees(Inner):
             for d in output.shape:
                 if isinstance(d, int):
                     results[d].lower = Dim.of(0)
-        append_eqn(Eqn(call, tuple(operands), tuple(results), {"callee": made.callee}, (), current_span()))
+        operation, params = call, dict[str, Any](callee=made.callee)
+        if made.rules is not None:
+            operation, params = custom_call, {"callee": made.callee, "rules": made.rules}
+        append_eqn(Eqn(operation, tuple(operands), tuple(results), params, (), current_span()))
         for number, position in returned.written:
             self.views.write(given[number], results[position])
         boxes = {
@@ -235,7 +240,7 @@ class Callees(Inner):
                 return self.views.of_box(boxes[place.position])
             return self.boxed(results[place.position])
 
-        return self.contained(tree.map(value_of, returned.template, is_leaf=_is_place))
+        return self.contained(tree.map(value_of, returned.template, is_leaf=is_place))
 
     def captured(self, atom: Atom) -> Operand:
         """What a callee reads of the program around it, where it is called."""
@@ -315,7 +320,7 @@ class Callees(Inner):
             here = store.here()
             with open_block(nested=False) as block, self.facts.region(known=False):
                 result = self.call_in_line(made.closure, slots)
-                returned = self._returned_of(made, result, own, birth)
+                returned = self._returned_of(made.signature, result, own, birth)
             self._check_kept(made, birth, here, containers, own)
             self.settle_capacities(birth)
         finally:
@@ -340,15 +345,19 @@ class Callees(Inner):
         for name, definition in zip(made.names, made.definition, strict=True):
             value = tree.unflatten(definition, [next(values) for _ in range(definition.leaf_count)])
             slots[name] = self.contained(value)
-            containers.update(_containers(slots[name]))
+            containers.update(containers_in(slots[name]))
         return slots, containers
 
     # ---- what it returns ----
-    def _returned_of(self, made: Specialisation, result: Any, own: list[Parameter], birth: int) -> Returned:
+    def _returned_of(
+        self, signature: Signature, result: Any, own: list[Parameter], birth: int, identity: bool = True
+    ) -> Returned:
+        """The flat results, kept in `_last_outputs`, and how they make the result. With `identity`, an argument that is
+        returned is that argument, not a result."""
         outputs: list[Operand] = []
         kept: list[Output] = []
         boxes: dict[int, Box] = {}
-        mine = {v for leaf in made.signature.data for v in (leaf.var,)} | set(made.signature.sizes)
+        mine = {v for leaf in signature.data for v in (leaf.var,)} | set(signature.sizes)
 
         def output(operand: Operand, box: Box | None, order: Order) -> int:
             type = operand.type
@@ -366,7 +375,7 @@ class Callees(Inner):
 
         def place(value: Any) -> Any:
             if isinstance(value, Array):
-                for k, parameter in enumerate(own):
+                for k, parameter in enumerate(own if identity else ()):
                     if parameter.box is value.box and not value.chain:
                         return ArgumentIdentity(k)
                 order = self.views.order(value) if self.views.packed(value) else None
@@ -420,7 +429,8 @@ class Callees(Inner):
     # ---- completion ----
     def _complete(self, made: Specialisation, region: Region) -> list[Atom]:
         """Close the body over what it captures. The captures, in order of first use."""
-        region = clone_region(region, Settlement(self.solver))
+        settlement = Settlement(self.solver)
+        region = clone_region(region, settlement)
         needed = captures_of(region, made.signature.sizes)
         if made.mentioned_from and needed:
             raise GradscribeError(
@@ -430,18 +440,18 @@ class Callees(Inner):
                 "pass what it reads as arguments",
             )
         place = made.closure.file.header(made.closure.node)
-        made.callee.function = closed(made.callee, region, made.signature.sizes, needed, place)
+        made.callee.function = closed(made.callee, region, made.signature.sizes, needed, place, settlement.type)
         if len(self.specialisations) == 1:  # then everything it calls is complete
             for callee in (made.callee, *reached_callees(made.callee.function.region)):
                 verify(callee.function)
         return needed
 
 
-def _containers(value: Any) -> Iterator[Cell]:
+def containers_in(value: Any) -> Iterator[Cell]:
     if isinstance(value, Container):
         yield value
         for inner in value.slots.values():
-            yield from _containers(inner)
+            yield from containers_in(inner)
     elif isinstance(value, tuple):
         for inner in value:
-            yield from _containers(inner)
+            yield from containers_in(inner)

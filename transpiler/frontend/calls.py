@@ -434,6 +434,8 @@ class Calls(Superclasses):
         return self.from_class(owner, owner.cls, name, found)
 
     def from_class(self, owner: Any, cls: type, name: str, found: Any) -> Any:
+        if hasattr(found, "__gradscribe_transformed__"):  # a decorated method
+            return BoundMethod(found, owner)
         if isinstance(found, types.FunctionType):
             return BoundMethod(self.lift(found, name, None), owner)
         if isinstance(found, property):

@@ -80,7 +80,7 @@ def first_signature(values: Sequence[Any], hints: Sequence[str]) -> Signature:
     leaves: list[Leaf] = []
     for value, hint in zip(values, hints, strict=True):
         if isinstance(value, Array):
-            leaves.append(_shaped(value.dtype, value.shape, hint))
+            leaves.append(shaped(value.dtype, value.shape, hint))
         elif isinstance(value, (Dim, Operand)):
             leaves.append(Number(Var(number_type(value), hint)))
         else:
@@ -88,7 +88,7 @@ def first_signature(values: Sequence[Any], hints: Sequence[str]) -> Signature:
     return Signature(tuple(leaves))
 
 
-def _shaped(dtype: np.dtype, shape: Sequence[Dim], hint: str) -> Shaped:
+def shaped(dtype: np.dtype, shape: Sequence[Dim], hint: str) -> Shaped:
     type = ArrayType(dtype, tuple(shape))
     var = Var(type, hint)
     return Shaped(var, Box(var, type, None if type.rank > 1 else (), name=hint))
@@ -108,7 +108,7 @@ def widened(tracing: Tracing, signature: Signature, values: Sequence[Any], hints
         if known is None:
             atom = before.single_atom
             mine = isinstance(atom, Var) and any(atom is v for v in signature.sizes)
-            if not mine and before == now:
+            if not mine and solver.normalize(before) == now:
                 known = before
             else:
                 known = Dim.of(Var(_PYTHON_INT, f"{hint}_size" if hint else "size", Dim.of(0)))
@@ -122,7 +122,7 @@ def widened(tracing: Tracing, signature: Signature, values: Sequence[Any], hints
             if not isinstance(value, Array) or value.dtype != leaf.var.dtype or value.rank != len(before):
                 raise Mismatch
             shape = [size(b, solver.normalize(d), hint) for b, d in zip(before, value.shape, strict=True)]
-            leaves.append(_shaped(value.dtype, shape, hint))
+            leaves.append(shaped(value.dtype, shape, hint))
         elif isinstance(leaf, Number) or (_widens(leaf.value) and is_number(value) and not _is_bool(value)):
             if not is_number(value):
                 raise Mismatch

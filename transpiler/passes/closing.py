@@ -7,7 +7,7 @@ them, other sizes and ints of the program around it are integer parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, emit
@@ -50,12 +50,21 @@ def _captured_atoms(region: Region) -> list[Atom]:
     return list(found)
 
 
-def closed(callee: Callee, region: Region, sizes: Sequence[Var], captures: list[Atom], place: Span | None) -> Function:
-    """The function: the body over its own parameters and sizes, its recursive calls handing the captures on."""
+def closed(
+    callee: Callee,
+    region: Region,
+    sizes: Sequence[Var],
+    captures: list[Atom],
+    place: Span | None,
+    settled: Callable[[ArrayType], ArrayType],
+) -> Function:
+    """The function: the body over its own parameters and sizes, its recursive calls handing the captures on. `settled`:
+    a type with everything that the body found out about the sizes of what it captures."""
     env = Substitution()
     arrays = [*region.params, *(c for c in captures if isinstance(c, Var))]
+    types = {p: settled(p.type) if isinstance(p.type, ArrayType) else p.type for p in arrays}
     symbols: dict[Atom, Symbol] = {}
-    for atom in (a for p in arrays for a in _exact_sizes(p)):
+    for atom in (d.single_atom for p in arrays for d in types[p].dims() if d.single_atom is not None):
         if atom in symbols or not (isinstance(atom, Symbol) or atom in sizes):
             continue
         name, lower = (atom.name, atom.lower) if isinstance(atom, Symbol) else (atom.hint, 0)  # type: ignore[attr-defined]
@@ -69,6 +78,8 @@ def closed(callee: Callee, region: Region, sizes: Sequence[Var], captures: list[
     scalars_first = sorted(arrays, key=lambda v: len(v.type.dims()))
     for var in scalars_first:
         extra[var] = env.fresh(var)
+        if types[var] != var.type:
+            env[var] = extra[var] = Var(env.type(types[var]), var.hint)
     order: list[Atom] = [*region.params, *captures]
     handed = [extra[c] for c in captures]
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Operand, Region, Var, remembered
 from gradscribe.transpiler.ir.walk import dim_vars, eqn_reads
-from gradscribe.transpiler.primitives.calls import CALLS, call
+from gradscribe.transpiler.primitives.calls import call
+from gradscribe.transpiler.primitives.custom import custom_call
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 
 
@@ -50,7 +51,7 @@ def _effects(eqn: Eqn) -> frozenset[Effect]:
 @remembered
 def _inside(eqn: Eqn) -> tuple[frozenset[Effect], list[Callee]]:
     """The effects of an equation and of those inside its regions, but for calls; whom these call."""
-    if eqn.operation is call:
+    if eqn.operation in (call, custom_call):
         return frozenset(), [eqn.params["callee"]]
     inner = [_inside(e) for region in eqn.regions for e in region.eqns]
     effects = frozenset({eqn.operation.effect}).union(*(effects for effects, _ in inner))
@@ -73,8 +74,8 @@ def _silent(region: Region) -> Region:
         if has_io(eqn):
             regions = tuple(map(_silent, eqn.regions))
             params = eqn.params
-            if eqn.operation in CALLS:
-                params = {"callee": _silent_callee(params["callee"])}
+            if "callee" in params:
+                params = {**params, "callee": _silent_callee(params["callee"])}
             eqn = Eqn(eqn.operation, eqn.operands, eqn.results, params, regions, eqn.span)
         eqns.append(eqn)
     return Region(region.params, tuple(eqns), region.results)

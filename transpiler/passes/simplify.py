@@ -22,7 +22,6 @@ from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.dead_code import drop_dead_code
 from gradscribe.transpiler.primitives.allocation import arange
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
-from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.primitive import is_literal
 from gradscribe.transpiler.primitives.reductions import reduce_sum
@@ -57,7 +56,7 @@ def _emit_eqn(eqn: Eqn, env: Substitution, algebra: bool) -> None:
     if eqn.operation is if_:
         _emit_if(eqn, env, algebra)
         return
-    if eqn.operation in CALLS:
+    if "callee" in eqn.params:
         append_eqn(clone_eqn(eqn, env))
         return
     operands = [env.operand(x) for x in eqn.operands]

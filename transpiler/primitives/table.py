@@ -15,6 +15,7 @@ from gradscribe.transpiler.primitives import (
     complex_numbers,
     contraction,
     conversion,
+    custom,
     effects,
     elementary,
     fourier,
@@ -58,6 +59,7 @@ FAMILIES = (
     barriers,
     calls,
     collectives,
+    custom,
 )
 
 __all__ = ["FAMILIES", "PRIMITIVES"]

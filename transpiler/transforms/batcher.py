@@ -27,6 +27,7 @@ from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims
 from gradscribe.transpiler.primitives.calls import CALLS, call_results
 from gradscribe.transpiler.primitives.collectives import communicates, mentions_axis, over_axis
+from gradscribe.transpiler.primitives.custom import call_with, custom_call, inline
 from gradscribe.transpiler.primitives.primitive import align_batch
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.structure import (
@@ -39,6 +40,7 @@ from gradscribe.transpiler.primitives.structure import (
     update_add,
     zeros,
 )
+from gradscribe.transpiler.transforms.custom_rules import batched_call, covering
 from gradscribe.transpiler.transforms.lane_dependence import (
     any_batched,
     has_batched_control,
@@ -141,6 +143,8 @@ class Batcher:
                 self._if(eqn, env)
             elif mentions_axis(eqn, self.axis_name):
                 self._collective(eqn, env)
+            elif eqn.operation is custom_call:
+                self._custom_call(eqn, env)
             elif any(r in self.lanes for r in eqn.results) or any_batched(eqn.operands, self.lanes):
                 self._batched(eqn, env)
             else:
@@ -197,6 +201,30 @@ class Batcher:
         results = call_results(made, operands)
         append_eqn(Eqn(eqn.operation, tuple(operands), results, {"callee": made}, (), current_span()))
         return results, batched
+
+    def _custom_call(self, eqn: Eqn, env: Substitution) -> None:
+        """By the user's rule for batches, or a call with every rule batched."""
+        callee, rules, results = eqn.params["callee"], eqn.params["rules"], eqn.results
+        operands = [env.operand(x) for x in eqn.operands]
+        flags = tuple(any_batched((x,), self.lanes) for x in eqn.operands)
+        made: Sequence[Operand]
+        if not any(flags):
+            self.require_silence(eqn)
+            made, batched = call_with(callee, rules, operands), [False] * len(results)
+        elif (found := covering(rules, flags)) is not None:
+            pattern, rule = found
+            pairs = zip(operands, flags, pattern, strict=True)
+            spread = [self.spread(x) if wanted and not flag else x for x, flag, wanted in pairs]
+            made, batched = inline(rule.callee.function, spread), list(rule.batched)
+        else:
+            if any(v in results for r in results for d in r.type.dims() for v in dim_vars(d)):
+                raise NoRule(eqn.span, "the size of a result of this call differs from lane to lane")
+            callee, rules = batched_call(callee, rules, flags, self.axis_name, self.callee_over)
+            made, batched = call_with(callee, rules, operands), [True] * len(results)
+        for old, new, is_batched in zip(results, made, batched, strict=True):
+            env[old] = new if is_batched or old not in self.lanes else self.spread(new)
+            if isinstance(new, Var):
+                new.hint = old.hint or new.hint
 
     def _placed_by_lane(self, eqn: Eqn, operands: list[Operand], flags: list[bool], env: Substitution) -> Operand:
         """An equation with integers among its params that differ from lane to lane."""

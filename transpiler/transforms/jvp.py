@@ -19,10 +19,12 @@ from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.calls import CALLS, known_function
 from gradscribe.transpiler.primitives.conversion import in_dtype
+from gradscribe.transpiler.primitives.custom import custom_call, fitted, inline
 from gradscribe.transpiler.primitives.primitive import zeros_of
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.structure import broadcast_to
 from gradscribe.transpiler.transforms.activity import varied
+from gradscribe.transpiler.transforms.custom_rules import forward_rule, without_mere_batching
 
 Tangents = dict[Var, Operand]
 
@@ -35,7 +37,7 @@ def tangent_name(hint: str) -> str:
 @reporting("writing the derivative (forward mode)")
 def jvp(function: Function, wrt: Sequence[int]) -> Function:
     """The program (params, tangents of the params at `wrt`) -> (results, tangents of the floating results)."""
-    function = simplify(function)
+    function = without_mere_batching(simplify(function), wrt)
     moving = varied(function, wrt)
     env = Substitution()
     params = [env.fresh(p) for p in function.params]
@@ -84,6 +86,8 @@ def _differentiate(region: Region, env: Substitution, tangents: Tangents, moving
                 _if(eqn, env, tangents, moving)
             elif eqn.operation in CALLS:
                 _call(eqn, env, tangents)
+            elif eqn.operation is custom_call and any(r in moving for r in eqn.results):
+                _custom_call(eqn, env, tangents)
             else:
                 append_eqn(clone_eqn(eqn, env))
                 if any(r in moving for r in eqn.results):
@@ -122,6 +126,25 @@ def _call(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
     moved = [Var(_strong(results[k].type), tangent_name(results[k].hint)) for k in floating]
     append_eqn(Eqn(eqn.operation, (*operands, *seeds), (*results, *moved), {"callee": callee}, (), eqn.span))
     tangents.update({eqn.results[k]: d for k, d in zip(floating, moved, strict=True)})
+
+
+def _custom_call(eqn: Eqn, env: Substitution, tangents: Tangents) -> None:
+    """The user's rule in place of the call."""
+    lifted = [k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in tangents]
+    if not lifted:
+        append_eqn(clone_eqn(eqn, env))
+        return
+    rule = forward_rule(eqn, lifted)
+    operands = [env.operand(x) for x in eqn.operands]
+    seeds = [_tangent(eqn.operands[k], operands[k].type, tangents) for k in rule.wrt]
+    found = inline(rule.callee.function, [*operands, *seeds])
+    moved = iter(found[len(eqn.results) :])
+    for old, new in zip(eqn.results, found, strict=False):
+        env[old] = out = fitted(new, old.type)
+        if isinstance(out, Var) and not out.hint:
+            out.hint = old.hint
+        if old.type.is_float:
+            tangents[old] = conform(next(moved), out.type)
 
 
 def tangent_of(callee: Callee, wrt: tuple[int, ...]) -> Callee:

@@ -29,6 +29,7 @@ from gradscribe.transpiler.primitives.calls import call, call_again
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
 from gradscribe.transpiler.transforms.checkpoint import SavedAdjoint, with_saved_values, with_sizes
+from gradscribe.transpiler.transforms.custom_rules import has_custom_calls, with_pullbacks, without_pullbacks
 from gradscribe.transpiler.transforms.residuals import ResidualPlan, plan_residuals
 from gradscribe.transpiler.transforms.restoration import Restoration
 from gradscribe.transpiler.transforms.reverse import cotangent_name, strong, sweep
@@ -83,10 +84,17 @@ def value_and_grad(function: Function, wrt: Sequence[int], result: int = 0) -> F
 
 def plan_of(function: Function, wrt: Sequence[int], results: Sequence[int]) -> ResidualPlan:
     """What reverse mode would save, re-read and recompute (for explanations and tests)."""
-    function = count_trips(_prepared(function))
+    function = _ready(function, wrt, results)
     seeds: dict[int, Operand] = {k: Var(strong(function.results[k].type)) for k in results}
     function, checkpoints = _with_checkpoints(function, wrt, seeds)
     return plan_residuals(function, _sweep(function, wrt, seeds, checkpoints))
+
+
+def _ready(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Function:
+    """The program as the reverse sweep takes it."""
+    if has_custom_calls(function.region):
+        function = with_pullbacks(simplify(function), wrt, results, vjp)
+    return count_trips(_prepared(function))
 
 
 def _prepared(function: Function) -> Function:
@@ -147,7 +155,7 @@ def _reverse(
     function: Function, wrt: Sequence[int], seeded: list[int], seed: float | None, save_everything: bool
 ) -> VjpParts:
     name = f"{function.name}_vjp" if seed is None else f"{function.name}_grad"
-    function = count_trips(_prepared(function))
+    function = _ready(function, wrt, seeded)
     bars = [Var(_entry_type(function, k), _bar_name(function, k)) for k in seeded] if seed is None else []
     given: list[Operand] = list(bars)
     if seed is not None:
@@ -172,7 +180,7 @@ def _reverse(
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     hints = tuple(_result_name(function, k) for k in range(len(function.results)))
     hints += tuple(cotangent_name(function.params[k].hint) for k in wrt)
-    fused = simplify(Function(name, region, guards, hints, function.span))
+    fused = simplify(without_pullbacks(Function(name, region, guards, hints, function.span)))
     fused = replace(fused, backward_from=_backward_start(fused, len(function.results), len(params)))
     return VjpParts(fused, len(wrt), len(function.results), len(function.params))
 
@@ -207,15 +215,16 @@ def _backward_start(fused: Function, result_count: int, param_count: int) -> int
     repeats do not."""
     needed = {r for r in fused.results[:result_count] if isinstance(r, Var)}
     last = -1
+    entry_bars = fused.params[param_count:]
     for k, eqn in reversed(list(enumerate(fused.region.eqns))):
-        if has_io(eqn):
+        if has_io(eqn) and not entry_bars:  # with cotangents, what waits for one may print too (a rule of the user's)
             last = max(last, k)
         if any(r in needed for r in eqn.results):
             last = max(last, k)
             needed.update(eqn_reads(eqn))
     entry = {leaf for p in fused.params[:param_count] for d in p.type.dims() for leaf in d.leaves()}
-    waiting: set[Atom] = set(fused.params[param_count:])
-    waiting |= {leaf for p in fused.params[param_count:] for d in p.type.dims() for leaf in d.leaves()} - entry
+    waiting: set[Atom] = set(entry_bars)
+    waiting |= {leaf for p in entry_bars for d in p.type.dims() for leaf in d.leaves()} - entry
     for k, eqn in enumerate(fused.region.eqns if waiting else ()):
         sizes = (leaf for d in eqn_dims(eqn) for leaf in d.leaves())
         if any(v in waiting for v in (*eqn_reads(eqn), *sizes)):

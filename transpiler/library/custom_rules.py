@@ -1,0 +1,152 @@
+"""Functions with rules of their own: `custom_jvp`, `custom_vjp`, `custom_vmap`, as in JAX.
+
+Objects of these classes stand in the place of the function. Called from plain Python they are the function. In a staged
+program the frontend makes a `custom_call` of a call and stages the rules beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Rule = Callable[..., Any]
+
+
+class CustomFunction:
+    """A function with rules."""
+
+    kind = "custom"
+
+    def __init__(self, fun: Rule, nondiff_argnums: Sequence[int] = ()) -> None:
+        if not callable(fun):
+            raise TypeError(f"{self.kind} takes a function, got {fun!r}")
+        functools.update_wrapper(self, fun)
+        self.__gradscribe_transformed__ = True  # of the object: calling the class makes one
+        self.fun = fun
+        self.nondiff_argnums = tuple(nondiff_argnums)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.fun(*args, **kwargs)
+
+    def __get__(self, owner: Any, owner_type: Any = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __repr__(self) -> str:
+        return f"gradscribe.{self.kind}({getattr(self, '__qualname__', self.fun)})"
+
+    def __reduce__(self) -> Any:
+        return getattr(self, "__qualname__", "")  # a decorator's object pickles by name, as the function would
+
+
+class custom_jvp(CustomFunction):
+    """A function whose derivative you give: `@gs.custom_jvp`, then `@f.defjvp`.
+
+    The rule takes tuples of primals and tangents and returns the pair (value, tangent of the value). It must be linear
+    in the tangents, so that reverse mode can transpose it. Tangents have the structure, shapes and dtypes of the
+    primals; those of integers are zeros of float64. The rule is ordinary code: it may call the function itself, loop,
+    write in place, and is differentiated again for second derivatives.
+
+    Args:
+        fun: the function. Without a derivative being taken, its body runs in the place of the call.
+        nondiff_argnums: positions of arguments that the rule gets in front, as they are; no derivative goes through
+            them (NoRule where one would).
+
+    Raises: UnsupportedSyntax at a call without a rule; NoRule where a derivative goes through what the function
+    captures.
+
+    Example:
+        @gs.custom_jvp
+        def log1pexp(x):
+            return np.log1p(np.exp(x))
+
+        @log1pexp.defjvp
+        def log1pexp_jvp(primals, tangents):
+            (x,), (dx,) = primals, tangents
+            return log1pexp(x), dx * (1.0 - 1.0 / (1.0 + np.exp(x)))
+    """
+
+    kind = "custom_jvp"
+    rule: Rule | None = None
+    partial_rules: tuple[Rule | None, ...] | None = None
+
+    def defjvp(self, jvp: Rule) -> Rule:
+        """Set the rule `jvp(*nondiff, primals, tangents) -> (value, tangent)`; returns it."""
+        self.rule, self.partial_rules = jvp, None
+        return jvp
+
+    def defjvps(self, *jvps: Rule | None) -> None:
+        """Set one rule for each argument, `jvp(tangent, value, *primals)`, or None for no derivative; they add up."""
+        self.rule, self.partial_rules = None, jvps
+
+
+class custom_vjp(CustomFunction):
+    """A function whose pullback you give: `@gs.custom_vjp`, then `f.defvjp(fwd, bwd)`.
+
+    `fwd` takes the arguments of the function and returns (value, residuals), any tree. `bwd(*nondiff, residuals,
+    cotangent)` returns a tuple: for each differentiable argument a cotangent of its structure, or None for zero.
+    Residuals may be numbers, arrays, containers of them, and anything static. Forward mode refuses the function, as in
+    JAX; forward mode around reverse mode (`hessian`) takes it.
+
+    Args:
+        fun: the function. Without a derivative being taken, its body runs in the place of the call.
+        nondiff_argnums: positions of arguments that `bwd` gets in front.
+
+    Raises: UnsupportedSyntax at a call without a rule; ShapeError or DTypeError where `bwd` returns what is no
+    cotangent; NoRule in forward mode, and where a derivative goes through what the function captures.
+
+    Example:
+        @gs.custom_vjp
+        def clipped(x):
+            return x
+
+        clipped.defvjp(lambda x: (x, None), lambda _, g: (np.clip(g, -1.0, 1.0),))
+    """
+
+    kind = "custom_vjp"
+    forward: Rule | None = None
+    backward: Rule | None = None
+
+    def defvjp(self, fwd: Rule, bwd: Rule) -> None:
+        """Set the rule."""
+        self.forward, self.backward = fwd, bwd
+
+
+class custom_vmap(CustomFunction):
+    """A function whose batching you give: `@gs.custom_vmap`, then `@f.def_vmap`.
+
+    `rule(axis_size, in_batched, *args)` gets the size of the batch, for each argument a tree of truth values saying
+    which leaves have the batch axis in front, and the arguments; it returns (result, tree of truth values for the
+    result). Inside the rule, functions of this kind are batched as they are written. Derivatives go through the body of
+    the function.
+
+    Example:
+        @gs.custom_vmap
+        def dot(x, y):
+            return np.dot(x, y)
+
+        @dot.def_vmap
+        def dot_rule(axis_size, in_batched, x, y):
+            return np.sum(x * y, axis=-1), True
+    """
+
+    kind = "custom_vmap"
+    rule: Rule | None = None
+
+    def def_vmap(self, vmap_rule: Rule) -> Rule:
+        """Set the rule; returns it."""
+        self.rule = vmap_rule
+        return vmap_rule
+
+
+def on_cotangent(x: Any, function: Callable[[Any], Any]) -> Any:
+    """The value of `x`; in reverse mode its cotangent goes through `function`: to print it, clip it, scale it.
+
+    Args:
+        x: a number, an array, or a tree of them.
+        function: cotangent of x -> what takes its place, of the same structure; ordinary code.
+
+    Example: `h = gs.on_cotangent(h, lambda g: np.clip(g, -1.0, 1.0))`
+    """
+    return x
