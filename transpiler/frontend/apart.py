@@ -14,7 +14,6 @@ import numpy as np
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.frontend.callees import Callees, Returned, Specialisation, containers_in, is_place
-from gradscribe.transpiler.frontend.closing import closed
 from gradscribe.transpiler.frontend.inner import Settlement
 from gradscribe.transpiler.frontend.lifting import Parameter
 from gradscribe.transpiler.frontend.signatures import (
@@ -38,6 +37,7 @@ from gradscribe.transpiler.ir.walk import clone_region
 from gradscribe.transpiler.library.custom_rules import (
     CustomFunction,
 )
+from gradscribe.transpiler.passes.closing import closed
 from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
 

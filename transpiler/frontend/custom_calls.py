@@ -20,7 +20,6 @@ from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.frontend import custom_texts
 from gradscribe.transpiler.frontend.apart import Apart, Made, data_positions, is_float, leaf_of, no_tangent, type_of
 from gradscribe.transpiler.frontend.callees import Returned, Specialisation, is_place
-from gradscribe.transpiler.frontend.closing import captures_of
 from gradscribe.transpiler.frontend.inner import InnerFunction
 from gradscribe.transpiler.frontend.lifting import Parameter
 from gradscribe.transpiler.frontend.signatures import (
@@ -47,6 +46,7 @@ from gradscribe.transpiler.library.custom_rules import (
     custom_vmap,
     on_cotangent,
 )
+from gradscribe.transpiler.passes.closing import captures_of
 from gradscribe.transpiler.primitives.custom import BatchRule, ForwardRule, ReverseRule, Rules
 
 _NUMBERS = (int, float, complex, np.generic)

@@ -56,7 +56,7 @@ def closed(
     sizes: Sequence[Var],
     captures: list[Atom],
     place: Span | None,
-    settled: Callable[[ArrayType], ArrayType],
+    settled: Callable[[ArrayType], ArrayType] = lambda type: type,
 ) -> Function:
     """The function: the body over its own parameters and sizes, its recursive calls handing the captures on. `settled`:
     a type with everything that the body found out about the sizes of what it captures."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from gradscribe.transpiler.errors import GradscribeError, NoRule, Span
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_span, emit
 from gradscribe.transpiler.ir.callees import Callee
-from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
@@ -255,7 +255,7 @@ def batched_call(
         outs = [True] * len(callee.function.results)
         made = Rules(rules.name, rules.declared)
         # entered at once, for rules that call the function itself
-        rules.derived[key] = _spread(*over(callee, pattern, axis_name), outs), made
+        rules.derived[key] = _spread(*over(callee, pattern, axis_name), outs, pattern), made
         try:
             made.forward, made.reverse = _batched_rules(rules, pattern, outs, axis_name, over)
         except BaseException:
@@ -271,8 +271,9 @@ def _batched_rules(
     """The rules for both modes; errors stay what they are."""
     forward, reverse = rules.forward, rules.reverse
     if isinstance(forward, ForwardRule):
-        stacked, flags = over(forward.callee, (*pattern, *(pattern[k] for k in forward.wrt)), axis_name)
-        forward = ForwardRule(forward.wrt, _spread(stacked, flags, [True] * len(flags)))
+        given = (*pattern, *(pattern[k] for k in forward.wrt))
+        stacked, flags = over(forward.callee, given, axis_name)
+        forward = ForwardRule(forward.wrt, _spread(stacked, flags, [True] * len(flags), given))
     if isinstance(reverse, ReverseRule):
         stacked, flags = over(reverse.forward, pattern, axis_name)
         residuals = flags[len(outs) :]
@@ -280,22 +281,21 @@ def _batched_rules(
         pulled, found = over(reverse.backward, seeds, axis_name)
         reverse = ReverseRule(
             reverse.wrt,
-            _spread(stacked, flags, [*outs, *residuals]),
-            _spread(pulled, found, [pattern[k] for k in reverse.wrt]),
+            _spread(stacked, flags, [*outs, *residuals], pattern),
+            _spread(pulled, found, [pattern[k] for k in reverse.wrt], seeds),
             reverse.seeded,
             reverse.reads,
         )
     return forward, reverse
 
 
-def _spread(callee: Callee, now: Sequence[bool], wanted: Sequence[bool]) -> Callee:
+def _spread(callee: Callee, now: Sequence[bool], wanted: Sequence[bool], given: Sequence[bool]) -> Callee:
     """The function over a batch, with the batch axis on exactly the results `wanted`: repeated where there is none,
-    summed over where none is wanted (a cotangent of what all lanes share)."""
+    summed over where none is wanted (a cotangent of what all lanes share). `given`: which parameters have it."""
     function = callee.function
     if list(now) == list(wanted):
         return callee
-    sizes = [d for p in function.params for d in p.type.dims()[:1]]
-    size = next(d for d in sizes if isinstance(d.single_atom, Symbol) and d.single_atom.name == "batch")
+    size = next(p.shape[0] for p, batched in zip(function.params, given, strict=True) if batched)
     env = Substitution()
     params = [env.fresh(p) for p in function.params]
 
