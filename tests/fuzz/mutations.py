@@ -18,7 +18,7 @@ import numpy as np
 
 from fuzz.native_batches import check_programs
 from fuzz.source_campaign import Outcome, check_program
-from fuzz.values import compare
+from fuzz.values import compare, staged_at
 from gradscribe.transpiler.frontend import liveness
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import Liveness
@@ -254,10 +254,11 @@ def outcomes(mutation: Mutation, programs: Sequence[tuple[int, str]]) -> Iterato
 def first_caught(mutation: Mutation, seeds: range) -> tuple[int, str] | None:
     """How many programs it takes until one is wrong, and what is wrong with it; None if none is."""
     programs = [(seed, flavour) for seed in seeds for flavour in mutation.flavours]
+    staged_at.cache_clear()
+    linecache.clearcache()
     with mutation.broken():
         for count, (seed, flavour, found) in enumerate(outcomes(mutation, programs), 1):
             for outcome in found:
                 if outcome.verdict == "wrong":
                     return count, f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}"
-    linecache.clearcache()
     return None

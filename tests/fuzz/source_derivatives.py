@@ -12,10 +12,9 @@ import numpy as np
 
 from fuzz.derivatives import Execute, Program
 from fuzz.programs import load_program, make_arguments, program_text
-from fuzz.values import python_outcome
+from fuzz.values import python_outcome, staged_at
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.evaluate import evaluate
 from gradscribe.transpiler.ir.staged import ArgumentLeaf
 from gradscribe.transpiler.ir.types import ArrayType, Type
@@ -31,7 +30,7 @@ def source_program(seed: int, flavour: str, execute: Execute = evaluate) -> Prog
     else:
         return None
     try:
-        staged = stage(function, copy.deepcopy(args), {})
+        staged = staged_at(seed, flavour, k)
     except GradscribeError:
         return None
     leaves, _ = tree.flatten((args, {}))
