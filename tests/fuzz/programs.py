@@ -13,8 +13,9 @@ import functools
 import hashlib
 import importlib.util
 import random
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -74,6 +75,8 @@ FLAVOURS = {
 }
 
 
+NOT_COPIED = 0.15  # of names that may stand for one array or another
+
 STAND_INS: dict[tuple[int, str], str] = {}  # texts tried in place of a generated one (`fuzz.reduction`)
 ALL_FLAVOURS = (*FLAVOURS, *KINDS)
 
@@ -86,6 +89,7 @@ class Writer:
         self.flavour = flavour
         self.lines: list[str] = []
         self.budget = self.random.randint(6, 22)
+        self.rebound: list[str] = []  # names that stand for another array since the region began
 
     def array(self) -> str:
         return self.random.choice(ARRAYS)
@@ -211,6 +215,13 @@ class Writer:
             self.put(indent, [f"{q} = 0", f"while {q} < n and s < 50.0:", f"    {q} += 1"])
             self.block(depth - 1, (*loops, q), indent + 1)
 
+    def settle(self, indent: int, names: Iterable[str]) -> None:
+        """Most names that data may have made one array or another get one of their own: writes that may or may not be
+        seen through them are refused."""
+        for name in dict.fromkeys(names):
+            if self.random.random() >= NOT_COPIED:
+                self.put(indent, [f"{name} = {name}.copy()"])
+
     def put(self, indent: int, lines: list[str]) -> None:
         self.lines += ["    " * indent + line for line in lines]
 
@@ -224,11 +235,19 @@ class Writer:
             weights = [1.0, 1.2, f.aliasing, f.layout, f.control if depth or loops else 0.0, 0.3]
             choice = r.choices(range(6), weights)[0]
             if choice == 4:
+                before, self.rebound = self.rebound, []
                 self.control(depth, loops, indent)
+                self.settle(indent, self.rebound)
+                self.rebound = before
             elif choice == 5:
                 self.put(indent, ["k = (k + 1) % 4"])
             else:
-                self.put(indent, (self.arithmetic, self.write, self.alias, self.layout)[choice](loops))
+                lines = (self.arithmetic, self.write, self.alias, self.layout)[choice](loops)
+                self.put(indent, lines)
+                bound = [name for line in lines for name in re.findall(r"^([abcd])\b(?=.* = )|, ([abcd]) = ", line)]
+                self.rebound += [x or y for x, y in bound]
+                if " if " in lines[0] or " = pick(" in lines[0]:
+                    self.settle(indent, lines[0][0])
 
     def program(self) -> str:
         r = self.random
