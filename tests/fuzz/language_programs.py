@@ -76,7 +76,7 @@ class Kind:
 
 EVERYTHING = {
     "arithmetic": 1.0, "write": 1.2, "alias": 1.0, "view": 0.8, "gather": 0.5, "mask": 0.5, "structure": 0.6,
-    "closure": 0.3, "old_version": 0.6, "matrix": 0.7, "integer": 0.3,
+    "closure": 0.3, "old_version": 0.6, "matrix": 0.7, "integer": 0.3, "complex_numbers": 0.25,
 }  # fmt: skip
 KINDS = {
     "language": Kind(4, 1.4, EVERYTHING),

@@ -20,25 +20,34 @@ from fuzz.native_batches import check_programs
 from fuzz.source_campaign import Outcome, check_program
 from fuzz.values import compare, staged_at
 from gradscribe.transpiler.frontend import liveness
+from gradscribe.transpiler.frontend.growing_lists import GrowingLists
 from gradscribe.transpiler.frontend.joins import Join, Plan
 from gradscribe.transpiler.frontend.liveness import Liveness
 from gradscribe.transpiler.frontend.store import Store
+from gradscribe.transpiler.frontend.trying import Trying
 from gradscribe.transpiler.frontend.values import VALUE, Box
 from gradscribe.transpiler.frontend.views import Views
 from gradscribe.transpiler.ir.builder import emit
-from gradscribe.transpiler.ir.nodes import Literal
+from gradscribe.transpiler.ir.nodes import Literal, Var
+from gradscribe.transpiler.ir.walk import dim_vars
 from gradscribe.transpiler.passes.affine.dependences import Dependences
 from gradscribe.transpiler.passes.affine.overwrites import ArrayHistory
 from gradscribe.transpiler.passes.bufferize import _Walk
 from gradscribe.transpiler.passes.lower.regions import _Lowering
 from gradscribe.transpiler.primitives import elementary, structure
+from gradscribe.transpiler.primitives.allocation import empty
 from gradscribe.transpiler.primitives.arithmetic import not_equal
+from gradscribe.transpiler.primitives.complex_numbers import conjugate
+from gradscribe.transpiler.primitives.joining import concatenate
 from gradscribe.transpiler.primitives.logic import logical_not
+from gradscribe.transpiler.primitives.primitive import RealLinear
 from gradscribe.transpiler.transforms import residuals
 from gradscribe.transpiler.transforms.exit_flags import ExitFlag, exit_flags
+from gradscribe.transpiler.transforms.residuals import ResidualPlan
+from gradscribe.transpiler.transforms.reverse import ReverseSweep
 
 Change = Callable[[], AbstractContextManager[Any]]
-FLAVOURS = ("language", "sharing", "indexing", "nested", "aliasing", "control", "layout")
+FLAVOURS = ("language", "sharing", "indexing", "nested", "aliasing", "control", "layout", "growing")
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,42 @@ def _liveness_without_fixpoint() -> Iterator[None]:
         yield
 
 
+def _emptied(self: GrowingLists, buffer: Any) -> Any:
+    """Twice the room, and none of the items."""
+    spare = emit(empty, (), {"shape": buffer.shape, "dtype": buffer.dtype})[0]
+    return self.views.fresh(emit(concatenate, (spare, buffer.box.value), {"axis": 0}, hint=buffer.box.name)[0])
+
+
+def _finally_at_the_end(self: Trying, s: Any, frame: Any) -> Any:
+    code = self._run_handlers(s, frame)
+    if isinstance(code, int) and not code:
+        self.run_block(s.finalbody, frame)
+    return code
+
+
 # ---- reverse mode ----
+def _first_operand_only(call: Callable[..., Any]) -> Callable[..., Any]:
+    def of_one(self: ReverseSweep, eqn: Any, cts: Any) -> None:
+        before = dict(cts)
+        call(self, eqn, cts)
+        reached = [x for x in eqn.operands if isinstance(x, Var) and cts.get(x) is not before.get(x)]
+        for x in dict.fromkeys(reached[1:]):
+            cts.pop(x)
+            if x in before:
+                cts[x] = before[x]
+
+    return of_one
+
+
+def _without_sizes(sources: Callable[..., Any]) -> Callable[..., Any]:
+    def of_the_value_alone(self: ResidualPlan, var: Any) -> Any:
+        found = list(sources(self, var))
+        sizes = sum(len(dim_vars(d)) for d in var.type.dims())
+        return iter(found[: len(found) - sizes])
+
+    return of_the_value_alone
+
+
 def _any_code(function: Any) -> Any:
     return {p: replace(flag, every_code=True) for p, flag in exit_flags(function).items()}
 
@@ -197,6 +241,32 @@ MUTATIONS = {
         Mutation(
             "liveness of loops", "what the next trip reads is live at the end of the body", _liveness_without_fixpoint,
             seen="values",
+        ),
+        Mutation(
+            "growing lists", "a list that gets more room keeps its items",
+            attribute(GrowingLists, "_doubled", _emptied),
+            flavours=("growing",), seen="values",
+        ),
+        Mutation(
+            "finally", "`finally` runs however its `try` is left", attribute(Trying, "run_Try", _finally_at_the_end),
+            flavours=("growing",), seen="values",
+        ),
+        Mutation(
+            "last writes", "the last write to a repeated position alone has its cotangent",
+            attribute(structure, "_of_last_writes", lambda ct, *args: ct),
+        ),
+        Mutation(
+            "recursion", "every operand of a call has its cotangent",
+            attribute(ReverseSweep, "_call", _first_operand_only(ReverseSweep._call)), flavours=("growing",),
+        ),
+        Mutation(
+            "sizes in reverse", "a size that the type of a value mentions is had where the value is",
+            attribute(ResidualPlan, "sources", _without_sizes(ResidualPlan.sources)), flavours=("growing",),
+        ),
+        Mutation(
+            "conjugation", "the cotangent of a conjugate is conjugated",
+            lambda: field(conjugate, "partials", lambda y, x: [RealLinear(conjugate, lambda ct: ct)]),
+            flavours=("language", "indexing", "mixed"),
         ),
         Mutation(
             "scatter", "repeated positions are added to more than once",

@@ -357,6 +357,30 @@ class Statements(Pieces):
             lambda: [f"s = s * 0.5 + 0.125 * (k ** 2) + (k - n) * {y}[0] * 0.125"],
         )
 
+    def complex_numbers(self) -> list[str]:
+        """Complex only in between: what a program takes and gives is real."""
+        x, y = self.arrays(2)
+        s, i = self.scalar(), self.random.randint(0, 3)
+        return self.one_of(
+            lambda: [f"z = {x} + 1j * {y}", f"{self.made()} = 0.5 * (z * np.exp(0.5j * s)).real + 0.25 * np.abs(z)"],
+            lambda: [f"z = {x} * np.exp(1j * {y})", f"z[{i}] *= 0.5j", "s += 0.125 * (z @ np.conj(z[::-1])).real"],
+            self.writing(y, f"z = {x} + 0.5j", f"z[1:] += np.conj(z[:-1]) * {s}", f"{y}[:] = 0.25 * z.imag"),
+            lambda: [
+                "z = np.zeros(4, dtype=np.complex128)",
+                "for j in range(n):",
+                f"    z[j] = 0.5 * ({y}[j] + 1j * s) * z[j - 1] + {x}[j]",
+                "s = 0.5 * s + 0.25 * z[k].real - 0.125 * z[n - 1].imag",
+            ],
+            lambda: [
+                f"z = ({x}[{i}] + 1j * s) / (1.5 + 1j * {y}[k])",
+                "s = 0.5 * abs(z) + 0.25 * z.conjugate().imag",
+            ],
+            lambda: [f"z = np.exp(1j * {x})", f"z[{y} > {s}] = 0.5", "s += 0.125 * (z * z).sum().imag"],
+            lambda: [
+                f"z = 1j * {x} + {y}", "t = 0.5 * z.imag", f"z[{i}] = np.conj(z[k]) * s", "s += 0.125 * (t @ z.real)"
+            ],
+        )
+
     def dtypes(self) -> list[str]:
         y, s, i = self.array(), self.scalar(), self.random.randint(0, 3)
 
