@@ -160,6 +160,12 @@ class Growing(Statements):
                 f"s += 0.25 * np.stack(w)[-1, {i}]",
             ),
             self.plain(
+                f"w = [0.5 * {s}]",
+                "while len(w) < 7 and abs(w[-1]) < 2.0:",
+                f"    w.append({y}[len(w) % 4] - 0.75 * w[-1])",
+                "s = 0.5 * s + 0.125 * w[0] * w[-1] + 0.125 * sum(w)",
+            ),
+            self.plain(
                 f"w = [{y}[j] * s for j in range(n + 1)]", f"w.extend([{s}, 0.5])", "s = 0.25 * w[-2] + 0.125 * max(w)"
             ),
         )
