@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import collections.abc
+import copy
 import dataclasses
+import functools
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -276,3 +280,121 @@ def questions_about_structure(x):
     for i, k in enumerate(reversed([1, 2, 3]), 1):
         s += i * k
     return s * x
+
+
+class Gain:
+    """An attribute for every name, a call, a descriptor."""
+
+    class Twice:
+        def __get__(self, owner, cls=None):
+            return 2.0 * owner.k
+
+    twice = Twice()
+
+    def __init__(self, k):
+        self.k = k
+
+    def __getattr__(self, name):
+        if name == "half":
+            return 0.5 * self.k
+        raise AttributeError(name)
+
+    def __call__(self, x):
+        return self.k * x
+
+
+def coded(flags):
+    """A number that says which of the flags hold."""
+    total = 0.0
+    for k, flag in enumerate(flags):
+        total += 2.0**k if flag else 0.0
+    return total
+
+
+@program(X, 0.5, 3, argnums=(0,))
+def what_python_says_of_values(x, t, n):
+    v, pair, gain = Vector(x[0], 1.0), Pair(x, t), Gain(t)
+    kinds = [
+        isinstance(t, int | float), isinstance(t, (int, (str, float))), isinstance(n, numbers.Number),
+        isinstance(x, collections.abc.Sequence), isinstance([t], collections.abc.Sequence), isinstance(range(n), range),
+        isinstance(pair, tuple), isinstance(x[0], float), isinstance(n, bool),
+        isinstance(lambda: t, collections.abc.Callable), type(range(2)) is range, type(t) is float,
+        type(x[0]) is np.float64, type({1}) is set,
+        type(pair) is Pair,
+    ]  # fmt: skip
+    names = [
+        hasattr(t, "shape"), hasattr(x[0], "shape"), hasattr(x[0], "__len__"), hasattr(n, "bit_length"),
+        hasattr([t], "append"), hasattr([t], "slots"), hasattr({}, "keys"), hasattr(x, "__iter__"),
+        hasattr(t, "__iter__"), hasattr(pair, "a"), hasattr(v, "__name__"), hasattr(v, "a"), hasattr(x, "box"),
+        hasattr(lambda: t, "__name__"),
+    ]  # fmt: skip
+    called = [callable(v) for v in (gain, v, [].append, functools.partial(max, t), x, t)]
+    return coded(kinds), coded(names), coded(called), gain(x) * gain.twice + gain.half
+
+
+@dataclasses.dataclass(order=True)
+class Rank:
+    level: float
+    name: str = dataclasses.field(default="", compare=False)
+
+
+class Marked:
+    def __init__(self, k):
+        self.k = k
+
+    def __eq__(self, other):
+        return self.k == other.k if isinstance(other, Marked) else NotImplemented
+
+
+class MoreMarked(Marked):
+    def __eq__(self, other):
+        return True
+
+
+@program(X, 0.5, np.array([1, 2]), argnums=(0,))
+def comparisons_of_containers(x, t, k):
+    p, q = Rank(t, "p"), Rank(0.5, "q")
+    flags = [
+        p == q, p != q, p < Rank(1.0), p >= q, Rank(x[0]) < Rank(x[1]), p == 0.5, Pair(1.0, t) == (1.0, 0.5),
+        [1] == (1,), {"a": t} == {"a": 0.5}, {"a": 1} != {"b": 1}, {1, 2} == {2, 1}, [1, t] < [1, 0.7],
+        (t, x[0]) > (0.5, x[1]),
+        [] < [1], (x[0], 2) <= (x[0], 1), Marked(1) != Marked(1), Marked(t) == Marked(0.5), Marked(1) == 1,
+        Marked(1) == MoreMarked(2),
+        1 in k, 3 in k, k[1] in [1, 2],
+        Marked(2) in [Marked(1), Marked(2)], "a" == t,
+    ]  # fmt: skip
+    return coded(flags) * x
+
+
+@program(X)
+def copies_of_containers(x):
+    """What stood in two places is one copy in two places."""
+    row = x * 2.0
+    table = {"a": row, "rows": [row, x], "state": State(x, row)}
+    shallow, deep = copy.copy(table), copy.deepcopy(table)
+    row[0] = 5.0
+    deep["a"][1] = 7.0
+    shallow["rows"].append(row)
+    state = copy.copy(table["state"])
+    state.x = state.v * x
+    keys = dict.fromkeys(["u", "v"], x[0])
+    keys["u"] += 1.0
+    name, last = keys.popitem()
+    other = copy.copy(x)
+    other[1] = 4.0
+    flag = 1.0 if {"u"}.isdisjoint({"w"}) and name == "v" else 2.0
+    parts = deep["a"], deep["rows"][0] * deep["state"].v, state.x, shallow["a"]
+    return parts, len(table["rows"]), other * keys["u"] * last * flag
+
+
+@program(X)
+def lists_written_while_a_loop_goes_over_them(x):
+    values = [x[0], x[1], x[2]]
+    total = 0.0
+    for k, v in enumerate(values):
+        total += v * (k + 1)
+        if k < 2:
+            values[k + 1] = values[k + 1] + v
+    order = []
+    table = {order.append(1) or "a": order.append(2) or x[3]}
+    return total, table["a"] * order[0], order[1]

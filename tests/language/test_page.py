@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradscribe.transpiler.frontend.language import ACCEPTED, REFUSED_, ROWS, page
-from language import refused_syntax, test_language  # noqa: F401  # the programs register themselves
+from language import refused_values, test_language  # noqa: F401  # the programs register themselves
 from language.refused_syntax import REFUSED
 from language.registry import LANGUAGE
 

@@ -8,7 +8,7 @@ import pytest
 
 from gradscribe.transpiler.errors import GradscribeError, InternalError
 from gradscribe.transpiler.frontend.stage import stage
-from language import refused_syntax
+from language import refused_syntax, refused_values
 from language.refused_syntax import REFUSED
 
 
@@ -19,6 +19,8 @@ def test_message(name, golden):
         stage(function, copy.deepcopy(args), {})
     assert not isinstance(caught.value, InternalError)
     text = str(caught.value)
-    for file in (refused_syntax.__file__, "tests/language/refused_syntax.py", "language/refused_syntax.py"):
-        text = text.replace(file, "programs.py")
+    for module in (refused_syntax, refused_values):
+        path = f"{module.__name__.replace('.', '/')}.py"
+        for file in (module.__file__, f"tests/{path}", path):
+            text = text.replace(file, "programs.py")
     golden.check(f"syntax_{name}.txt", text + "\n")

@@ -16,7 +16,7 @@ import numpy as np
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, StaticLeaf
-from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
+from gradscribe.transpiler.ir.types import ArrayType, has_own_operations, type_of_scalar
 
 PYTHON_NUMBERS = (int, float, complex)
 DATA_KINDS = "biufc"
@@ -56,9 +56,10 @@ def admit(leaf: Any, path: str) -> Any:
         raise DTypeError(
             None, f"argument `{path}` is a masked array", "Pass `x.filled(value)` or the data and the mask."
         )
-    if isinstance(leaf, np.matrix):
+    if isinstance(leaf, np.ndarray) and has_own_operations(type(leaf)):
+        what = "np.matrix" if isinstance(leaf, np.matrix) else type(leaf).__name__
         raise DTypeError(
-            None, f"argument `{path}` is a np.matrix, whose operators are not those of arrays", "Pass np.asarray(x)."
+            None, f"argument `{path}` is a {what}, whose operations are not those of arrays", "Pass np.asarray(x)."
         )
     if not isinstance(leaf, (np.ndarray, np.generic)):
         if not hasattr(type(leaf), "__array__") or is_marker(leaf):

@@ -8,6 +8,7 @@ return as a view is a value that may overlap.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from gradscribe.transpiler.frontend.values import (
     ArrayMethod,
     Flat,
     List,
+    describe,
     is_number,
     number_type,
     simplest,
@@ -92,7 +94,8 @@ class Arrays(Writers):
             return owner.dtype.itemsize
         if name in ("T", "mT") and isinstance(owner, Array):
             axes = tuple(range(owner.rank))
-            return self.views.permuted(owner, axes[::-1] if name == "T" else (*axes[:-2], axes[-1], axes[-2]))
+            axes = axes[::-1] if name == "T" else (*axes[:-2], axes[-1], axes[-2])
+            return dataclasses.replace(self.views.permuted(owner, axes))
         if name == "T":
             return owner
         if name == "flat" and isinstance(owner, Array):
@@ -103,8 +106,11 @@ class Arrays(Writers):
             return simplest(self.solver.normalize(owner.type.size() * owner.dtype.itemsize))
         if name in _MEMORY:
             self.refuse(f"`{name}` of an array is about its memory and is not accepted", "ask outside and pass it in")
+        kind = self.python_type(owner)
+        if not hasattr(kind, name):
+            self.fail(PythonError, f"AttributeError: '{kind.__name__}' object has no attribute '{name}'")
         if not hasattr(np.ndarray, name):
-            self.fail(PythonError, f"AttributeError: 'numpy.ndarray' object has no attribute '{name}'")
+            self.refuse(f"`{name}` of {describe(owner)} is not accepted")
         return ArrayMethod(owner, name)
 
     # ---- methods ----
@@ -116,7 +122,8 @@ class Arrays(Writers):
         if rule is None:
             self.refuse(f"the array method `{name}` is not supported")
         if name in VIEW_METHODS and isinstance(owner, Array):
-            return self._viewed(getattr(np, name), rule, owner, args, kwargs)
+            made = self._viewed(getattr(np, name), rule, owner, args, kwargs)
+            return dataclasses.replace(made) if made is owner else made  # NumPy makes a new object
         function = getattr(np, name, None)
         return self._apply(function, rule, [owner, *args], kwargs)
 

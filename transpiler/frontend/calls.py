@@ -20,7 +20,7 @@ import numpy as np
 from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch, check_fails
-from gradscribe.transpiler.frontend.fence import check_accepted, refused_call
+from gradscribe.transpiler.frontend.fence import OUTSIDE, check_accepted, refused_call
 from gradscribe.transpiler.frontend.generators import BorrowedFile
 from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
@@ -49,6 +49,8 @@ from gradscribe.transpiler.frontend.values import (
     Object,
     Partial,
     Poison,
+    Sequence,
+    Slice,
     Text,
     describe,
     is_data,
@@ -68,9 +70,12 @@ _LIBRARIES = (
     "dataclasses",
     "cmath",
     "contextlib",
+    "copy",
     "numba",
     "gradscribe",
+    "random",
     "sys",
+    *OUTSIDE,
 )
 _KEEPING = ("append", "appendleft")  # methods of containers that take a first argument of any kind as it is
 _OF_NONE_TOO = frozenset((isinstance, type, print, str, repr, format, callable, bool, hasattr, getattr))
@@ -163,7 +168,8 @@ class Calls(Superclasses):
             return self.call_cached(Cached(self.lift(function.__wrapped__, "cached function", None)), args, kwargs)
         if static and callable(function):
             self._refuse_random(function)
-            value = self.python(function, *self._plain(args), **{k: self._plain([v])[0] for k, v in kwargs.items()})
+            plain = [self._plain(function, v) for v in args]
+            value = self.python(function, *plain, **{k: self._plain(function, v) for k, v in kwargs.items()})
             if rule is not None and not isinstance(value, _NUMBERS):
                 return self._apply(function, rule, args, kwargs)
             return self.made(value)
@@ -187,11 +193,20 @@ class Calls(Superclasses):
                 return None
         return None
 
-    def _plain(self, values: list[Any]) -> list[Any]:
-        for v in values:
-            if isinstance(v, Text):
-                self.refuse_text()
-        return values
+    def _plain(self, function: Any, value: Any) -> Any:
+        """A static argument as Python itself takes it."""
+        if isinstance(value, Text):
+            self.refuse_text()
+        if isinstance(value, Slice):
+            return self.python_slice(value)
+        kinds = (Closure, BoundMethod, Partial, Cached, ArrayMethod, ContainerMethod, Sequence)
+        if isinstance(value, kinds) and getattr(function, "__module__", "") != "functools":
+            what = "an iterator" if isinstance(value, Sequence) else "a function"
+            name = getattr(function, "__name__", str(function))
+            self.refuse(f"{what} of the program is not an argument for `{name}`", "write the loop")
+        if type(value) in (tuple, list):
+            return type(value)(self._plain(function, v) for v in value)
+        return value
 
     def made(self, value: Any) -> Any:
         """What Python has just computed: no place of the caller's holds it, and the next time it is a new object."""
@@ -213,7 +228,8 @@ class Calls(Superclasses):
     def _refuse_random(self, function: Any) -> None:
         module = getattr(function, "__module__", None) or ""
         owner = getattr(function, "__self__", None)
-        if module.startswith("numpy.random") or type(owner).__module__.startswith("numpy.random") or module == "random":
+        modules = (module, type(owner).__module__)
+        if any(m.startswith("numpy.random") or m == "random" for m in modules):
             self.refuse(
                 "random numbers with hidden state are not accepted in a staged function",
                 "pass the random numbers in as an argument",
@@ -430,6 +446,9 @@ class Calls(Superclasses):
         if name == "__class__":
             return owner.cls
         if found is None:
+            fallback = inspect.getattr_static(owner.cls, "__getattr__", None)
+            if isinstance(fallback, types.FunctionType) and not name.startswith("__"):
+                return self.call(self.lift(fallback, "__getattr__", None), [owner, name], {})
             self.fail(PythonError, f"AttributeError: '{owner.cls.__name__}' object has no attribute '{name}'")
         return self.from_class(owner, owner.cls, name, found)
 
@@ -448,6 +467,14 @@ class Calls(Superclasses):
             return self.lift(found.__func__, name, None)
         if isinstance(found, classmethod):
             return BoundMethod(self.lift(found.__func__, name, None), cls)
+        if inspect.ismethoddescriptor(found) or inspect.isgetsetdescriptor(found):
+            getter = getattr(type(found), "__get__", None)
+            if isinstance(getter, types.FunctionType) and not library_function(getter):
+                return self.call(self.lift(getter, "__get__", None), [self.lift(found, name, None), owner, cls], {})
+            self.refuse(
+                f"`{name}` of a {cls.__qualname__} is Python's own and is not accepted here",
+                "ask outside, and pass it in",
+            )
         return self.lift(self.python(getattr, cls, name), f"{cls.__name__}.{name}", Reading(cls, "attribute", name))
 
     def call_transformed(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 import gast
+import numpy as np
 
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.iteration import Iteration
@@ -97,7 +98,9 @@ class Conditions(Iteration):
             if is_number(a) and is_number(b) and (is_data(a) or is_data(b)):
                 self.refuse("`is` of numbers is not accepted", "use ==")
             if isinstance(a, Array) and isinstance(b, Array):
-                same = a.box is b.box and a.chain == b.chain
+                same = a is b
+                if not same and ((a.box is b.box and a.chain == b.chain) or b.box in a.box.marks):
+                    self.refuse("whether these arrays are one object is not known", "compare what they hold")
             else:
                 same = a is b or (is_integer(a) and is_integer(b) and not is_data(a) and not is_data(b) and a == b)
             return same == (op == "Is")
@@ -133,7 +136,7 @@ class Conditions(Iteration):
                     found = equal if found is False else PRIMITIVES["logical_or"](found, equal)
             return found
         if isinstance(container, Array):
-            self.refuse("`in` of an array is not accepted", "write np.any(x == value)")
+            return self.call(bool, [self.call(np.any, [self.binary("Eq", container, item)], {})], {})
         if is_data(item):
             self.need_static(item, "membership needs a static value")
         return self.python(lambda: item in container)

@@ -201,6 +201,16 @@ class Containers(HigherOrder):
             self.store.write(owner, key, MISSING)
         return value
 
+    def dict_popitem(self, owner: Dict) -> Any:
+        keys = self.keys_of(owner)
+        if not keys:
+            self.fail(PythonError, "KeyError: 'popitem(): dictionary is empty'")
+        return keys[-1], self.dict_pop(owner, keys[-1])
+
+    def call_fromkeys(self, keys: Any, value: Any = None) -> Any:
+        """`dict.fromkeys`."""
+        return Dict({self.static_key(key): value for key in self.items(keys)})
+
     def dict_setdefault(self, owner: Dict, key: Any, default: Any = None) -> Any:
         key = self.static_key(key)
         value = self._or_else(owner, key, lambda: default)
@@ -250,6 +260,9 @@ class Containers(HigherOrder):
 
     def set_issuperset(self, owner: Dict, other: Any) -> Any:
         return set(self.keys_of(owner)) >= set(self.items(other))
+
+    def set_isdisjoint(self, owner: Dict, other: Any) -> Any:
+        return set(self.keys_of(owner)).isdisjoint(self.items(other))
 
     def _combined(self, function: Any, owner: Dict, others: Any) -> Dict:
         return self.set_of(self.python(function, set(self.keys_of(owner)), *map(self.items, others)))

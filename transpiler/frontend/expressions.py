@@ -32,6 +32,7 @@ from gradscribe.transpiler.frontend.values import (
     Poison,
     Sequence,
     Slice,
+    Text,
     describe,
 )
 from gradscribe.transpiler.ir.builder import emit
@@ -141,7 +142,8 @@ class Expressions(Conditions):
                 known = isinstance(other, Dict)
                 slots.update({k: self.slot(other, k) for k in self.keys_of(other)} if known else other)
                 continue
-            slots[self.static_key(self.evaluate(key_node, frame))] = self.evaluate(value_node, frame)
+            key = self.static_key(self.evaluate(key_node, frame))
+            slots[key] = self.evaluate(value_node, frame)
         return Dict(slots)
 
     def static_key(self, key: Any) -> Any:
@@ -151,6 +153,10 @@ class Expressions(Conditions):
             self.need_static(key, "the key of a dict must be static")
         if isinstance(key, tuple):
             return tuple(self.static_key(k) for k in key)
+        if isinstance(key, Text):
+            self.refuse_text()
+        if isinstance(key, (Array, List, Dict)):
+            self.fail(PythonError, f"TypeError: unhashable type: '{self.python_type(key).__name__}'")
         return key
 
     # ---- comprehensions over static iterables ----
@@ -202,6 +208,9 @@ class Expressions(Conditions):
         return self.set_of(self.items(made))
 
     def set_of(self, items: Any) -> Dict:
+        raise NotImplementedError
+
+    def python_type(self, value: Any) -> type:
         raise NotImplementedError
 
     def present(self, owner: Any, key: Any) -> Any:

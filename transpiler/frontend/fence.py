@@ -95,6 +95,16 @@ REFUSED_OF_DATA: dict[Any, Refusal] = {
     math.fsum: ("`math.fsum` of data is not accepted: it rounds once, as no other sum does", "use sum, or np.sum"),
     math.frexp: ("`math.frexp` of data is not accepted", "use np.log2 and np.floor"),
 }
+# Modules whose functions ask or change what is outside the program: what they said while staging would stay so.
+OUTSIDE = frozenset(
+    "time os posix nt logging subprocess socket threading _thread multiprocessing secrets uuid shutil tempfile pathlib "
+    "io _io pickle _pickle signal warnings _warnings glob".split()
+)
+OF_OUTSIDE: Refusal = (
+    "is not accepted: it has to do with the world outside the program",
+    "call it outside and pass the value in; to report something, use print or gs.debug.callback",
+)
+_NOW = frozenset(("now", "utcnow", "today"))
 VECTORIZED: Refusal = (
     "functions made by `np.vectorize` are not accepted", "call gs.vmap(function), or write the loop"
 )  # fmt: skip
@@ -107,9 +117,21 @@ def refused_call(function: Any, static: bool) -> Refusal | None:
     if (getattr(function, "__module__", None) or "").split(".")[0] == "numba":
         return "Numba's decorators are not accepted inside a staged function", "decorate outside, or leave it to gs.jit"
     try:
-        return REFUSED_CALLS.get(function) or (None if static else REFUSED_OF_DATA.get(function))
+        known = REFUSED_CALLS.get(function) or (None if static else REFUSED_OF_DATA.get(function))
     except TypeError:  # not hashable
+        known = None
+    return known or _outside(function)
+
+
+def _outside(function: Any) -> Refusal | None:
+    """Why a function that asks or changes the world outside is not called."""
+    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+    module = (getattr(function, "__module__", None) or getattr(type(owner), "__module__", None) or "").split(".")[0]
+    if getattr(owner, "__module__", "") == "datetime" and name in _NOW:
+        module = "datetime"
+    elif module not in OUTSIDE:
         return None
+    return f"`{module.lstrip('_')}.{name}` {OF_OUTSIDE[0]}", OF_OUTSIDE[1]
 
 
 def refusals(node: Any, file: SourceFile) -> list[GradscribeError]:
@@ -153,4 +175,3 @@ def check_accepted(closure: Closure) -> None:
     if _accepted.get(id(node)) is not node:
         raise_all(refusals(node, closure.file))
         _accepted[id(node)] = node
-

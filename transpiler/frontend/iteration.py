@@ -51,12 +51,10 @@ class Iteration(Texts):
             return Sequence(
                 simplest(self.solver.normalize(value.shape[0])), lambda k: self.get_array_item(value, k), False
             )
-        if isinstance(value, List) and value.grows:
-            return Sequence(value.slots[LENGTH], lambda k: self.item_of(value, k), False)
+        if isinstance(value, List):
+            return self._items_of_list(value)
         if isinstance(value, Flat):
             return self.sequence(value.view)
-        if isinstance(value, List):
-            return self._static([self.slot(value, k) for k in value.slots])
         if isinstance(value, Dict):
             return self._static(self.keys_of(value))
         if isinstance(value, np.ndarray):
@@ -77,8 +75,27 @@ class Iteration(Texts):
             self.refuse(f"iterating over {describe(value)} is not accepted", "write its `__iter__` with `yield`")
         return self._static(self.python(list, value))
 
+    def _items_of_list(self, value: List) -> Sequence:
+        """A list is read when an item is due: a loop over it may write what it reads later."""
+        length = value.slots[LENGTH] if value.grows else len(value.slots)
+
+        def check_length() -> None:
+            now = value.slots[LENGTH] if value.grows else len(value.slots)
+            if self.solver.normalize(Dim.of(now) - Dim.of(length)) != 0:
+                self.refuse("a list changes its length in a loop over it", "go over a copy: `list(...)`")
+
+        if value.grows:
+            return Sequence(length, lambda k: self.item_of(value, k), False, None, check_length)
+
+        def item(k: Any) -> Any:
+            check_length()
+            return self.whole(self.slot(value, self.static_int(k, "the position in a Python sequence must be static")))
+
+        return Sequence(length, item, True, None, check_length)
+
     def collected(self, generator: Generator) -> List:
         raise NotImplementedError
+
     def keys_of(self, owner: Dict) -> list[Any]:
         raise NotImplementedError
 
@@ -95,6 +112,7 @@ class Iteration(Texts):
 
             try:
                 LoopTrace(self, kind, live, LoopMemory(), mixed=True).run(iteration)
+                items.check_length()
                 return
             except NeedStatic as error:
                 if isinstance(error, NeedPeel) and error.loop in self.births:
@@ -102,6 +120,7 @@ class Iteration(Texts):
                 self.store.undo(start)
         for k in range(self.static_int(items.length, "the number of items must be static here")):
             body(items.item(k))
+        items.check_length()
 
     def counted(self, items: Sequence, hint: str, position: str = "k") -> tuple[Counted, Callable[[Any], Any]]:
         """The index of a loop over the items, and the item for an index. `hint`: the name of the item; `position`: that
@@ -196,11 +215,17 @@ class Iteration(Texts):
             elif self.solver.nonnegative(difference):
                 length = part.length
         static = any(p.static for p in parts)
-        return Sequence(length, lambda k: tuple(p.item(k) for p in parts), static)
+
+        def check_length() -> None:
+            for part in parts:
+                part.check_length()
+
+        return Sequence(length, lambda k: tuple(p.item(k) for p in parts), static, None, check_length)
 
     def enumerated(self, value: Any, start: Any = 0) -> Sequence:
         inner = self.sequence(value)
-        return Sequence(inner.length, lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k)), inner.static)
+        item = lambda k: (simplest(Dim.of(k) + self.as_dim(start)), inner.item(k))
+        return Sequence(inner.length, item, inner.static, None, inner.check_length)
 
     def backwards(self, value: Any) -> Sequence:
         inner = self.sequence(value)

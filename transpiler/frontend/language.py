@@ -17,6 +17,7 @@ import gast
 
 from gradscribe.transpiler.frontend.fence import (
     CONDITIONAL,
+    OF_OUTSIDE,
     REFUSED,
     REFUSED_CALLS,
     REFUSED_OF_DATA,
@@ -209,6 +210,18 @@ _DATA = (
     _accepted(DATA, "writes to elements, rows, slices, repeated positions", "written_at_repeated_positions"),
     _accepted(DATA, "functions that call themselves as often as data says", "adaptive_quadrature"),
     _accepted(DATA, "f-strings and `print` of data", "prints_formatted_text", "JoinedStr"),
+    _refused(DATA, "strings made of data for anything but messages", "text_as_a_key",
+             ("a string made of data is accepted in print, assert and raise only", "print it where it is made")),
+    _accepted(DATA, "`isinstance`, `type`, `hasattr`, `callable`, with unions and abstract classes",
+              "what_python_says_of_values", "call isinstance"),
+    _accepted(DATA, "`==` and `<` of lists, tuples, dicts, sets and dataclasses", "comparisons_of_containers"),
+    _accepted(DATA, "`copy.copy`, `copy.deepcopy`", "copies_of_containers", "call copy.deepcopy"),
+    _refused(DATA, "a list that changes its length in a loop over it", "list_that_grows_under_its_loop",
+             ("a list changes its length in a loop over it", "go over a copy: `list(...)`")),
+    _refused(DATA, "`x == None` of an array", "array_compared_with_none",
+             ("comparing an array with None is not accepted", "ask with `is`")),
+    _refused(DATA, "an array beside an object with operators of its own, the array first", "array_before_an_object",
+             ("of an array and a Scale goes element by element in NumPy", "write a Scale first")),
     _accepted(DATA, "complex numbers", "complex_loop_with_writes"),
 )
 
@@ -218,6 +231,14 @@ _OUTSIDE = (
     _refused(OUTSIDE, "`exec`", "executed_text", REFUSED_CALLS[exec]),
     _refused(OUTSIDE, "`input`", "console_input", REFUSED_CALLS[input]),
     _refused(OUTSIDE, "`open`", "opened_file", REFUSED_CALLS[open]),
+    _refused(OUTSIDE, "`time`, `os`, `logging`, `warnings`, `threading`, `subprocess`, `io`, `pathlib`, `pickle`",
+             "world_outside", OF_OUTSIDE),
+    _refused(OUTSIDE, "`random`, `np.random`: hidden state", "random_numbers_of_python",
+             ("random numbers with hidden state are not accepted", "pass the random numbers in as an argument")),
+    _refused(OUTSIDE, "methods that Python implements in C, of objects other than numbers and containers",
+             "method_of_a_python_object", ("is Python's own and is not accepted here", "ask outside, and pass it in")),
+    _refused(OUTSIDE, "functions of the program given to functions of a library", "function_given_to_a_library",
+             ("a function of the program is not an argument for", "write the loop")),
     _refused(OUTSIDE, "`math.fsum` of data", "exact_sum", REFUSED_OF_DATA[math.fsum]),
 )
 

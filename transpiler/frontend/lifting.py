@@ -39,7 +39,7 @@ from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim, Symbol, next_serial
 from gradscribe.transpiler.ir.nodes import Var
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, CaptureLeaf, StaticLeaf
-from gradscribe.transpiler.ir.types import ArrayType, type_of_scalar
+from gradscribe.transpiler.ir.types import ArrayType, has_own_operations, type_of_scalar
 
 _RESERVED = 4096
 _STATIC_CLASSES = (
@@ -177,9 +177,12 @@ class Lifting(Arrays):
         known = self.arrays.get(id(value))
         if known is not None:
             return known[1]
-        if isinstance(value, np.ma.MaskedArray) or value.dtype.kind not in "biufc":
-            what = "masked arrays" if isinstance(value, np.ma.MaskedArray) else f"arrays of dtype {value.dtype}"
-            raise DTypeError(current_span(), f"{leaf.path}: {what} are not accepted", "pass plain arrays of numbers")
+        if has_own_operations(value.__class__):
+            cls = value.__class__.__name__
+            raise DTypeError(current_span(), f"{leaf.path}: a {cls} is not accepted", "make it plain: np.asarray")
+        if value.dtype.kind not in "biufc" or value.dtype.char in "gG":
+            message = f"{leaf.path}: arrays of dtype {value.dtype} are not accepted"
+            raise DTypeError(current_span(), message, "pass plain arrays of numbers")
         dims = []
         for axis, size in enumerate(value.shape):
             if size < 2:

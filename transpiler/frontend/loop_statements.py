@@ -128,7 +128,9 @@ class Loops(Patterns):
         iterable = self.iterable(value)
         if isinstance(iterable, Generator):
             return self._after_loop(s, frame, self.consume(s, iterable, frame))
-        return self._after_loop(s, frame, self._for_code(s, iterable, frame, ROLLED))
+        code = self._for_code(s, iterable, frame, ROLLED)
+        iterable.check_length()
+        return self._after_loop(s, frame, code)
 
     def iterable(self, value: Any) -> Sequence | Generator:
         raise NotImplementedError

@@ -6,6 +6,7 @@ become checks; sizes that a rule finds equal only at run time are checked there 
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,8 @@ _DUNDER = {
 }  # fmt: skip
 _MIRROR = {"Lt": "gt", "LtE": "ge", "Gt": "lt", "GtE": "le", "Eq": "eq", "NotEq": "ne"}
 COMPARISONS = frozenset(_MIRROR)
+_COMPARED = {f"__{_DUNDER[op]}__": op for op in COMPARISONS}
+_KEYED = (Dict, dict, set, frozenset)
 _OF_SETS = COMPARISONS - {"Eq", "NotEq"} | {"BitOr", "BitAnd", "BitXor", "Sub"}
 
 
@@ -141,14 +144,18 @@ class Operators(GrowingLists):
                 return self.solver.made_at(known, current_span())
         if op in _OF_SETS and isinstance(a, Dict) and isinstance(b, (Dict, frozenset, set)):
             return self._keyed(op, a, b)
+        if op in ("Eq", "NotEq") and isinstance(a, _KEYED) and isinstance(b, _KEYED):
+            return self._compare_keyed(op, a, b)
         if _is_sequence(a) or _is_sequence(b):
             known = self._sequences(op, a, b)
             if known is not None:
                 return known
         a, b = (self.as_array(v) if _is_sequence(v) or isinstance(v, np.ndarray) else v for v in (a, b))
-        for v in (a, b):
+        for v, other in ((a, b), (b, a)):
             if not (is_number(v) or isinstance(v, Array)):
                 if op in ("Eq", "NotEq"):
+                    if isinstance(other, Array):
+                        self.refuse(f"comparing an array with {describe(v)} is not accepted", "ask with `is`")
                     return op == "NotEq"
                 self.refuse(f"`{_DUNDER.get(op, op)}` of {describe(a)} and {describe(b)} is not accepted")
         if op in ("Div", "FloorDiv", "Mod") and is_number(b) and is_number(a):
@@ -247,24 +254,47 @@ class Operators(GrowingLists):
                 return self.repeated(self.items(sequence), Dim.of(count))
             repeated = self.items(sequence) * self.static_int(count, "repeating a sequence needs a static count")
             return List.of(repeated) if isinstance(sequence, List) else tuple(repeated)
-        if op in COMPARISONS and _is_sequence(a) and _is_sequence(b):
-            return self._compare_sequences(op, self.items(a), self.items(b))
+        if op in COMPARISONS and _is_sequence(a) and _is_sequence(b) and isinstance(a, List) == isinstance(b, List):
+            return self.compare_sequences(op, self.items(a), self.items(b))
         if op in ("Eq", "NotEq"):
             return op == "NotEq"
         return None
 
-    def _compare_sequences(self, op: str, a: list[Any], b: list[Any]) -> Any:
-        if op not in ("Eq", "NotEq"):
-            self.refuse("ordering of sequences that hold data is not accepted")
-        if len(a) != len(b):
-            return op == "NotEq"
-        equal: Any = True
-        for x, y in zip(a, b, strict=True):
-            one = self.truth(self.binary("Eq", x, y))
-            if one is False:
+    def compare_sequences(self, op: str, a: list[Any], b: list[Any]) -> Any:
+        """Item by item, as Python compares: the first two that differ decide, else the lengths."""
+        if op in ("Eq", "NotEq"):
+            if len(a) != len(b):
                 return op == "NotEq"
-            equal = one if equal is True else equal if one is True else PRIMITIVES["logical_and"](equal, one)
-        return self.negated(equal) if op == "NotEq" else equal
+            equal: Any = True
+            for x, y in zip(a, b, strict=True):
+                one = self._same_item(x, y)
+                if one is False:
+                    return op == "NotEq"
+                equal = one if equal is True else equal if one is True else PRIMITIVES["logical_and"](equal, one)
+            return self.negated(equal) if op == "NotEq" else equal
+        for k, (x, y) in enumerate(zip(a, b, strict=False)):
+            equal = self._same_item(x, y)
+            if equal is True:
+                continue
+            here = self.truth(self.binary(op, x, y))
+            if equal is False:
+                return here
+            return PRIMITIVES["select"](equal, self.operand(self.compare_sequences(op, a[k + 1 :], b[k + 1 :])), here)
+        return PYTHON[op](len(a), len(b))
+
+    def _same_item(self, x: Any, y: Any) -> Any:
+        return True if x is y else self.truth(self.binary("Eq", x, y))
+
+    def _compare_keyed(self, op: str, a: Any, b: Any) -> Any:
+        """`==` of dicts and of sets."""
+        are_sets = [isinstance(v, (set, frozenset)) or (isinstance(v, Dict) and v.cls is set) for v in (a, b)]
+        keys = [self.items(v) for v in (a, b)]
+        if are_sets[0] != are_sets[1] or set(keys[0]) != set(keys[1]):
+            return op == "NotEq"
+        if are_sets[0]:
+            return op == "Eq"
+        pairs = [[self.get_item(v, key) for key in keys[0]] for v in (a, b)]
+        return self.compare_sequences(op, *pairs)
 
     def _keyed(self, op: str, a: Dict, b: Any) -> Any:
         """Operators of sets, and `|` of dicts."""
@@ -279,17 +309,39 @@ class Operators(GrowingLists):
 
     def _object_operator(self, op: str, a: Any, b: Any) -> Any:
         name = _DUNDER.get(op, op.lower())
-        mirrored = _MIRROR.get(op, "r" + name)
-        for owner, other, method in ((a, b, f"__{name}__"), (b, a, f"__{mirrored}__")):
-            if isinstance(owner, Object):
-                found = getattr(owner.cls, method, None)
-                if found is not None and getattr(object, method, None) is not found:
-                    if op in ("Eq",) and method == "__eq__" and hasattr(owner.cls, "__dataclass_fields__"):
-                        continue
-                    return self.call(self.get_attribute(owner, method), [other], {})
+        if isinstance(a, Array) and a.rank and not _yields_to(b.cls):
+            self.refuse(
+                f"`{name}` of an array and {describe(b)} goes element by element in NumPy",
+                f"write {describe(b)} first, or give its class `__array_ufunc__ = None`",
+            )
+        turns = [(a, b, f"__{name}__"), (b, a, f"__{_MIRROR.get(op, 'r' + name)}__")]
+        if isinstance(a, Object) and isinstance(b, Object) and b.cls is not a.cls and issubclass(b.cls, a.cls):
+            turns.reverse()  # Python asks the more special class first
+        if op == "NotEq":  # by default, what `==` does not say
+            turns += [(a, b, "__eq__"), (b, a, "__eq__")]
+        for owner, other, method in turns:
+            found = getattr(owner.cls, method, None) if isinstance(owner, Object) else None
+            if found is None or found is getattr(object, method, None):
+                continue
+            result = self._compared_fields(owner, other, method, found)
+            if result is None:
+                result = self.call(self.get_attribute(owner, method), [other], {})
+            if result is not NotImplemented:
+                return self.negated(self.truth(result)) if op == "NotEq" and method == "__eq__" else result
         if op in ("Eq", "NotEq"):
             return (a is b) == (op == "Eq")
         return self.refuse(f"`{name}` of {describe(a)} and {describe(b)} is not accepted")
+
+    def _compared_fields(self, owner: Object, other: Any, method: str, found: Any) -> Any:
+        """A comparison that `dataclasses.dataclass` wrote, whose text nobody has; None: it is another."""
+        compared = _COMPARED.get(method)
+        if compared is None or not hasattr(found, "__code__") or found.__code__.co_filename != "<string>":
+            return None
+        if not (dataclasses.is_dataclass(owner.cls) and isinstance(other, Object) and other.cls is owner.cls):
+            return NotImplemented if dataclasses.is_dataclass(owner.cls) else None
+        fields = [f.name for f in dataclasses.fields(owner.cls) if f.compare]
+        left, right = ([self.get_attribute(v, name) for name in fields] for v in (owner, other))
+        return self.compare_sequences(compared, left, right)
 
     # ---- unary, truth ----
     def unary(self, op: str, value: Any) -> Any:
@@ -359,6 +411,12 @@ class Operators(GrowingLists):
         if isinstance(value, Text):
             self.refuse_text()
         return bool(self.python(bool, value))
+
+
+def _yields_to(cls: type) -> bool:
+    """Does an array leave an operator to an object of this class?"""
+    declared = getattr(cls, "__array_ufunc__", cls)
+    return declared is None if declared is not cls else getattr(cls, "__array_priority__", -1.0) > 0.0
 
 
 def _is_sequence(value: Any) -> bool:

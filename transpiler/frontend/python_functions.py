@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
+import gast
 import numpy as np
 
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.containers import Containers
+from gradscribe.transpiler.frontend.fence import REFUSED
 from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
 from gradscribe.transpiler.frontend.python_errors import PythonError
@@ -23,13 +27,16 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     ArrayMethod,
     BoundMethod,
+    Cached,
     Closure,
     Container,
+    ContainerMethod,
     Dict,
     Flat,
     Generator,
     List,
     Object,
+    Partial,
     Sequence,
     Slice,
     Text,
@@ -126,11 +133,12 @@ class PythonFunctions(Containers):
         return self.set_of(self.items(value))
 
     def call_isinstance(self, value: Any, classes: Any) -> Any:
-        kinds = classes if isinstance(classes, tuple) else (classes,)
-        return any(issubclass(self.python_type(value), kind) for kind in kinds if isinstance(kind, type))
+        return self.python(issubclass, self.python_type(value), classes)
 
-    def call_type(self, value: Any) -> Any:
-        return self.python_type(value)
+    def call_type(self, *args: Any, **options: Any) -> Any:
+        if len(args) != 1 or options:
+            self.refuse(*REFUSED[gast.ClassDef])
+        return self.python_type(args[0])
 
     def python_type(self, value: Any) -> type:
         """The class that the value has in Python."""
@@ -148,18 +156,23 @@ class PythonFunctions(Containers):
         if isinstance(value, Operand):
             t = number_type(value)
             return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[t.dtype.kind] if t.weak else t.dtype.type
-        if isinstance(value, (Closure, BoundMethod)):
-            return type(lambda: None)
-        if isinstance(value, Text):
-            return str
+        for kinds, cls in _CLASSES.items():
+            if isinstance(value, kinds):
+                return cls
+        if isinstance(value, Sequence):
+            if value.range is None:
+                self.refuse("the type of this iterator is not known")
+            return range
         return type(value)
 
     def call_hasattr(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Object):
-            return hasattr(owner.cls, name) or self.boxed(self.present(owner, name))
-        if isinstance(owner, (Array, Operand)):
-            return hasattr(np.ndarray, name)
-        return hasattr(owner, name)
+            there = _has(owner.cls, name) or self.boxed(self.present(owner, name))
+            if there is False and _has(owner.cls, "__getattr__"):
+                self.refuse(f"`hasattr` of a {owner.cls.__qualname__}, which has `__getattr__`, is not accepted")
+            return there
+        interpreted = is_data(owner) or isinstance(owner, (*_CLASSES, Sequence))
+        return hasattr(self.python_type(owner) if interpreted else owner, name)
 
     def call_getattr(self, owner: Any, name: str, default: Any = _NONE) -> Any:
         if default is not _NONE:
@@ -174,7 +187,8 @@ class PythonFunctions(Containers):
         self.set_attribute(owner, name, value)
 
     def call_callable(self, value: Any) -> Any:
-        return isinstance(value, (Closure, BoundMethod, ArrayMethod)) or callable(value)
+        called = isinstance(value, (Cached, ArrayMethod, ContainerMethod, *_CLASSES)) and not isinstance(value, _DATA)
+        return called or (_has(value.cls, "__call__") if isinstance(value, Object) else callable(value))
 
     # ---- text ----
     def call_print(self, *args: Any, **options: Any) -> None:
@@ -241,19 +255,54 @@ class PythonFunctions(Containers):
     def call_format(self, value: Any, spec: Any = "") -> Any:
         return self.format_value(value, spec)
 
-    def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
+    def call_copy(self, value: Any) -> Any:
+        """`copy.copy`."""
         if isinstance(value, Array):
             return self.views.fresh(self.operand(value))
-        if isinstance(value, tuple):
-            parts = [self.call_deepcopy(v) for v in value]
-            return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
         if isinstance(value, List):
-            return List.of(map(self.call_deepcopy, self.items(value)))
-        if isinstance(value, Dict):
-            return Dict({k: self.call_deepcopy(self.slot(value, k)) for k in value.slots}, cls=value.cls)
+            return self.call(list, [value], {})
         if isinstance(value, Object):
-            return Object(value.cls, {k: self.call_deepcopy(self.slot(value, k)) for k in value.slots})
-        return value
+            self._refuse_own_copy(value.cls, "__copy__")
+            return Object(value.cls, dict(value.slots))
+        return Dict(dict(value.slots), cls=value.cls) if isinstance(value, Dict) else value
+
+    def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
+        return self._deepcopy(value, {})
+
+    def _deepcopy(self, value: Any, made: dict[int, Any]) -> Any:
+        """What stood in two places is one copy in two places."""
+        if isinstance(value, tuple):
+            parts = [self._deepcopy(v, made) for v in value]
+            return tuple(parts) if type(value) is tuple else tuple.__new__(type(value), parts)
+        if not isinstance(value, (Array, Container)):
+            return value
+        if id(value) in made:
+            return made[id(value)]
+        if isinstance(value, Array):
+            copied: Any = self.views.fresh(self.operand(value))
+        elif isinstance(value, List) and value.grows:
+            copied = self.call(list, [value], {})
+        else:
+            copied = List({}) if isinstance(value, List) else Dict({})
+            if isinstance(value, Dict):
+                copied = Dict({}, cls=value.cls)
+            if isinstance(value, Object):
+                self._refuse_own_copy(value.cls, "__deepcopy__")
+                copied = Object(value.cls, {})
+            made[id(value)] = copied
+            for key in value.slots:
+                self.store.set(copied, key, self._deepcopy(self.slot(value, key), made))
+        made[id(value)] = copied
+        return copied
+
+    def _refuse_own_copy(self, cls: type, name: str) -> None:
+        if hasattr(cls, name) or cls.__reduce_ex__ is not object.__reduce_ex__:
+            self.refuse(f"copying a {cls.__qualname__}, which says how it is copied, is not accepted")
+
+
+def _has(cls: type, name: str) -> bool:
+    """Do the objects of a class have this?"""
+    return any(name in vars(base) for base in cls.__mro__)
 
 
 def hashable(value: Any) -> bool:
@@ -263,6 +312,13 @@ def hashable(value: Any) -> bool:
         return False
     return True
 
+
+# The classes of Python whose values are classes of the interpreter.
+_CLASSES: dict[Any, type] = {
+    Closure: types.FunctionType, BoundMethod: types.MethodType, Partial: functools.partial, Text: str, Slice: slice,
+    Generator: types.GeneratorType,
+}  # fmt: skip
+_DATA = (Text, Slice, Generator)
 
 # Functions that take strings made of data.
 TEXT_FUNCTIONS = frozenset(
@@ -274,10 +330,11 @@ _OWN: dict[Any, str] = {
     set: "call_set", dataclasses.replace: "call_replace", bool: "call_bool",
     range: "call_range", len: "call_len", reversed: "call_reversed", list: "call_list",
     tuple: "call_tuple",
-    dict: "call_dict", sorted: "call_sorted", isinstance: "call_isinstance", type: "call_type",
+    dict: "call_dict", dict.fromkeys: "call_fromkeys", sorted: "call_sorted", isinstance: "call_isinstance",
+    type: "call_type",
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
     print: "call_print",
-    copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
+    copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
     np.seterr: "call_seterr", np.seterrcall: "call_seterr",
 }  # fmt: skip

@@ -373,12 +373,14 @@ class Slice:
 @dataclass(frozen=True, eq=False)
 class Sequence:
     """An iterable with random access: `length` (int or Dim) items, `item(k)`. `static`: positions must be static.
-    `span_of` is (lo, hi, step) of a range whose index is the item itself."""
+    `range` is (lo, hi, step) of a range whose index is the item itself. `check_length` refuses a list that has not
+    the length any more that it had."""
 
     length: Any
     item: Callable[[Any], Any]
     static: bool
     range: tuple[Dim, Dim, int] | None = None
+    check_length: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,11 @@ BOOL = np.dtype(np.bool_)
 INT64 = np.dtype(np.int64)
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
+# What a class of arrays may define without changing what arrays compute.
+_ABOUT_THE_CLASS = {
+    "__new__", "__init__", "__doc__", "__module__", "__array_finalize__", "__array_priority__", "__repr__", "__str__",
+    "__reduce__", "__setstate__", "__getattribute__", "__class_getitem__", "__slots__",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,3 +123,11 @@ def type_of_scalar(value: object) -> ArrayType:
     if isinstance(value, complex):
         return ArrayType(np.dtype(np.complex128), (), True)
     raise TypeError(f"not a scalar: {value!r}")
+
+
+def has_own_operations(cls: type) -> bool:
+    """Does a class of arrays (np.matrix, say) decide itself what an operation or a method does?"""
+    if cls in (np.ndarray, np.memmap):
+        return False
+    own = {name for base in cls.__mro__[: cls.__mro__.index(np.ndarray)] for name in vars(base)}
+    return "__array_function__" in own or not own.isdisjoint(vars(np.ndarray).keys() - _ABOUT_THE_CLASS)

@@ -237,7 +237,15 @@ def static_value(x: Any, what: str) -> Any:
 
 def static_dtype(x: Any) -> DType | None:
     """The dtype of a `dtype=` argument."""
-    return None if x is None else np.dtype(static_value(x, "dtype"))
+    if x is None:
+        return None
+    try:
+        dtype = np.dtype(static_value(x, "dtype"))
+    except TypeError as error:
+        raise DTypeError(current_span(), str(error)) from None
+    if dtype.kind not in "biufc" or dtype.char in "gG":
+        raise DTypeError(current_span(), f"dtype {dtype} is not computed with", "use numbers of at most 64 bits")
+    return dtype
 
 
 def one_axis(axis: Any, rank: int, what: str) -> int:
