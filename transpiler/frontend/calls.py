@@ -340,61 +340,6 @@ class Calls(Superclasses):
     def _bad_call(self, closure: Closure, message: str) -> None:
         self.fail(PythonError, f"TypeError: {closure.name}() {message}")
 
-    # ---- classes ----
-    def construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-            return self._construct_namedtuple(cls, args, kwargs)
-        if issubclass(cls, (BaseException, dict, list, tuple, set, str, int, float)):
-            if any(map(is_data, args)) or any(map(is_data, kwargs.values())):
-                self.refuse(f"making a {cls.__qualname__} of data is not accepted")
-            return self.python(cls, *args, **kwargs)
-        made = Object(cls, {})
-        init: Any = getattr(cls, "__init__", None)
-        generated = (
-            dataclasses.is_dataclass(cls) and "__init__" in vars(cls) and init.__code__.co_filename == "<string>"
-        )
-        if generated:
-            self._fill_dataclass(made, cls, args, kwargs)
-        elif isinstance(init, types.FunctionType):
-            self.call(self.lift(init, "__init__", None), [made, *args], kwargs)
-        elif args or kwargs:
-            self.refuse(f"making a {cls.__qualname__} is not accepted here", "make it outside and pass it in")
-        return made
-
-    def _construct_namedtuple(self, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        defaults = cls._field_defaults
-        values = dict(zip(cls._fields, args, strict=False))
-        values.update(kwargs)
-        for field in cls._fields:
-            if field not in values and field in defaults:
-                values[field] = defaults[field]
-        if set(values) != set(cls._fields) or len(args) > len(cls._fields):
-            self.fail(PythonError, f"TypeError: {cls.__name__} takes the fields {', '.join(cls._fields)}")
-        return tuple.__new__(cls, [values[f] for f in cls._fields])
-
-    def _fill_dataclass(self, made: Object, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
-        fields = [f for f in dataclasses.fields(cls) if f.init]
-        given = dict(zip([f.name for f in fields if not f.kw_only], args, strict=False))
-        given.update(kwargs)
-        unknown = [k for k in given if k not in {f.name for f in fields}]
-        if unknown or len(args) > len(fields):
-            self.fail(PythonError, f"TypeError: {cls.__name__}() got unexpected arguments")
-        for f in dataclasses.fields(cls):
-            if f.name in given:
-                value = given[f.name]
-            elif f.default is not dataclasses.MISSING:
-                value = self.lift(f.default, f.name, None)
-            elif f.default_factory is not dataclasses.MISSING:
-                value = self.call(f.default_factory, [], {})
-            elif not f.init:
-                continue
-            else:
-                self.fail(PythonError, f"TypeError: {cls.__name__}() is missing the argument '{f.name}'")
-            self.store.set(made, f.name, value)
-        post = getattr(cls, "__post_init__", None)
-        if post is not None:
-            self.call(self.lift(post, "__post_init__", None), [made], {})
-
     # ---- attributes ----
     def get_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Choice):
