@@ -67,6 +67,11 @@ CASES = {
     "ppermute": (lambda x: x * turned(x * x), lambda s: s * np.roll(s * s, 1, axis=0), X),
     "ppermute in part": (one_message, heard, X),
     "axis_index": (lambda x: x[gs.axis_index("i")] * x, lambda s: np.diagonal(s)[:, None] * s, X),
+    "axis_index in a slice": (
+        lambda x: x[2 * gs.axis_index("i") : 2 * gs.axis_index("i") + 2] * x[0],
+        lambda s: np.stack([s[k, 2 * k : 2 * k + 2] * s[k, 0] for k in range(4)]),
+        WIDE,
+    ),
     "two axes": (
         lambda x: gs.psum(x, ("j", "i")) * gs.pmean(x, "j") + gs.axis_index(("j", "i")),
         lambda g: g.sum((0, 1)) * g.mean(0) + np.arange(6.0).reshape(2, 3, 1),

@@ -1,11 +1,13 @@
-"""Straight-line programs of the language under `vmap`: values and gradients of a batch are those of its examples.
+"""Programs of the language under `vmap`: values and gradients of a batch are those of its examples, lane after lane
+(`loop`), all lanes at once (`array`), and as `auto` chooses.
 
-Programs with control flow on data are batched by the transformation of loops and branches, which has its own tests.
+By array goes what has one size in all lanes, calls nothing that calls itself, and prints nothing; the rest is refused.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import gradscribe as gs
 from cells import AGAINST_NUMPY, Point, point_of
 from gradscribe.transpiler.api.inspection import staged_for
 from gradscribe.transpiler.ir.nodes import Function
-from gradscribe.transpiler.ir.walk import dim_vars, inner_eqns
+from gradscribe.transpiler.ir.walk import dim_vars
 from language.registry import LANGUAGE
 from language.test_language import CELLS
 from oracles import combine, leaves, relative_error
@@ -26,10 +28,6 @@ DIFFERENTIABLE = sorted({cell.values[0] for cell in CELLS if LANGUAGE[cell.value
 
 def staged_of(point: Point) -> Function:
     return staged_for(gs.jit(point.function), copy.deepcopy(point.args), {})[0].function
-
-
-def is_straight_line(function: Function) -> bool:
-    return not any(eqn.regions for eqn in inner_eqns(function.region))
 
 
 def results_stack(function: Function) -> bool:
@@ -53,28 +51,85 @@ def stacked(trees: list[Any]) -> Any:
     return combine(lambda *xs: np.stack([np.asarray(x) for x in xs]), *trees)
 
 
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_batch_equals_examples(name):
+def lanes_of(batch: tuple[Any, ...], axes: tuple[int | None, ...]) -> list[tuple[Any, ...]]:
+    """What a loop over the batch hands to the program: elements of arrays are NumPy's scalars, not Python's."""
+    part = lambda arg, k: combine(lambda x: x[k], arg)
+    return [
+        tuple(part(arg, k) if axis == 0 else copy.deepcopy(arg) for arg, axis in zip(batch, axes, strict=True))
+        for k in range(EXAMPLES)
+    ]
+
+
+MODES = [pytest.param(mode, marks=() if mode == "auto" else pytest.mark.slow) for mode in ("auto", "loop", "array")]
+
+
+def check(name: str, mode: str, derivative: bool) -> None:
     point = point_of(LANGUAGE[name])
-    function = staged_of(point)
-    if not is_straight_line(function):
-        return
     examples = examples_of(point)
     axes = tuple(0 if k in point.argnums else None for k in range(len(point.args)))
     batch = tuple(
         stacked([example[k] for example in examples]) if axis == 0 else point.args[k] for k, axis in enumerate(axes)
     )
 
-    if not results_stack(function):
-        with pytest.raises(gs.NoRule, match="differs from lane to lane"):
-            gs.vmap(point.function, in_axes=axes)(*copy.deepcopy(batch))
-        return
-
     def pull(*args: Any) -> Any:
         cotangents = gs.vjp(point.function, *args)[1](point.weights)
         return [cotangents[k] for k in point.argnums]
 
-    for single, batched in ((point.program, point.function), (pull, pull)):
-        expected = [leaves(single(*example)) for example in examples]
-        found = leaves(gs.vmap(batched, in_axes=axes)(*copy.deepcopy(batch)))
-        assert relative_error(found, leaves(stacked(expected))) < AGAINST_NUMPY
+    single, batched = (pull, pull) if derivative else (point.program, point.function)
+    transformed = gs.vmap(batched, in_axes=axes, lanes=mode)
+    if not results_stack(staged_of(point)) and not derivative:
+        with pytest.raises(gs.NoRule, match="differs from lane to lane"):
+            transformed(*copy.deepcopy(batch))
+        return
+    try:
+        found = leaves(transformed(*copy.deepcopy(batch)))
+    except gs.NoRule as refusal:
+        # what has another size in another lane cannot be stacked; the rest is said of arrays only
+        allowed = SIZES if mode != "array" else f"{SIZES}|{BY_LANE}"
+        assert re.search(allowed, refusal.message), refusal
+        assert mode == "array" or not results_stack(staged_of(point)), refusal
+        return
+    expected = [leaves(single(*lane)) for lane in lanes_of(batch, axes)]
+    assert relative_error(found, leaves(stacked(expected))) < AGAINST_NUMPY
+
+
+SIZES = "differs from lane to lane|cannot be stacked"
+BY_LANE = "`call(_again)?` has no batch rule|happens lane by lane"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_batch_equals_examples(name, mode):
+    check(name, mode, derivative=False)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_vjp_of_a_batch_equals_examples(name, mode):
+    check(name, mode, derivative=True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_vjp_through_a_batch(name, mode):
+    """The gradient of the batch, of all lanes at once, is that of each lane."""
+    point = point_of(LANGUAGE[name])
+    if not results_stack(staged_of(point)):
+        return
+    examples = examples_of(point)
+    axes = tuple(0 if k in point.argnums else None for k in range(len(point.args)))
+    batch = tuple(
+        stacked([example[k] for example in examples]) if axis == 0 else point.args[k] for k, axis in enumerate(axes)
+    )
+    transformed = gs.vmap(point.function, in_axes=axes, lanes=mode)
+    lanes = lanes_of(batch, axes)
+    weights = stacked([point.weights] * EXAMPLES)
+    try:
+        found = gs.vjp(transformed, *copy.deepcopy(batch))[1](weights)
+    except gs.NoRule as refusal:
+        assert mode == "array" and re.search(f"{SIZES}|{BY_LANE}", refusal.message), refusal
+        return
+    singles = [gs.vjp(point.function, *copy.deepcopy(lane))[1](point.weights) for lane in lanes]
+    for k in point.argnums:
+        expected = leaves(stacked([single[k] for single in singles]))
+        assert relative_error(leaves(found[k]), expected) < AGAINST_NUMPY

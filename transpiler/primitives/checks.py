@@ -5,16 +5,23 @@ A check equation has effect CHECK: it survives dead-code removal, and is dropped
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.nodes import Effect
+from gradscribe.transpiler.ir.index import At, whole
+from gradscribe.transpiler.ir.nodes import Effect, Operand
 from gradscribe.transpiler.ir.types import INT64, ArrayType, Type
-from gradscribe.transpiler.primitives.messages import Message, argument
+from gradscribe.transpiler.primitives.allocation import arange, dim_value
+from gradscribe.transpiler.primitives.arithmetic import select
+from gradscribe.transpiler.primitives.messages import Message, argument, shows_kind
 from gradscribe.transpiler.primitives.primitive import Library
+from gradscribe.transpiler.primitives.reductions import reduce_and, reduce_min
 from gradscribe.transpiler.primitives.sample import draw, integers
+from gradscribe.transpiler.primitives.structure import index
 
 
 def _wrap(i: Any, *, size: int) -> tuple[Any]:
@@ -54,6 +61,27 @@ def _check(condition: Any, *values: Any, message: Message, error: type[Exception
     return ()
 
 
+def _check_batch(
+    operands: Sequence[Operand], batched: Sequence[bool], size: Dim, *, message: Message, error: type[Exception]
+) -> tuple[Sequence[Operand], Sequence[bool]]:
+    """Every lane's condition; the message has the values of the first lane that fails."""
+    condition, *values = operands
+    if size == 0:
+        return (), ()
+    if any(batched[1:]) and shows_kind(message):  # a Python number in one lane is an element of an array in all
+        raise check.gap("batch")
+    failing = Dim.of(0)
+    if batched[0] and any(batched[1:]):
+        lanes = arange(start=Dim.of(0), length=size, step=1)
+        failing = Dim.of(reduce_min(select(condition, dim_value(dim=size - 1), lanes), axes=(0,)))
+    shown = [
+        emit(index, (v,), {"at": (At(failing), *whole(v.shape[1:]))})[0] if b else v
+        for v, b in zip(values, batched[1:], strict=True)
+    ]
+    holds = reduce_and(condition, axes=(0,)) if batched[0] else condition
+    return emit(check, (holds, *shown), {"message": message, "error": error}), ()
+
+
 # Raise `error(message)` at the user's line unless the first operand is true. `error` is a Python exception class;
 # the other operands are the values that the message mentions.
 check: Library = Library(
@@ -63,4 +91,5 @@ check: Library = Library(
     run=_check,
     jvp_rule=lambda operands, results, tangents, **params: (),
     vjp_rule=lambda operands, results, cotangents, **params: (None,) * len(operands),
+    batch_rule=_check_batch,
 )

@@ -17,6 +17,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.primitives.primitive import Library, Zeroable, zeros_of
+from gradscribe.transpiler.primitives.structure import broadcast_to
 
 stack_new: Library = Library(
     name="stack_new",
@@ -28,6 +29,10 @@ stack_new: Library = Library(
         stack_new, (), {"dtype": dtype, "element_rank": element_rank}
     ),
     vjp_rule=lambda operands, results, cotangents, *, dtype, element_rank: (),
+    batch_rule=lambda operands, batched, size, *, dtype, element_rank: (
+        emit(stack_new, (), {"dtype": dtype, "element_rank": element_rank + 1}),
+        (True,),
+    ),
 )
 
 
@@ -40,13 +45,27 @@ def _push_jvp(operands: Sequence[Operand], results: Sequence[Operand], tangents:
     return emit(stack_push, (s, v))
 
 
+def _push_batch(
+    operands: Sequence[Operand], batched: Sequence[bool], size: Dim
+) -> tuple[Sequence[Operand], Sequence[bool]]:
+    """All lanes push together, onto a stack whose elements have one axis more."""
+    s, v = operands
+    wide = v if batched[1] else broadcast_to(v, shape=(size, *v.shape))
+    return emit(stack_push, (s, wide)), (True,)
+
+
 def _push_vjp(operands: Sequence[Operand], results: Sequence[Operand], cotangents: Sequence[Zeroable]) -> Any:
     v = operands[1]
     return emit(stack_pop, (cotangents[0],), {"shape": v.shape})
 
 
 stack_push: Library = Library(
-    name="stack_push", infer_types=lambda s, v: (s,), run=_push, jvp_rule=_push_jvp, vjp_rule=_push_vjp
+    name="stack_push",
+    infer_types=lambda s, v: (s,),
+    run=_push,
+    jvp_rule=_push_jvp,
+    vjp_rule=_push_vjp,
+    batch_rule=_push_batch,
 )
 
 
@@ -74,4 +93,8 @@ stack_pop: Library = Library(
     run=lambda s, *, shape: (s[:-1], s[-1]),
     jvp_rule=_pop_jvp,
     vjp_rule=_pop_vjp,
+    batch_rule=lambda operands, batched, size, *, shape: (
+        emit(stack_pop, operands, {"shape": (size, *shape)}),
+        (True, True),
+    ),
 )

@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gradscribe.transpiler.errors import NoRule, reporting
-from gradscribe.transpiler.ir.builder import (
-    build_body,
-)
+from gradscribe.transpiler.ir.builder import append_eqn, build_body
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Dim, DimLike, Symbol
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Var
-from gradscribe.transpiler.ir.walk import Substitution, eqn_reads
+from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_reads
 from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_io
+from gradscribe.transpiler.primitives.structure import broadcast_to
 from gradscribe.transpiler.transforms.batcher import Batcher, with_batch_axis
 from gradscribe.transpiler.transforms.lane_dependence import (
     lane_dependent,
@@ -61,7 +60,7 @@ def vmap(
     size = Dim.of(size)
     function = drop_dead_code(function)
     flagged = [p for p, b in zip(function.params, batched, strict=True) if b]
-    batch = _Batch(function, lane_dependent(function.region, flagged, axis_name), size, axis_name)
+    batch = _Batch(function, lane_dependent(function.region, flagged, axis_name), size, axis_name, lanes == "array")
     if lanes == "loop":
         return _build(batch, _by_lane)
     try:
@@ -80,6 +79,7 @@ class _Batch:
     dependent: set[Var]
     size: Dim
     axis_name: str | None
+    masking: bool
 
 
 @reporting("batching")
@@ -98,21 +98,42 @@ def _build(batch: _Batch, run: Any) -> tuple[Function, tuple[bool, ...]]:
         for g in function.guards
         if not mentions_batched((g.dim,), dependent)
     )
-    batcher = Batcher(size, set(dependent), batch.axis_name, _callee_over)
+    batcher = Batcher(size, set(dependent), batch.axis_name, _callee_over, batch.masking)
     region = build_body(params, lambda *_: run(function, env, batcher))
     flags = tuple(isinstance(r, Var) and r in batcher.lanes for r in function.results)
     stacked = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
     return drop_dead_code(stacked), flags
 
 
-def _callee_over(callee: Callee, flags: tuple[bool, ...], axis_name: str | None) -> tuple[Callee, tuple[bool, ...]]:
-    """The callee over a batch, whose size its flagged parameters bring."""
-    key = ("vmap", flags, axis_name)
+def _callee_over(
+    callee: Callee, flags: tuple[bool, ...], axis_name: str | None, masking: bool
+) -> tuple[Callee, tuple[bool, ...]]:
+    """The callee over a batch, whose size its flagged parameters bring. One that calls itself has batched results."""
+    key = ("vmap", flags, axis_name, masking)
     if key not in callee.derived:
-        function, batched = vmap(callee.function, flags, Dim.of(Symbol("batch", 0)), axis_name=axis_name)
-        callee.derived[key] = Callee(f"{callee.name}_vmap", function, callee.saves), batched
-    made: tuple[Callee, tuple[bool, ...]] = callee.derived[key]
-    return made
+        made, recursive = Callee(f"{callee.name}_vmap", None, callee.saves), callee.recursive
+        if recursive:  # known before its body is, which calls it
+            callee.derived[key] = made, (True,) * len(callee.function.results)
+        size = Dim.of(Symbol("batch", 0))
+        function, batched = vmap(callee.function, flags, size, "array" if masking else "auto", axis_name)
+        made.function = _with_batched_results(function, batched, size) if recursive else function
+        callee.derived.setdefault(key, (made, batched))
+    found: tuple[Callee, tuple[bool, ...]] = callee.derived[key]
+    return found
+
+
+def _with_batched_results(function: Function, batched: Sequence[bool], size: Dim) -> Function:
+    """The program with the batch axis on every result."""
+    env = Substitution()
+    params = [env.fresh(p) for p in function.params]
+
+    def body(*_: Var) -> list[Operand]:
+        for eqn in function.region.eqns:
+            append_eqn(clone_eqn(eqn, env))
+        outs = [env.operand(r) for r in function.results]
+        return [x if b else broadcast_to(x, shape=(size, *x.shape)) for x, b in zip(outs, batched, strict=True)]
+
+    return Function(function.name, build_body(params, body), function.guards, function.result_hints, function.span)
 
 
 def _by_array(function: Function, env: Substitution, batcher: Batcher) -> list[Operand]:

@@ -25,11 +25,12 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, dim_vars, eqn_dims
-from gradscribe.transpiler.primitives.calls import CALLS, call_results
+from gradscribe.transpiler.primitives.calls import CALLS, call_results, known_function
 from gradscribe.transpiler.primitives.collectives import communicates, mentions_axis, over_axis
 from gradscribe.transpiler.primitives.custom import call_with, custom_call, inline
-from gradscribe.transpiler.primitives.primitive import align_batch
+from gradscribe.transpiler.primitives.primitive import align_batch, zeros_of
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
+from gradscribe.transpiler.primitives.stacks import stack_new, stack_push
 from gradscribe.transpiler.primitives.structure import (
     broadcast_to,
     dim_value,
@@ -49,27 +50,32 @@ from gradscribe.transpiler.transforms.lane_dependence import (
 )
 from gradscribe.transpiler.transforms.lane_loops import run_lanes
 from gradscribe.transpiler.transforms.lane_positions import lane_index, lane_values
+from gradscribe.transpiler.transforms.masks import masked_if, masked_loop
 
 
-def with_batch_axis(type: Type, size: Dim) -> ArrayType:
-    if not isinstance(type, ArrayType):
-        raise NoRule(current_span(), "a growable tape per lane cannot be stacked into an array")
+def with_batch_axis(type: Type, size: Dim) -> Type:
+    """The type of a value that every lane has one of. A tape of arrays is one tape, of arrays with one axis more."""
+    if isinstance(type, StackType):
+        return StackType(type.dtype, type.element_rank + 1)
     return ArrayType(type.dtype, (size, *type.shape))
 
 
-# The callee over a batch, for flags of its operands and the name of the axis; and flags of its results.
-CalleeOver = Callable[[Callee, tuple[bool, ...], str | None], tuple[Callee, tuple[bool, ...]]]
+# The callee over a batch, for flags of its operands, the name of the axis, and whether control is masked; and flags of its results.
+CalleeOver = Callable[[Callee, tuple[bool, ...], str | None, bool], tuple[Callee, tuple[bool, ...]]]
 
 
 class Batcher:
     """Emits equations with the values in `lanes` (old values) batched; with no lanes, emits a program as it stands,
     with types inferred anew where an operand's type has changed."""
 
-    def __init__(self, size: Dim, lanes: set[Var], axis_name: str | None, callee_over: CalleeOver) -> None:
+    def __init__(
+        self, size: Dim, lanes: set[Var], axis_name: str | None, callee_over: CalleeOver, masking: bool = False
+    ) -> None:
         self.size = size
         self.callee_over = callee_over
         self.lanes = lanes
         self.axis_name = axis_name
+        self.masking = masking  # control that differs from lane to lane is masked
         self.splitting = False  # inside a region where lanes meet: what has no rule goes by lane on its own
 
     def region(self, region: Region, env: Substitution) -> list[Operand]:
@@ -174,12 +180,10 @@ class Batcher:
         if mentions_batched(eqn_dims(eqn), self.lanes):
             env[eqn.result] = self._placed_by_lane(eqn, operands, flags, env)
             return
-        if any(isinstance(x.type, StackType) for x in (*eqn.operands, *eqn.results)):
-            raise NoRule(eqn.span, "a growable tape per lane cannot be stacked into an array")
-        if eqn.operation in (update, update_add) and not flags[0]:
+        if eqn.operation in (update, update_add, stack_push) and not flags[0]:
             operands[0], flags[0] = self.spread(operands[0]), True
         if eqn.operation in CALLS:
-            results, batched = self._call(eqn, operands, flags)
+            results, batched = self._call(eqn, operands, flags, env)
         else:
             results, batched = eqn.operation.batch(operands, flags, self.size, env.params(eqn.params))
         for old, new, is_batched in zip(eqn.results, results, batched, strict=True):
@@ -189,17 +193,22 @@ class Batcher:
             env[old] = new
 
     def _call(
-        self, eqn: Eqn, operands: Sequence[Operand], flags: Sequence[bool]
+        self, eqn: Eqn, operands: Sequence[Operand], flags: Sequence[bool], env: Substitution
     ) -> tuple[Sequence[Operand], Sequence[bool]]:
-        """A call of the function over the batch. One that calls itself goes lane by lane: how often is the lane's."""
+        """A call of the function over the batch. One that calls itself goes lane by lane, how often being the lane's;
+        with masks, until no lane is in it."""
         callee: Callee = eqn.params["callee"]
-        if callee.recursive:
+        if callee.recursive and not self.masking:
             raise eqn.operation.gap("batch")
         if not any(flags):  # its size comes from an operand
             raise NoRule(eqn.span, "this call differs from lane to lane by what is inside it alone")
-        made, batched = self.callee_over(callee, tuple(flags), self.axis_name)
-        results = call_results(made, operands)
-        append_eqn(Eqn(eqn.operation, tuple(operands), results, {"callee": made}, (), current_span()))
+        made, batched = self.callee_over(known_function(eqn), tuple(flags), self.axis_name, self.masking)
+        results: Sequence[Var]
+        if callee.recursive:
+            results = [Var(with_batch_axis(env.type(r.type), self.size), r.hint) for r in eqn.results]
+        else:
+            results = call_results(made, operands)
+        append_eqn(Eqn(eqn.operation, tuple(operands), tuple(results), {"callee": made}, (), current_span()))
         return results, batched
 
     def _custom_call(self, eqn: Eqn, env: Substitution) -> None:
@@ -252,10 +261,19 @@ class Batcher:
             out = permute(out, axes=axes)
         return out
 
+    def _nobody(self, eqn: Eqn, env: Substitution) -> None:
+        """The results of no lanes."""
+        for result in eqn.results:
+            env[result] = zeros_of(with_batch_axis(env.type(result.type), self.size))
+
     def spread(self, x: Operand) -> Operand:
         """The same value in every lane; fresh zeros are made at full size."""
         definition = x.definition if isinstance(x, Var) else None
-        shape = with_batch_axis(x.type, self.size).shape
+        if isinstance(x.type, StackType):
+            if definition is None or definition.operation is not stack_new:
+                raise NoRule(current_span(), "a tape that all lanes share becomes one of each lane")
+            return stack_new(dtype=x.type.dtype, element_rank=x.type.element_rank + 1)  # type: ignore[no-any-return]
+        shape = (self.size, *x.shape)
         hint = x.hint if isinstance(x, Var) else ""
         if definition is not None and definition.operation in (zeros, empty):
             return emit(definition.operation, (), {"shape": shape, "dtype": x.dtype}, hint=hint)[0]
@@ -296,6 +314,9 @@ class Batcher:
     def _loop(self, eqn: Eqn, env: Substitution) -> None:
         if has_batched_control(eqn, self.lanes):
             self.require_silence(eqn)
+            if self.masking:
+                masked_loop(self, eqn, env) if self.size != 0 else self._nobody(eqn, env)
+                return
             raise NoRule(eqn.span, "the trip count of this loop differs from lane to lane")
         params, results = loop_carries(eqn), result_carries(eqn)
         if mentions_batched((d for p in params for d in p.type.dims()), self.lanes):
@@ -332,6 +353,9 @@ class Batcher:
     def _if(self, eqn: Eqn, env: Substitution) -> None:
         if has_batched_control(eqn, self.lanes):
             self.require_silence(eqn)
+            if self.masking:
+                masked_if(self, eqn, env) if self.size != 0 else self._nobody(eqn, env)
+                return
             raise NoRule(eqn.span, "the lanes do not all take the same branch here")
         if mentions_batched((d for r in eqn.results for d in r.type.dims()), self.lanes):
             raise NoRule(eqn.span, "the size of a result of this branch differs from lane to lane")

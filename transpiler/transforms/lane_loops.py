@@ -30,6 +30,7 @@ from gradscribe.transpiler.primitives.structure import (
     python_scalar,
     update,
 )
+from gradscribe.transpiler.transforms.tape_flow import tape_before
 
 
 def run_lanes(
@@ -52,28 +53,50 @@ def run_lanes(
             raise NoRule(_span_of(result), "the size of this result differs from lane to lane, so lanes do not stack")
     reads = dict.fromkeys(v for e in eqns for v in eqn_reads(e) if v in lanes and v not in own)
     reads.update(dict.fromkeys(v for g in guards for v in _vars_of(g) if v in lanes))
+    if any(isinstance(v.type, StackType) for v in reads):
+        raise NoRule(_span_of(next(iter(reads))), "a tape of all lanes cannot be taken apart into lanes")
     buffers = []
     for result in wanted:
         shape = (size, *(env.dim(d) for d in result.type.dims()))
         buffers.append(emit(empty, (), {"shape": shape, "dtype": result.type.dtype}, hint=result.hint)[0])
 
-    def lane(position: Var, *stacked: Var) -> list[Operand]:
+    tapes = _tapes(eqns, own)
+
+    def lane(position: Var, *carried: Var) -> list[Operand]:
         inner = Substitution(env.values)
         inner.atoms = env.atoms
         for value in reads:
             inner[value] = _element(value, env.operand(value), position, env)
+        stacked, empty_tapes = carried[: len(wanted)], carried[len(wanted) :]
+        for tape, param in zip(tapes, empty_tapes, strict=True):
+            inner[tape] = param
         for guard in guards:
             _check_guard(guard, inner)
         for eqn in eqns:
             copy(eqn, inner)
-        return [
+        rows = [
             _store(buffer, inner.operand(result), position, _span_of(result))
             for buffer, result in zip(stacked, wanted, strict=True)
         ]
+        return [*rows, *map(inner.operand, tapes.values())]
 
-    out = for_loop(0, size, buffers, lane, index_hint="lane")
-    for result, new in zip(wanted, out, strict=True):
+    out = for_loop(0, size, [*buffers, *map(env.operand, tapes)], lane, index_hint="lane")
+    for result, new in zip(wanted, out, strict=False):
         env[result] = new
+
+
+def _tapes(eqns: Sequence[Eqn], own: set[Var]) -> dict[Var, Var]:
+    """Tapes from outside that a lane pushes to, and what they are at its end: empty again, since all that is pushed is
+    popped. The next lane goes on with them, so that their memory is there already."""
+    first: dict[Var, Var] = {}
+    last: dict[Var, Var] = {}
+    for eqn in eqns:
+        for result in eqn.results:
+            if isinstance(result.type, StackType) and (eqn.operands or eqn.regions):
+                before = tape_before(result)
+                first[result] = first.get(before, before)
+                last[first[result]] = result
+    return {tape: end for tape, end in last.items() if tape not in own}
 
 
 def _vars_of(guard: Guard) -> list[Var]:
