@@ -9,7 +9,7 @@ import pytest
 import gradscribe as gs
 from oracles import relative_error
 
-X = np.array([0.33, 1.7, 0.9, -0.41, 2.2])
+X = np.array([0.33, 1.7, 0.9, -0.41, 2.21])
 POSITIVE = np.abs(X)
 N = np.array([0, 3, 1, 5, 2])
 ROWS = np.array([[0.1, 0.2, 0.3], [0.6, 0.1, 0.1], [0.1, 0.3, 0.9], [0.2, 0.2, 0.1], [0.24, 0.3, 0.1]])
