@@ -104,6 +104,10 @@ def own_positions(x, n):
     return y[n] * y[2] + np.sum(y[np.arange(2) + n]) * y[(n + 5) // 2]
 
 
+def own_depth(x, n):
+    return np.sin(x) if n == 0 else x * own_depth(x * 0.9, n - 1) + n
+
+
 CASES = {
     f.__name__: (f, args, axes)
     for f, args, axes in [
@@ -117,6 +121,7 @@ CASES = {
         (loops_in_branches_in_loops, (POSITIVE, N), 0),
         (masked_writes, (np.array([1.0, 2.0, 3.0]), X), (None, 0)),
         (own_positions, (X, N), 0),
+        (own_depth, (X, N), 0),
     ]
 }
 every_case = pytest.mark.parametrize("name", CASES)

@@ -60,7 +60,8 @@ def with_batch_axis(type: Type, size: Dim) -> Type:
     return ArrayType(type.dtype, (size, *type.shape))
 
 
-# The callee over a batch, for flags of its operands, the name of the axis, and whether control is masked; and flags of its results.
+# The callee over a batch, for flags of its operands, the name of the axis, and whether control is masked; and flags of
+# its results.
 CalleeOver = Callable[[Callee, tuple[bool, ...], str | None, bool], tuple[Callee, tuple[bool, ...]]]
 
 
