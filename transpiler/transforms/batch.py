@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from gradscribe.transpiler.errors import NoRule, reporting
@@ -98,7 +99,7 @@ def _build(batch: _Batch, run: Any) -> tuple[Function, tuple[bool, ...]]:
         for g in function.guards
         if not mentions_batched((g.dim,), dependent)
     )
-    batcher = Batcher(size, set(dependent), batch.axis_name, _callee_over, batch.masking)
+    batcher = Batcher(size, set(dependent), batch.axis_name, partial(_callee_over, batch.masking), batch.masking)
     region = build_body(params, lambda *_: run(function, env, batcher))
     flags = tuple(isinstance(r, Var) and r in batcher.lanes for r in function.results)
     stacked = Function(f"{function.name}_vmap", region, guards, function.result_hints, function.span)
@@ -106,7 +107,7 @@ def _build(batch: _Batch, run: Any) -> tuple[Function, tuple[bool, ...]]:
 
 
 def _callee_over(
-    callee: Callee, flags: tuple[bool, ...], axis_name: str | None, masking: bool
+    masking: bool, callee: Callee, flags: tuple[bool, ...], axis_name: str | None
 ) -> tuple[Callee, tuple[bool, ...]]:
     """The callee over a batch, whose size its flagged parameters bring. One that calls itself has batched results."""
     key = ("vmap", flags, axis_name, masking)

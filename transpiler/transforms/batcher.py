@@ -60,9 +60,8 @@ def with_batch_axis(type: Type, size: Dim) -> Type:
     return ArrayType(type.dtype, (size, *type.shape))
 
 
-# The callee over a batch, for flags of its operands, the name of the axis, and whether control is masked; and flags of
-# its results.
-CalleeOver = Callable[[Callee, tuple[bool, ...], str | None, bool], tuple[Callee, tuple[bool, ...]]]
+# The callee over a batch, for flags of its operands and the name of the axis; and flags of its results.
+CalleeOver = Callable[[Callee, tuple[bool, ...], str | None], tuple[Callee, tuple[bool, ...]]]
 
 
 class Batcher:
@@ -203,7 +202,7 @@ class Batcher:
             raise eqn.operation.gap("batch")
         if not any(flags):  # its size comes from an operand
             raise NoRule(eqn.span, "this call differs from lane to lane by what is inside it alone")
-        made, batched = self.callee_over(known_function(eqn), tuple(flags), self.axis_name, self.masking)
+        made, batched = self.callee_over(known_function(eqn), tuple(flags), self.axis_name)
         results: Sequence[Var]
         if callee.recursive:
             results = [Var(with_batch_axis(env.type(r.type), self.size), r.hint) for r in eqn.results]
