@@ -45,7 +45,9 @@ def run_blocks(text, folder, namespace):
 
 @pytest.mark.native
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("guide", "numerics", "debugging", "taylor", "custom_rules"))]
+    "page",
+    ["README.md"]
+    + [f"docs/{name}.md" for name in ("guide", "numerics", "debugging", "taylor", "custom_rules", "implicit")],
 )
 def test_page(page, tmp_path, monkeypatch, request):
     path = ROOT / page

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, NoRule
 from gradscribe.transpiler.frontend import custom_texts
 from gradscribe.transpiler.frontend.apart import Apart, Made, data_positions, is_float, leaf_of, no_tangent, type_of
 from gradscribe.transpiler.frontend.callees import Returned, Specialisation, is_place
@@ -33,7 +33,9 @@ from gradscribe.transpiler.frontend.signatures import (
     shaped,
     widened,
 )
+from gradscribe.transpiler.frontend.trying import UserException
 from gradscribe.transpiler.frontend.values import BoundMethod, Closure, Partial, describe
+from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.callees import Callee, callees_in
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Function, Operand, Var
@@ -41,6 +43,7 @@ from gradscribe.transpiler.ir.staged import ResultLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.library.custom_rules import (
     CustomFunction,
+    custom_derivatives,
     custom_jvp,
     custom_vjp,
     custom_vmap,
@@ -161,16 +164,24 @@ class CustomCalls(Apart):
                 self.refuse(f"`{made.name}` has no rule yet", "define one: @f.defjvp")
             try:
                 self._forward_rule(made, rules, custom)
-            except GradscribeError as error:
-                rules.forward = error
-        elif isinstance(custom, custom_vjp):
+            except (GradscribeError, UserException) as error:
+                rules.forward = _as_refusal(error)
+        if isinstance(custom, custom_derivatives) and custom.backward is None:
+            what = "this linear solve has no rule for reverse mode"
+            rules.reverse = NoRule(current_span(), what, "give it transpose_solve, or symmetric=True")
+        elif isinstance(custom, custom_derivatives):
+            try:
+                self._reverse_rule(made, rules, custom)
+            except (GradscribeError, UserException) as error:
+                rules.reverse = _as_refusal(error)
+        if isinstance(custom, custom_vjp):
             if custom.forward is None or custom.backward is None:
                 self.refuse(f"`{made.name}` has no rule yet", "define one: f.defvjp(fwd, bwd)")
             try:
                 self._reverse_rule(made, rules, custom)
-            except GradscribeError as error:
-                rules.reverse = error
-        elif isinstance(custom, custom_vmap):
+            except (GradscribeError, UserException) as error:
+                rules.reverse = _as_refusal(error)
+        if isinstance(custom, custom_vmap):
             if custom.rule is None:
                 self.refuse(f"`{made.name}` has no rule yet", "define one: @f.def_vmap")
             if not self.batching_rules:
@@ -261,7 +272,7 @@ class CustomCalls(Apart):
         return value, total
 
     # ---- custom_vjp ----
-    def _reverse_rule(self, made: Made, rules: Rules, custom: custom_vjp) -> None:
+    def _reverse_rule(self, made: Made, rules: Rules, custom: custom_vjp | custom_derivatives) -> None:
         call = made.call
         what = f"the forward rule of `{made.name}`"
         signature = first_signature(self._fresh_values(call.signature), call.hints)
@@ -290,7 +301,7 @@ class CustomCalls(Apart):
         self._backward_rule(made, rules, custom, forward, kept[0])
 
     def _backward_rule(
-        self, made: Made, rules: Rules, custom: custom_vjp, forward: Callee, kept: Returned
+        self, made: Made, rules: Rules, custom: custom_vjp | custom_derivatives, forward: Callee, kept: Returned
     ) -> None:
         call, what = made.call, f"the backward rule of `{made.name}`"
         numbers = made.leaf_numbers()
@@ -436,8 +447,8 @@ class CustomCalls(Apart):
 
         try:
             region = self._apart(made, signature, arguments, body, finish)
-        except GradscribeError as error:
-            rules.batches = {**rules.batches, pattern: error}
+        except (GradscribeError, UserException) as error:
+            rules.batches = {**rules.batches, pattern: _as_refusal(error)}
             return
         callee = Callee(f"{call.callee.name}_vmap")
         def then(captured: int) -> None:
@@ -445,3 +456,10 @@ class CustomCalls(Apart):
             rules.batches = {**rules.batches, (*pattern, *[False] * captured): rule}
 
         self._close_later(made, region, signature, callee, None, then)
+
+
+def _as_refusal(error: GradscribeError | UserException) -> GradscribeError:
+    """What a rule raises whatever the data is why there is none."""
+    if isinstance(error, GradscribeError):
+        return error
+    return NoRule(error.raised.span or current_span(), f"this rule raises: {error.exception()}")

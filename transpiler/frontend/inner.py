@@ -8,6 +8,7 @@ what is differentiated changes nothing outside itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,13 +118,17 @@ class Inner(Trees):
 
     # ---- the call ----
     def call_transformed(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if self.transform_call is None:
+        transform_call = self.transform_call
+        if transform_call is None:
             self.refuse(f"a call of {function!r} cannot be staged here")
+        return self.call_staged(lambda a, k: transform_call(function, self.stage_inner, a, k), args, kwargs)
+
+    def call_staged(self, stage: Callable[[Any, Any], Staged], args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The program that `stage` makes of plain trees of operands, in line, and its result."""
         values = (tuple(self.plain(a) for a in args), {k: self.plain(v) for k, v in kwargs.items()})
         leaves, definition = tree.flatten(values, is_value)
         given = [self._given(v) for v in leaves]
-        plain_args, plain_kwargs = tree.unflatten(definition, given)
-        staged = self.transform_call(function, self.stage_inner, plain_args, plain_kwargs)
+        staged = stage(*tree.unflatten(definition, given))
         results = self._inline(staged, given)
         for mutation in staged.mutations:
             parameter = staged.parameters[mutation.parameter]

@@ -113,6 +113,18 @@ class custom_vjp(CustomFunction):
         self.forward, self.backward = fwd, bwd
 
 
+class custom_derivatives(custom_jvp):
+    """A function with a rule for each mode, where the one cannot be had from the other; for rules of our own."""
+
+    kind = "custom_derivatives"
+    forward: Rule | None = None
+    backward: Rule | None = None
+
+    def define(self, jvp: Rule, fwd: Rule, bwd: Rule | None) -> None:
+        """Set the rules; without `bwd` there is none for reverse mode."""
+        self.rule, self.forward, self.backward = jvp, fwd, bwd
+
+
 class custom_vmap(CustomFunction):
     """A function whose batching you give: `@gs.custom_vmap`, then `@f.def_vmap`.
 
@@ -150,3 +162,16 @@ def on_cotangent(x: Any, function: Callable[[Any], Any]) -> Any:
     Example: `h = gs.on_cotangent(h, lambda g: np.clip(g, -1.0, 1.0))`
     """
     return x
+
+
+def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """(converted, values): `converted(*args, *values)` is `fun(*args)`, and `values` are the floating numbers and
+    arrays that `fun` reads of the staged program around it. Rules with which derivatives go through what a function
+    captures are written so, as with JAX's function of this name.
+
+    From plain Python, nothing is around: `values` is empty.
+
+    Example: `f, consts = gs.closure_convert(lambda x: w * x, x)` gives `consts` with w in it.
+    """
+    count = len(example_args)
+    return (lambda *args: fun(*args[:count])), []

@@ -24,7 +24,7 @@ from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn
 from gradscribe.transpiler.primitives.calls import Call, call_results
 from gradscribe.transpiler.primitives.conversion import convert, python_scalar
-from gradscribe.transpiler.primitives.primitive import Params, RegionPrimitive, Zeroable, zeros_of
+from gradscribe.transpiler.primitives.primitive import Params, RegionPrimitive, Zeroable, is_literal, zeros_of
 
 Pattern = tuple[bool, ...]
 
@@ -148,8 +148,14 @@ class WithPullback(RegionPrimitive):
         residuals, arguments = operands[count : count + residual_count], operands[count + residual_count :]
         seeds = [_seed(results[k], cotangents[k]) for k in rule.seeded]
         found = inline(rule.backward.function, [*residuals, *seeds, *(arguments[k] for k in rule.reads)])
-        pulled: dict[int, Operand] = dict(zip(rule.wrt, found, strict=True))
+        pulled = {k: None if _is_zero(g) else g for k, g in zip(rule.wrt, found, strict=True)}
         return (*[None] * (count + residual_count), *(pulled.get(k) for k in range(len(arguments))))
+
+
+def _is_zero(x: Operand) -> bool:
+    """Zero as it is written: the rule gives None for it."""
+    definition = x.definition if isinstance(x, Var) else None
+    return is_literal(x, 0.0) or (definition is not None and definition.operation.name == "zeros")
 
 
 def _seed(result: Operand, cotangent: Zeroable) -> Operand:
