@@ -1,4 +1,4 @@
-"""`make bench`: every contender on every workload, and what a first gradient costs, cold and from the disk cache."""
+"""`make bench`: every contender on every workload, batches, and what a first gradient costs, cold and cached."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def main() -> int:
         [sys.executable, str(here / "harness.py"), "--modules", modules, *sys.argv[1:]], check=False
     )
     print()
+    batches = subprocess.run([sys.executable, str(here / "batching.py")], check=False)
+    print()
     first = subprocess.run([sys.executable, str(here / "first_gradient.py")], check=False)
-    return timing.returncode or first.returncode
+    return timing.returncode or batches.returncode or first.returncode
 
 
 if __name__ == "__main__":

@@ -43,12 +43,11 @@ def run_blocks(text, folder, namespace):
     return shown
 
 
+PAGES = ("guide", "numerics", "debugging", "taylor", "vmap", "custom_rules", "implicit")
+
+
 @pytest.mark.native
-@pytest.mark.parametrize(
-    "page",
-    ["README.md"]
-    + [f"docs/{name}.md" for name in ("guide", "numerics", "debugging", "taylor", "custom_rules", "implicit")],
-)
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_page(page, tmp_path, monkeypatch, request):
     path = ROOT / page
     text = path.read_text(encoding="utf-8")

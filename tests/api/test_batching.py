@@ -98,3 +98,23 @@ def test_nested():
 def test_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def iterated(a):
+    x = a
+    while abs(x * x - a) > 1e-10:
+        x = 0.5 * (x + a / x)
+    return x
+
+
+ALONE = {"value": iterated, "gradient": gs.grad(iterated), "branch": functions.norm_or_zero}
+
+
+@pytest.mark.parametrize("f", ALONE.values(), ids=ALONE)
+def test_a_loop_over_lanes_allocates_nothing_in_a_lane(f):
+    """Scalars stay scalars; results, and the tape of a gradient, are there before the loop."""
+    arg = X if f is functions.norm_or_zero else np.array([2.0, 9.0, 0.5])
+    text = gs.source(gs.jit(gs.vmap(f, lanes="loop")), arg, level="loops")
+    _, _, lane = text.partition("for lane in range(batch):")
+    assert lane
+    assert not any(word in lane for word in ("np.empty", "np.zeros", "np.full", ".copy()"))
