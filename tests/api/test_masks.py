@@ -279,3 +279,26 @@ def test_checks_name_the_first_lane_that_fails():
         np.testing.assert_array_equal(f(X, N), X * N)
         with pytest.raises(ValueError, match="too many: 7"):
             f(X, np.array([0, 7, 8, 1, 2]))
+
+
+def steps_in_one_branch(rows, n):
+    return np.sum(gs.vmap(newton)(rows)) if n > 1 else np.sum(rows)
+
+
+@pytest.mark.parametrize("outer", ["array", "loop"])
+@pytest.mark.parametrize("inner", ["array", "loop"])
+def test_nested(outer, inner):
+    grid, counts = np.array([[0.33, 1.7, 0.9], [2.21, 0.41, 5.0]]), np.array([[0, 3, 1], [2, 1, 4]])
+    f = loops_in_branches_in_loops
+    for g in (f, gs.grad(f)):
+        expected = [
+            [g(np.array(a)[()], int(n)) for a, n in zip(*row, strict=True)] for row in zip(grid, counts, strict=True)
+        ]
+        found = gs.vmap(gs.vmap(g, lanes=inner), lanes=outer)(grid, counts)
+        np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+def test_a_tape_in_one_branch():
+    grid, n = np.array([[0.33, 1.7, 0.9], [2.21, 0.41, 5.0]]), np.array([0, 3])
+    found = gs.vmap(gs.grad(steps_in_one_branch), lanes="array")(grid, n)
+    np.testing.assert_allclose(found, [np.ones(3), 0.5 / np.sqrt(grid[1])], rtol=1e-8)

@@ -164,31 +164,41 @@ def _branch(
     outer.atoms = env.atoms
     for old, new in tapes.items():
         outer[old] = new
-    if not region.eqns:
-        outs = [_in_all(batcher, x, outer) for x in region.results]
-    else:
-        saved = batcher.lanes
-
-        def run() -> list[Operand]:
-            inner = _inside(batcher, region, mask, outer, {})
-            batcher.region(region, inner)
-            return [_in_all(batcher, x, inner) for x in region.results]
-
-        try:
-            taken = build_region((), run)
-        finally:
-            batcher.lanes = saved
-
-        def skip() -> list[Operand]:
-            return [outer.operand(before[k]) if k in stacks else zeros_of(x.type) for k, x in enumerate(taken.results)]
-
-        regions = (taken, build_region((), skip))
-        hints = [r.hint for r in eqn.results]
-        types = [x.type for x in taken.results]
-        outs = list(emit(if_, (any_lane(mask),), {}, regions, types=types, hints=hints))
+    saved = batcher.lanes
+    batcher.lanes = saved | set(tapes)
+    try:
+        if not region.eqns:
+            outs = [_in_all(batcher, x, outer) for x in region.results]
+        else:
+            outs = _taken_by_some(batcher, eqn, region, mask, outer, before)
+    finally:
+        batcher.lanes = saved
     for k in stacks:
         tapes[before[k]] = outs[k]
     return outs
+
+
+def _taken_by_some(
+    batcher: Batcher, eqn: Eqn, region: Region, mask: Operand, env: Substitution, tapes: Mapping[int, Var]
+) -> list[Operand]:
+    """The region's results, zeros if no lane is in the mask. `tapes`: results that then stay the tape they were."""
+    outside = batcher.lanes
+
+    def run() -> list[Operand]:
+        inner = _inside(batcher, region, mask, env, {})
+        batcher.region(region, inner)
+        return [_in_all(batcher, x, inner) for x in region.results]
+
+    taken = build_region((), run)
+    batcher.lanes = outside
+
+    def skip() -> list[Operand]:
+        results = enumerate(taken.results)
+        return [_in_all(batcher, tapes[k], env) if k in tapes else zeros_of(x.type) for k, x in results]
+
+    regions = (taken, build_region((), skip))
+    types, hints = [x.type for x in taken.results], [r.hint for r in eqn.results]
+    return list(emit(if_, (any_lane(mask),), {}, regions, types=types, hints=hints))
 
 
 # ---- loops ----
