@@ -199,6 +199,21 @@ def test_sums_are_equal_in_all_lanes():
     assert gs.vmap(lambda n: gs.psum(n, "i"), axis_name="i")(np.arange(3, dtype=np.int32)).dtype == np.int64
 
 
+def test_trees():
+    def fitted(params, x):
+        g = gs.grad(lambda p: np.sum((p["w"] @ x + p["b"][0]) ** 2))(params)
+        return gs.pmean(g, "i"), gs.psum({"x": x, "none": None, "one": (1, 2.0)}, axis_name="i")
+
+    params = {"w": rng.normal(size=(2, 4)), "b": (np.ones(2),)}
+    mean, total = gs.vmap(fitted, in_axes=(None, 0), out_axes=None, axis_name="i")(params, X)
+    r = X @ params["w"].T + 1.0
+    np.testing.assert_allclose(mean["w"], 2 * r.T @ X / 4)
+    np.testing.assert_allclose(mean["b"][0], 2 * r.mean(0))
+    np.testing.assert_allclose(total["x"], X.sum(0))
+    assert total["one"] == (4, 8.0)
+    assert total["none"] is None
+
+
 def test_axis_size_without_mapped_arguments():
     np.testing.assert_array_equal(gs.vmap(lambda: gs.axis_index("i"), axis_name="i", axis_size=4)(), np.arange(4))
     np.testing.assert_array_equal(gs.vmap(lambda x: x, in_axes=None, axis_size=2)(X[0]), np.stack([X[0]] * 2))

@@ -158,3 +158,10 @@ def test_per_lane_gradient_steps():
 
     xs = np.arange(6.0).reshape(3, 2)
     np.testing.assert_allclose(gs.vmap(step)(xs), xs - 0.1 * (4 * xs**3 + 2 * xs), rtol=1e-14)
+
+
+def test_a_number_that_becomes_static_inside_of_tree_map():
+    def moved(x, k):
+        return gs.tree.map(lambda leaf: np.swapaxes(leaf, 0, k), {"x": x})["x"]
+
+    np.testing.assert_array_equal(gs.jit(moved, backend="python")(np.ones((2, 3, 4)), 2), np.ones((4, 3, 2)))

@@ -28,7 +28,7 @@ from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hash
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.superclasses import METHODS_OF_FUNCTIONS, Super, Superclasses, nothing
-from gradscribe.transpiler.frontend.table import BUILTINS, COLLECTIVE_RULES, NUMPY_RULES
+from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.trying import UserException
 from gradscribe.transpiler.frontend.values import (
     MISSING,
@@ -159,8 +159,7 @@ class Calls(Superclasses):
         rule = self._rule_of(function)
         if function is math.hypot and len(args) != 2:
             rule = None
-        here = rule is not None and function in COLLECTIVE_RULES  # what it gives depends on the lane
-        if rule is not None and (here or not (static and self._scalar_call(args, kwargs))):
+        if rule is not None and not (static and self._scalar_call(args, kwargs)):
             return self._apply(function, rule, args, kwargs)
         if not static and rule is None and hashable(function) and function in MATH_TEXTS:
             return self.call(self.library(MATH_TEXTS[function]), args, kwargs)
@@ -185,7 +184,7 @@ class Calls(Superclasses):
         return bool(values) and all(isinstance(v, kinds) for v in values)
 
     def _rule_of(self, function: Any) -> Any:
-        for table in (NUMPY_RULES, BUILTINS, COLLECTIVE_RULES):
+        for table in (NUMPY_RULES, BUILTINS):
             try:
                 if function in table:
                     return table[function]

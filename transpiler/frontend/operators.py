@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, Steering
 from gradscribe.transpiler.frontend.growing_lists import GrowingLists
 from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
@@ -179,7 +179,7 @@ class Operators(GrowingLists):
         """Run Python itself on static values; what it raises, the program raises."""
         try:
             return function(*args, **kwargs)
-        except (GradscribeError, RecursionError):
+        except (GradscribeError, RecursionError, Steering):
             raise
         except Exception as error:
             raise PythonError(current_span(), f"{type(error).__name__}: {error}") from error

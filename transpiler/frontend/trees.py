@@ -1,12 +1,14 @@
-"""Containers of the interpreter as plain trees and back, and the functions of `gradscribe.tree` on them."""
+"""Containers of the interpreter as plain trees and back; the functions of `gradscribe.tree` and collectives on them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.frontend.results import Results
+from gradscribe.transpiler.frontend.table import AXIS_QUERIES, COLLECTIVE_RULES
 from gradscribe.transpiler.frontend.values import (
     Array,
     ArrayMethod,
@@ -65,6 +67,8 @@ class Trees(Results):
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         try:
             name = _TREE_FUNCTIONS.get(function)
+            if function in COLLECTIVE_RULES:
+                return partial(self.collective, function)
         except TypeError:
             name = None
         return super().own_function(function) if name is None else getattr(self, name)
@@ -109,6 +113,16 @@ class Trees(Results):
         if isinstance(value, dict):
             return Dict({k: self.contained(v) for k, v in value.items()}, cls=type(value))
         return Object(type(value), {k: self.contained(v) for k, v in vars(value).items()})
+
+    def collective(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """A collective on every leaf of its argument; `axis_index` and `axis_size` have none."""
+        rule = COLLECTIVE_RULES[function]
+        if not args and "x" in kwargs:
+            args = (kwargs.pop("x"),)
+        if function in AXIS_QUERIES or not args:
+            return self.apply_rule(rule, list(args), kwargs)
+        on_leaf = lambda leaf: self.apply_rule(rule, [leaf, *args[1:]], kwargs)
+        return self.contained(self.python(tree.map, on_leaf, self.plain(args[0]), is_leaf=is_value))
 
     # ---- gradscribe.tree ----
     def tree_map(self, function: Any, first: Any, *rest: Any, is_leaf: Any = None) -> Any:

@@ -2,8 +2,8 @@
 
 In: a value of this lane and the name of an axis that `gs.vmap(..., axis_name=)` binds (or a tuple of names: their
 lanes together, the last name counting fastest). Out: values of this lane again. Names, arguments and meaning are those
-of `jax.lax`; values are numbers, arrays, or tuples and lists of them. CollectiveError at the line of the call where no
-axis of that name is around, or the arguments do not fit its size.
+of `jax.lax`; values are numbers, arrays, or trees of them (the interpreter calls the rules leaf by leaf).
+CollectiveError at the line of the call where no axis of that name is around, or the arguments do not fit its size.
 """
 
 from __future__ import annotations
@@ -148,18 +148,6 @@ def _size(names: Sequence[str]) -> Dim:
     return functools.reduce(lambda n, name: n * required_size(name), names, Dim.of(1))
 
 
-def _each(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule on every value of a tuple or list."""
-
-    def mapped(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(x, (tuple, list)):
-            return type(x)(mapped(item, *args, **kwargs) for item in x)
-        return rule(x, *args, **kwargs)
-
-    return mapped
-
-
-@_each
 def _psum(x: Any, axis_name: Any) -> Any:
     names = _names(axis_name)
     if is_scalar(x) and not is_data(x):
@@ -167,18 +155,15 @@ def _psum(x: Any, axis_name: Any) -> Any:
     return emit(collectives.psum, (data(x),), {"axes": names})[0]
 
 
-@_each
 def _pmean(x: Any, axis_name: Any) -> Any:
     names = _names(axis_name)
     return emit(collectives.psum, (data(x),), {"axes": names})[0] / data(_size(names))
 
 
-@_each
 def _pmax(x: Any, axis_name: Any) -> Any:
     return emit(collectives.pmax, (data(x),), {"axes": _names(axis_name)})[0]
 
 
-@_each
 def _pmin(x: Any, axis_name: Any) -> Any:
     return emit(collectives.pmin, (data(x),), {"axes": _names(axis_name)})[0]
 
@@ -234,7 +219,6 @@ def _new_axis(axis: Any, rank: int, what: str) -> int:
     return one_axis(axis, rank + 1, what)
 
 
-@_each
 def _all_gather(x: Any, axis_name: Any, *, axis: Any = 0, tiled: Any = False) -> Any:
     names, operand = _names(axis_name), data(x)
     if not tiled:
@@ -243,7 +227,6 @@ def _all_gather(x: Any, axis_name: Any, *, axis: Any = 0, tiled: Any = False) ->
     return _merge(_gather(operand, names, at), at, 2)
 
 
-@_each
 def _psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: Any = 0, tiled: Any = False) -> Any:
     names, operand = _names(axis_name), data(x)
     at = one_axis(scatter_dimension, operand.rank, "gs.psum_scatter")
@@ -253,7 +236,6 @@ def _psum_scatter(x: Any, axis_name: Any, *, scatter_dimension: Any = 0, tiled: 
     return cut
 
 
-@_each
 def _all_to_all(x: Any, axis_name: Any, split_axis: Any, concat_axis: Any, *, tiled: Any = False) -> Any:
     names, operand, what = _names(axis_name), data(x), "gs.all_to_all"
     split = one_axis(split_axis, operand.rank, what)
@@ -284,7 +266,6 @@ def _pairs(perm: Any, size: int) -> tuple[tuple[int, int], ...]:
     return pairs
 
 
-@_each
 def _ppermute(x: Any, axis_name: Any, perm: Any) -> Any:
     names, operand = _names(axis_name), data(x)
     size = static_int(_simplest(_size(names)), "the number of lanes of `gs.ppermute`")
@@ -330,3 +311,5 @@ COLLECTIVE_RULES: dict[Any, Callable[..., Any]] = {
     axis_index: _axis_index,
     axis_size: lambda axis_name: _simplest(_size(_names(axis_name))),
 }
+
+AXIS_QUERIES = (axis_index, axis_size)  # ask about an axis, not about values
