@@ -10,7 +10,7 @@ any of its compiled functions, or cached machine code, can run.
 """
 
 from gradscribe.kernels.blas import gemm, gemm_batched, gemv
-from gradscribe.kernels.callbacks import read_slots, tell, telling, waiting_error
+from gradscribe.kernels.callbacks import fill_slots, read_slots, tell, telling, waiting_error
 from gradscribe.kernels.complex_math import complex_divide, complex_power, complex_sqrt
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
 from gradscribe.kernels.fourier import fourier_rows, inverse_fourier_rows
@@ -135,6 +135,7 @@ __all__ = [
     "exp2",
     "expm1",
     "failure",
+    "fill_slots",
     "floor",
     "floor_divide",
     "fmax",

@@ -106,6 +106,26 @@ def read_slots(slots: Any, kinds: Sequence[tuple[np.dtype, int]]) -> list[Any]:
     return values
 
 
+def fill_slots(slots: Any, kinds: Sequence[tuple[np.dtype, int]], results: Sequence[Any]) -> None:
+    """Write results into the last arrays told of (a number into one of one element). ValueError where shapes differ."""
+    first, at = len(kinds) - len(results), 0
+    for k, (dtype, rank) in enumerate(kinds):
+        output = k >= first
+        if isinstance(slots, tuple):
+            target = slots[k]
+        elif output:
+            shape = tuple(slots[at + 1 + j] for j in range(max(rank, 1)))
+            count = int(np.prod(shape))
+            raw = (ctypes.c_char * max(count * dtype.itemsize, 1)).from_address(slots[at]) if count else bytearray()
+            target = np.frombuffer(raw, dtype, count).reshape(shape)
+        if output:
+            value = np.asarray(results[k - first])
+            if value.shape != (target.shape if rank else ()):
+                raise ValueError(f"a result of shape {target.shape} was promised, one of shape {value.shape} came")
+            target[...] = value
+        at += _NUMBER_SLOTS if not rank and not output else 1 + max(rank, 1)
+
+
 def _signature_of(*kinds: types.Type) -> Signature | None:
     fine = all(
         isinstance(k, (types.Integer, types.Float, types.Complex, types.Boolean))

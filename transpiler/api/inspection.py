@@ -7,7 +7,6 @@ dtypes; nothing is run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.printer import print_function
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged, StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.library.specs import ShapeDtype
 from gradscribe.transpiler.passes.inline_custom import without_custom_calls
 from gradscribe.transpiler.passes.lower.lowering import lower
 from gradscribe.transpiler.passes.simplify import simplify
@@ -80,14 +80,6 @@ def text_of(staged: Staged, level: str, title: str, name: str = "") -> str:
 def ir(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """The program as IR text: values with dtypes and symbolic shapes, one equation a line. Arguments as in `source`."""
     return source(fun, *args, level="ir", **kwargs)
-
-
-@dataclass(frozen=True)
-class ShapeDtype:
-    """Shape and dtype of a value that was not computed."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
 
 
 def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

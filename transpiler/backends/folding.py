@@ -23,6 +23,7 @@ from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.logic import logical_and, logical_or
 from gradscribe.transpiler.primitives.masks import count_true, mask_of, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise
+from gradscribe.transpiler.primitives.python_calls import python_call
 from gradscribe.transpiler.primitives.regions import loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import copy, index
@@ -30,7 +31,7 @@ from gradscribe.transpiler.primitives.structure import copy, index
 LINE_WIDTH = 88
 _NAME_WIDTH = 4  # of any name: the estimate must not depend on the names the printer gives
 _SELECTIVE = (select, logical_and, logical_or)  # their text may leave an operand unevaluated
-_STATEMENTS = (*WRITES, stack_push, stack_pop)
+_STATEMENTS = (*WRITES, stack_push, stack_pop, python_call)
 
 
 @dataclass

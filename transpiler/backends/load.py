@@ -74,7 +74,9 @@ class NativeFunction:
         place = self.module.sites[site]
         values = kernels.read_slots(slots, [(t.dtype, t.rank) for t in place.types])
         values = [v.item() if t.weak else v for v, t in zip(values, place.types, strict=True)]
-        place.operation.evaluate(tuple(values), place.params, ())
+        results = place.operation.evaluate(tuple(values[: len(values) - place.outputs]), place.params, ())
+        if place.outputs:
+            kernels.fill_slots(slots, [(t.dtype, t.rank) for t in place.types], results)
 
     def _call(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         status = kernels.new_status()

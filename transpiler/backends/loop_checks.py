@@ -6,7 +6,7 @@ values to Python (`kernels.tell`); `Failure`s and `Site`s, by which the loader k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Site:
-    """A place that calls back into Python: its operation, the operation's parameters, the types of the values."""
+    """A place that calls back into Python: its operation, the operation's parameters, the types of the values. The last
+    `outputs` of these are arrays that Python fills with the results."""
 
     operation: Primitive
     params: Mapping[str, Any]
     types: tuple[ArrayType, ...]
+    outputs: int = 0
 
 
 @dataclass
@@ -140,16 +142,31 @@ class LoopChecks:
             )
         self.fail_if(f"{self._tell(eqn)} != 0", RAISED, eqn)
 
-    def _tell(self, eqn: Eqn) -> str:
-        """The call that hands the values of an equation to Python."""
-        types = tuple(x.type for x in eqn.operands if isinstance(x.type, ArrayType))
-        self.sites.append(Site(eqn.operation, eqn.params, types))
+    def _tell(self, eqn: Eqn, outputs: Sequence[str] = ()) -> str:
+        """The call that hands the values of an equation to Python, and arrays of these names for the results."""
+        types = tuple(x.type for x in (*eqn.operands, *eqn.results[: len(outputs)]) if isinstance(x.type, ArrayType))
+        self.sites.append(Site(eqn.operation, eqn.params, types, len(outputs)))
         values = []
         for x in eqn.operands:
             text = self.text.operand(x)
             plain = bool(x.type.dims()) or isinstance(x, Literal)
             values.append(text if plain else f"{dtype_name(x.dtype)}({text})")
-        return self.text.kernel_call("tell", str(len(self.sites) - 1), *values)
+        return self.text.kernel_call("tell", str(len(self.sites) - 1), *values, *outputs)
+
+    def python_call(self, eqn: Eqn) -> None:
+        """A Python function fills arrays made for its results; a number comes in an array of one element."""
+        outputs = []
+        for result in eqn.results:
+            assert isinstance(result.type, ArrayType)
+            sizes = [self.text.dim(d) for d in result.type.shape] or ["1"]
+            name = self.names.of(result) if result.type.shape else self.fresh("number")
+            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+            self.out.add(f"{name} = np.empty({shape}, {dtype_name(result.dtype)})")
+            outputs.append(name)
+        self.fail_if(f"{self._tell(eqn, outputs)} != 0", RAISED, eqn)
+        for result, name in zip(eqn.results, outputs, strict=True):
+            if not result.type.dims():
+                self.out.add(f"{self.names.of(result)} = {name}[0]")
 
     def _check_fits(self, eqn: Eqn) -> None:
         dim, dtype = eqn.params["dim"], eqn.params["dtype"]

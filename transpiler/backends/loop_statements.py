@@ -20,6 +20,7 @@ from gradscribe.transpiler.ir.index import Slice
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.primitives.calls import CALLS
+from gradscribe.transpiler.primitives.python_calls import python_call
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.stacks import stack_new, stack_push
 from gradscribe.transpiler.primitives.structure import copy, update, update_add
@@ -51,6 +52,8 @@ class LoopStatements(LoopChecks):
             self.branch(eqn)
         elif operation in CALLS:
             self.call(eqn)
+        elif operation is python_call:
+            self.python_call(eqn)
         elif operation in (update, update_add) and any(isinstance(c, Slice) for c in eqn.params["at"]):
             self.write_back(eqn)
         elif operation in (update, update_add):

@@ -22,6 +22,7 @@ from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import callback
 from gradscribe.transpiler.primitives.messages import Field, Message
+from gradscribe.transpiler.primitives.python_calls import python_call
 
 Write = Callable[[Operand], ast.expr]
 _CODES = {"": -1, "s": 115, "r": 114, "a": 97}
@@ -96,7 +97,7 @@ def outside_objects(functions: Iterable[Function], taken: Sequence[str] = ()) ->
     for eqn in (e for function in functions for e in inner_eqns(function.region)):
         if eqn.operation is check and not _is_known(eqn.params["error"]):
             thing = eqn.params["error"]
-        elif eqn.operation is callback:
+        elif eqn.operation in (callback, python_call):
             thing = eqn.params["function"]
         else:
             continue

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradscribe.transpiler.backends.dialect import call
+from gradscribe.transpiler.backends.dialect import call, expression
 from gradscribe.transpiler.backends.expressions import Expressions, fill
 from gradscribe.transpiler.backends.layout import broken, negated
 from gradscribe.transpiler.backends.layout import write as text_of
@@ -35,8 +35,10 @@ from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, n
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
+from gradscribe.transpiler.primitives.python_calls import python_call
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.repeated_positions import are_distinct
+from gradscribe.transpiler.primitives.source_text import dtype_text
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import index, update
 
@@ -99,6 +101,8 @@ class Statements:
             return self.put(depth, "", print_call(eqn.params, eqn.operands, self.write.value), "", eqn.span)
         if eqn.operation is callback:
             return self.callback(eqn, depth)
+        if eqn.operation is python_call:
+            return self.python_call(eqn, depth)
         if eqn.operation is breakpoint_:
             return self.put(depth, "breakpoint()", None, "", eqn.span)
         if eqn.operation in CALLS and not any(r in self.read_values for r in eqn.results):
@@ -200,6 +204,28 @@ class Statements:
         named = zip(names, values[len(values) - len(names) :], strict=True)
         made.keywords = [ast.keyword(arg=name, value=value) for name, value in named]
         return self.put(depth, "", made, "", eqn.span)
+
+    def python_call(self, eqn: Eqn, depth: int) -> list[Line]:
+        """The call, each result as a fresh value of the dtype promised, and a check of its shape."""
+        function = name_of(eqn.params["function"], self.outside)
+        names = [self.write.names.of(r) for r in eqn.results]
+        made = call(function, *(self.write.value(x) for x in eqn.operands))
+        lines: list[Line] = []
+        alone = len(names) == 1
+        if not alone:
+            lines += self.put(depth, f"{', '.join(names)} = ", made, "", eqn.span)
+        for name, result in zip(names, eqn.results, strict=True):
+            dtype = dtype_text(result.dtype)
+            template = f'np.array(f).astype({dtype}, casting="same_kind")' + ("" if result.type.dims() else "[()]")
+            value = fill(template, {"f": made if alone else expression(name)})
+            lines += self.put(depth, f"{name} = ", value, "", eqn.span)
+            shape = self.write.shape(result.shape)
+            test = ast.Compare(left=expression(f"{name}.shape"), ops=[ast.NotEq()], comparators=[shape])
+            said = f"{function} promised a result of shape {result.shape}, and returned one of shape %s"
+            text = fill("m % (s,)", {"m": ast.Constant(value=said), "s": expression(f"{name}.shape")})
+            lines += self.put(depth, "if ", test, ":", eqn.span)
+            lines += self.put(depth + 1, "raise ", call("ValueError", text), "", None)
+        return lines
 
     # ---- assignments between variables ----
     def moves(self, moves: Sequence[Move], depth: int, span: Span | None) -> list[Line]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradscribe.transpiler.errors import GradscribeError
-from gradscribe.transpiler.frontend.converting import Converting
 from gradscribe.transpiler.frontend.joins import same_value
+from gradscribe.transpiler.frontend.python_calls import PythonCalls
 from gradscribe.transpiler.frontend.signatures import is_data_leaf
 from gradscribe.transpiler.frontend.values import Array, Closure, Dict, List, NeedStatic, Object
 from gradscribe.transpiler.ir.dims import Dim
@@ -50,7 +50,7 @@ class Activation:
     regions: int  # data-dependent regions open at the call
 
 
-class Recursion(Converting):
+class Recursion(PythonCalls):
     """Calls of user functions."""
 
     def __init__(self, static: frozenset[Any], modes: dict[Place, Mode]) -> None:

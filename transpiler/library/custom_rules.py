@@ -175,3 +175,8 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
     """
     count = len(example_args)
     return (lambda *args: fun(*args[:count])), []
+
+
+def call_python(function: Callable[..., Any], result: Any, *args: Any) -> Any:
+    """`function(*args)`, run by Python in a staged program too; `callback` is the public form."""
+    return function(*args)

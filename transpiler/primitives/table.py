@@ -25,6 +25,7 @@ from gradscribe.transpiler.primitives import (
     masks,
     piecewise,
     powers,
+    python_calls,
     reductions,
     regions,
     scans,
@@ -60,6 +61,7 @@ FAMILIES = (
     calls,
     collectives,
     custom,
+    python_calls,
 )
 
 __all__ = ["FAMILIES", "PRIMITIVES"]

@@ -1,0 +1,67 @@
+"""`python_call`: a Python function called for its results, where no rule of ours says what it computes.
+
+Param `function` gets the operands as NumPy has them; `types` are the types that its results are promised to have, which
+is checked where it is called. It is taken to be pure: it may be called again, or not at all where nobody reads its
+results. It has no derivative of its own (`custom_call` gives it one), and is batched lane by lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradscribe.transpiler.errors import NoRule
+from gradscribe.transpiler.ir.builder import current_span
+from gradscribe.transpiler.ir.nodes import Operand, Region
+from gradscribe.transpiler.ir.types import ArrayType, Type
+from gradscribe.transpiler.primitives.primitive import Params, RegionPrimitive, Zeroable
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PythonCall(RegionPrimitive):
+    def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
+        return tuple(params["types"])
+
+    def evaluate(self, operands: tuple[Any, ...], params: Params, regions: tuple[Any, ...]) -> tuple[Any, ...]:
+        return called(params["function"], operands, [t.dtype for t in params["types"]])
+
+    def jvp(
+        self, operands: Sequence[Operand], results: Sequence[Operand], tangents: Sequence[Zeroable], params: Params
+    ) -> tuple[Zeroable, ...]:
+        if not any(t.is_float for t in params["types"]):
+            return (None,) * len(results)
+        raise _no_derivative(params)
+
+    def vjp(
+        self, operands: Sequence[Operand], results: Sequence[Operand], cotangents: Sequence[Zeroable], params: Params
+    ) -> tuple[Zeroable, ...]:
+        raise _no_derivative(params)
+
+
+def _no_derivative(params: Params) -> NoRule:
+    name = getattr(params["function"], "__name__", "a function")
+    return NoRule(
+        current_span(),
+        f"gs.callback of `{name}` has no derivative",
+        "give it one (jvp=, vjp=), or stop the derivative (gs.stop_gradient) where it is zero",
+    )
+
+
+def called(function: Callable[..., Any], values: Sequence[Any], dtypes: Sequence[np.dtype]) -> tuple[Any, ...]:
+    """The results of a Python function as fresh values of these dtypes. TypeError where their kind is another."""
+    found = function(*values)
+    results = (found,) if len(dtypes) == 1 else tuple(found)
+    if len(results) != len(dtypes):
+        raise ValueError(f"{len(dtypes)} results were promised, {len(results)} came")
+    return tuple(np.array(r).astype(d, casting="same_kind")[()] for r, d in zip(results, dtypes, strict=True))
+
+
+python_call = PythonCall(name="python_call", allocates=True)
+
+
+def types_of(params: Params) -> tuple[ArrayType, ...]:
+    types: tuple[ArrayType, ...] = params["types"]
+    return types
