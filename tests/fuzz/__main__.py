@@ -24,7 +24,7 @@ from fuzz.reduction import reduce_program
 from fuzz.source_campaign import Outcome, check_program
 
 VERDICTS = ("right", "refused", "differs", "unjudged", "wrong")
-PROGRESS = 500  # programs between two lines that say how far a run is
+PROGRESS = 200  # programs between two lines that say how far a run is
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,17 +82,20 @@ def report(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> 
     reasons: collections.Counter[tuple[str, str]] = collections.Counter()
     seconds: collections.Counter[str] = collections.Counter()
     programs = 0
-    for seed, flavour, outcomes in until(found, deadline):
-        programs += 1
-        if programs % PROGRESS == 0:
-            print(f"{programs} programs in {time.monotonic() - start:.0f} s, at seed {seed}", flush=True)
-        for outcome in outcomes:
-            counts[outcome.check, outcome.verdict] += 1
-            seconds[outcome.check] += outcome.seconds  # type: ignore[assignment]
-            if outcome.verdict == "refused":
-                reasons[outcome.check, outcome.detail.split("\n")[0][:100]] += 1
-            if outcome.verdict == "wrong":
-                print(f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}", flush=True)
+    try:
+        for seed, flavour, outcomes in until(found, deadline):
+            programs += 1
+            if programs % PROGRESS == 0:
+                print(f"{programs} programs in {time.monotonic() - start:.0f} s, at seed {seed}", flush=True)
+            for outcome in outcomes:
+                counts[outcome.check, outcome.verdict] += 1
+                seconds[outcome.check] += outcome.seconds  # type: ignore[assignment]
+                if outcome.verdict == "refused":
+                    reasons[outcome.check, outcome.detail.split("\n")[0][:100]] += 1
+                if outcome.verdict == "wrong":
+                    print(f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}", flush=True)
+    except KeyboardInterrupt:  # a run that is stopped says what it found
+        pass
     print(f"\n{programs} programs in {time.monotonic() - start:.0f} s")
     print(f"{'check':24}" + "".join(f"{verdict:>9}" for verdict in VERDICTS) + "  seconds")
     for check in dict.fromkeys(check for check, _ in counts):
