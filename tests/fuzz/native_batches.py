@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -25,7 +27,9 @@ from fuzz.source_campaign import Outcome, outcome_of
 from fuzz.source_derivatives import is_active
 from fuzz.values import python_outcome
 from gradscribe.transpiler import tree
+from gradscribe.transpiler.backends import load
 from gradscribe.transpiler.backends.load import NativeFunction, compile_native
+from gradscribe.transpiler.backends.loop_source import LoopModule
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.evaluate import GuardFailed, evaluate
 from gradscribe.transpiler.ir.nodes import Function
@@ -135,6 +139,18 @@ def check_native(s: Subject, seed: int) -> Iterator[Outcome]:
 
     yield outcome_of("native value", value)
     yield outcome_of("native vjp", cotangents)
+
+
+def _as_python(module: LoopModule) -> NativeFunction:
+    """The text that would be compiled, as it is: Python runs it too, slowly, and at once."""
+    namespace: dict[str, Any] = {}
+    exec(compile(module.text, f"<loops of {module.name}>", "exec"), namespace)
+    return NativeFunction(module, namespace[module.name])
+
+
+def not_compiled() -> AbstractContextManager[Any]:
+    """Inside, loop text is run by Python: what lowering does is seen without the time that machine code takes."""
+    return mock.patch.object(load, "load_native", _as_python)
 
 
 def check_programs(
