@@ -1,4 +1,4 @@
-"""Long runs of the fuzzer, from the tests folder: `python -m fuzz source|loops|native [--seeds 0:400] [--seconds 480] …`.
+"""Long runs of the fuzzer, from the tests folder: `python -m fuzz source|loops|native [--seeds 0:400] …`.
 
 Prints every wrong outcome at once, with the call that gives the program's text, and a table at the end. Ends with 1
 if anything was wrong. `reduce --seeds 7:8 --flavours nested --check "value"` makes a wrong program small;

@@ -16,7 +16,7 @@ from unittest import mock
 
 import numpy as np
 
-from fuzz.native_batches import check_programs
+from fuzz.native_batches import check_programs, not_compiled
 from fuzz.source_campaign import Outcome, check_program
 from fuzz.values import compare, staged_at
 from gradscribe.transpiler.frontend import liveness
@@ -53,7 +53,7 @@ FLAVOURS = ("language", "sharing", "indexing", "nested", "aliasing", "control", 
 @dataclass(frozen=True)
 class Mutation:
     """A rule, in words, and the context in which it is broken; `seen`: where it shows, in values of the evaluator, in
-    any check of NumPy text and derivatives, or in machine code."""
+    any check of NumPy text and derivatives, or in loop text (which is machine code when it is compiled)."""
 
     name: str
     rule: str
@@ -300,19 +300,20 @@ MUTATIONS = {
         ),
         Mutation(
             "overlapping writes", "what a write reads of its own target is buffered",
-            attribute(_Lowering, "_reads_only_what_it_writes", lambda self, *args: True), seen="native",
+            attribute(_Lowering, "_reads_only_what_it_writes", lambda self, *args: True), seen="loops",
         ),
         Mutation(
             "elements in scalars", "an array that a loop hands on twice is looked at",
-            attribute(Dependences, "_reads", _once_is_enough(Dependences._reads)), seen="native",
+            attribute(Dependences, "_reads", _once_is_enough(Dependences._reads)), seen="loops",
         ),
     )
 }  # fmt: skip
 
 
 def outcomes(mutation: Mutation, programs: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str, list[Outcome]]]:
-    if mutation.seen == "native":
-        yield from check_programs(programs, 5)
+    if mutation.seen == "loops":
+        with not_compiled():
+            yield from check_programs(programs, 5)
         return
     for seed, flavour in programs:
         if mutation.seen == "values":
