@@ -281,6 +281,55 @@ class Growing(Statements):
             ),
         )  # fmt: skip
 
+    def kinds(self) -> list[str]:
+        """What data make a number or nothing, one text or another, one function or another."""
+        y, s, c, i = self.array(), self.scalar(), self.condition(), self.random.randint(0, 3)
+        return self.one_of(
+            self.plain("w = None", f"if {c}:", f"    w = {s}", "if w is not None:", "    s = 0.5 * s + 0.25 * w"),
+            self.plain(
+                "w = None",
+                "for t in " + y + ":",
+                "    if w is None or t > w:",
+                "        w = t",
+                f"    if {c}:",
+                "        break",
+                "s = 0.5 * s + 0.25 * (w if w is not None else 1.0)",
+            ),
+            self.grown(
+                "w = None",
+                "for j in range(n):",
+                "    if w is not None:",
+                "        $[j] = 0.5 * $[j] + 0.25 * w",
+                f"    w = np.sin({y}[j]) if {c} else None",
+            ),
+            self.plain(
+                f"w = 'up' if {c} else 'down'",
+                "if w == 'up':",
+                f"    s = 0.5 * s + {s}",
+                "s += 0.25 if w in ('down', 'left') else 0.0",
+            ),
+            self.grown(
+                "w = 'first'",
+                "for j in range(n):",
+                f"    if w == 'first' and {y}[j] > 0.0:",
+                "        w = 'second'",
+                "    elif w == 'second':",
+                "        $[j] *= 0.5",
+                f"        w = 'third' if {c} else w",
+                "s += {'first': 0.25, 'second': -0.5, 'third': 0.125}[w]",
+            ),
+            self.plain(f"w = np.sin if {c} else np.tanh", f"s = 0.5 * w(s) + 0.25 * w({y}[{i}])"),
+            self.plain(
+                "w = lambda t: 0.5 * t",
+                f"if {c}:",
+                f"    w = lambda t: np.cos(t) * {y}[{i}]",
+                "s = 0.5 * w(s) - 0.25 * w(0.5)",
+            ),
+            self.plain(
+                f"w = ({s}, None) if {c} else (0.5, s)", "s = 0.5 * w[0] + (0.25 * w[1] if w[1] is not None else 0.0)"
+            ),
+        )
+
     def growing_names(self) -> list[str]:
         """At the beginning of a program."""
         return ["xs = [s, 0.5 * a[1]]", "v = 0.5 * b"]

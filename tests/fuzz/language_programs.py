@@ -87,6 +87,7 @@ KINDS = {
     "growing": Kind(3, 1.6, {
         "arithmetic": 0.8, "write": 0.8, "alias": 0.7, "view": 0.4, "gather": 0.2, "structure": 0.3, "old_version": 0.5,
         "selection": 1.5, "listing": 1.5, "consuming": 0.7, "recursion": 0.4, "resizing": 2.0, "static": 0.8,
+        "kinds": 0.7,
     }),
 }  # fmt: skip
 NOT_COPIED = 0.06  # of the names that an array may or may not be shared with, before a write

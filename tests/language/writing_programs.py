@@ -215,3 +215,11 @@ def overlapping_writes(x, a):
     s += s.T
     np.sin(a[:, 1:], out=a[:, :-1])
     return x, a
+
+
+@program(X[:4], np.array([1.0, -2.0, 0.25, 3.0]))
+def a_copy_from_before_the_write(a, b):
+    before, last = a.copy(), b.copy()
+    a[::2] = a[1::2]
+    a[:], b[1:] = 0.5 * b, a[:3] * a[:3]
+    return before, last, b

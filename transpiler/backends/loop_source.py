@@ -63,7 +63,8 @@ def write_loop_module(
     names that `gradscribe.kernels` exports."""
     identities = dict(identities or {})
     for k, x in enumerate(function.results):
-        if isinstance(x, Var) and x in function.params and has_memory(x):
+        # A result that is a parameter as it came; one that is written holds something else in the end.
+        if isinstance(x, Var) and x in function.params and has_memory(x) and function.params.index(x) not in donated:
             identities.setdefault(k, function.params.index(x))
     ready = bufferize(function, [function.params[k] for k in donated], identities).function
     names = module_facts(function, function.name).names
