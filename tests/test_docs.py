@@ -43,7 +43,7 @@ def run_blocks(text, folder, namespace):
     return shown
 
 
-PAGES = ("guide", "numerics", "debugging", "taylor", "vmap", "custom_rules", "implicit")
+PAGES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if "```text output" in page.read_text("utf-8"))
 
 
 @pytest.mark.native

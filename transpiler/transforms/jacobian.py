@@ -41,19 +41,19 @@ def jacfwd(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Fu
     Example: for `f(x) = sin(x)` with x of shape (n,), the block has shape (n, n) and holds cos(x) on its diagonal.
     """
     _refuse_integers(function, wrt, results)
-    tangent = _only_tangents(jvp(function, wrt), function, results)
+    tangent = only_tangents(jvp(function, wrt), function, results)
     batched = _batched(tangent, len(function.params), [function.params[k] for k in wrt])
 
     def body(*params: Var) -> list[Operand]:
-        outs = _inline(function, params)
+        outs = inlined(function, params)
         targets = [outs[k] for k in results]
         sources = [params[k] for k in wrt]
         if batched is not None:
-            columns = _inline(batched, [*params, *_identity_seeds(sources)])
+            columns = inlined(batched, [*params, *_identity_seeds(sources)])
             blocks = _cut_columns(columns, targets, sources)
         else:
             blocks = _by_direction(
-                lambda seeds: _inline(tangent, [*params, *seeds]), sources, targets, transposed=False
+                lambda seeds: inlined(tangent, [*params, *seeds]), sources, targets, transposed=False
             )
         return outs + [block for row in blocks for block in row]
 
@@ -74,16 +74,16 @@ def jacrev(function: Function, wrt: Sequence[int], results: Sequence[int]) -> Fu
     batched = _batched(backward, parts.saved_count, [function.results[k] for k in results])
 
     def body(*params: Var) -> list[Operand]:
-        kept = _inline(forward, params)
+        kept = inlined(forward, params)
         outs, saved = kept[:count], kept[count:]
         targets = [outs[k] for k in results]
         sources = [params[k] for k in wrt]
         if batched is not None:
-            rows = _inline(batched, [*saved, *_identity_seeds(targets)])
+            rows = inlined(batched, [*saved, *_identity_seeds(targets)])
             blocks = _cut_rows(rows, targets, sources)
         else:
             columns = _by_direction(
-                lambda seeds: _inline(backward, [*saved, *seeds]), targets, sources, transposed=True
+                lambda seeds: inlined(backward, [*saved, *seeds]), targets, sources, transposed=True
             )
             blocks = [[column[k] for column in columns] for k in range(len(targets))]
         return outs + [block for row in blocks for block in row]
@@ -108,7 +108,7 @@ def _finish(function: Function, name: str, body: Callable[..., Sequence[Operand]
     return simplify(Function(name, build_body(params, body), guards, (), function.span))
 
 
-def _inline(function: Function, operands: Sequence[Operand]) -> list[Operand]:
+def inlined(function: Function, operands: Sequence[Operand]) -> list[Operand]:
     """The results of `function` on these operands, its equations put here."""
     env = Substitution(dict(zip(function.params, operands, strict=True)))
     for param, operand in zip(function.params, operands, strict=True):
@@ -120,7 +120,7 @@ def _inline(function: Function, operands: Sequence[Operand]) -> list[Operand]:
     return [env.operand(r) for r in function.results]
 
 
-def _only_tangents(pushed: Function, function: Function, results: Sequence[int]) -> Function:
+def only_tangents(pushed: Function, function: Function, results: Sequence[int]) -> Function:
     """Of (results, tangents of floating results), the tangents of the chosen ones; what the function prints it prints
     where its value is computed."""
     pushed = without_io(pushed)
