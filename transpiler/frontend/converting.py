@@ -29,6 +29,24 @@ class Converted:
     captured: tuple[Operand, ...]
 
 
+# Functions of other libraries, by name, and what stands for them: functions of ours that are Python text.
+TEXTS: dict[str, Callable[..., Any]] = {}
+
+
+def _text_for(function: Any) -> Any:
+    """Our text for a function of SciPy's: `scipy.optimize._root.root` is known as scipy.optimize.root."""
+    module = getattr(function, "__module__", None) or ""
+    if not module.startswith("scipy."):
+        return None
+    parts = [p for p in module.split(".") if not p.startswith("_")]
+    while parts:
+        found = TEXTS.get(".".join([*parts, getattr(function, "__name__", "")]))
+        if found is not None:
+            return found
+        parts.pop()
+    return None
+
+
 class Converting(CustomCalls):
     """Closure conversion."""
 
@@ -38,6 +56,9 @@ class Converting(CustomCalls):
     def call(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if isinstance(function, Converted):
             return self._call_converted(function, args)
+        function = _text_for(function) or function
+        if isinstance(function, type) and getattr(function, "__gradscribe_text__", False):
+            return self.construct(function, args, kwargs)
         if getattr(function, "__gradscribe_text__", False) and not isinstance(function, InnerFunction):
             return super().call(self._text(function), args, kwargs)
         return super().call(function, args, kwargs)

@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.frontend.converting import Converting
-from gradscribe.transpiler.frontend.values import Array, Closure, List, Object, describe, is_number
-from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.frontend.inner import InnerFunction, Settlement
+from gradscribe.transpiler.frontend.values import Array, Closure, List, Object, describe, is_data, is_number
+from gradscribe.transpiler.ir.builder import current_span, emit
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.ir.nodes import Region
+from gradscribe.transpiler.ir.staged import CaptureLeaf, ResultLeaf
+from gradscribe.transpiler.ir.types import BOOL, ArrayType
 from gradscribe.transpiler.library.custom_rules import call_python
+from gradscribe.transpiler.library.solvers import SOLVERS, solver
 from gradscribe.transpiler.library.specs import ShapeDtype
-from gradscribe.transpiler.primitives.python_calls import python_call
+from gradscribe.transpiler.passes.closing import captures_of, closed
+from gradscribe.transpiler.primitives.python_calls import Solver, python_call
 
 
 class PythonCalls(Converting):
@@ -26,6 +32,8 @@ class PythonCalls(Converting):
     def own_function(self, function: Any) -> Callable[..., Any] | None:
         if function is call_python:
             return self.call_python_function
+        if function is solver:
+            return self.call_solver
         if function is ShapeDtype:
             return lambda *args, **kwargs: self.construct(ShapeDtype, list(args), kwargs)
         return super().own_function(function)
@@ -42,6 +50,29 @@ class PythonCalls(Converting):
         outs = emit(python_call, [self.operand(v) for v in args], {"function": function, "types": tuple(types)})
         values = iter([self.boxed(out) for out in outs])
         return self._filled(template, values)
+
+    def call_solver(self, name: Any, objective: Any, start: Any, *more: Any, **options: Any) -> Any:
+        """A solver of SciPy's in Python, over the objective as a program of its own."""
+        given = {k: self.plain(v) for k, v in options.items()}
+        if is_data(list(given.values())):
+            self.refuse(f"the options of `{name}` must be static here", "write tolerances and counts as constants")
+        if not all(is_number(v) or isinstance(v, Array) for v in (start, *more)):
+            self.refuse(f"`{name}` takes numbers and arrays here")
+        x = self.operand(start)
+        staged = self.stage_inner(InnerFunction(self._function(objective), "objective"), (x,), {})
+        if not isinstance(staged.result, ResultLeaf) or staged.mutations:
+            self.refuse(f"what `{name}` solves must return one array or number, and write nothing")
+        chosen = [staged.function.results[staged.result.position]]
+        region = Region(staged.function.region.params, staged.function.region.eqns, tuple(chosen))
+        captures = captures_of(region, ())
+        function = closed(Callee("objective"), region, (), captures, current_span(), Settlement(self.solver).type)
+        own = [p.operand for p in staged.parameters if isinstance(p, CaptureLeaf)]
+        operands = [x, *map(self.operand, more), *own, *map(self.captured, captures)]
+        assert isinstance(x.type, ArrayType)
+        types = (x.type.strong(), ArrayType(BOOL, ()))
+        made = Solver(SOLVERS[name](**given), function, len(more))
+        results = emit(python_call, operands, {"function": made, "types": types})
+        return tuple(self.boxed(r) for r in results)
 
     def _promised(self, value: Any, types: list[ArrayType]) -> Any:
         """The structure of the result: tuples and lists, None for a value; its types go to `types`."""

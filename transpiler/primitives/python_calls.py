@@ -15,8 +15,9 @@ import numpy as np
 
 from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.builder import current_span
-from gradscribe.transpiler.ir.nodes import Operand, Region
-from gradscribe.transpiler.ir.types import ArrayType, Type
+from gradscribe.transpiler.ir.evaluate import evaluate
+from gradscribe.transpiler.ir.nodes import Function, Operand, Region
+from gradscribe.transpiler.ir.types import Type
 from gradscribe.transpiler.primitives.primitive import Params, RegionPrimitive, Zeroable
 
 
@@ -59,9 +60,33 @@ def called(function: Callable[..., Any], values: Sequence[Any], dtypes: Sequence
     return tuple(np.array(r).astype(d, casting="same_kind")[()] for r, d in zip(results, dtypes, strict=True))
 
 
+def interpreted(function: Function) -> Callable[..., tuple[Any, ...]]:
+    """A program as a Python function, the slow way."""
+    return lambda *values: evaluate(function, *values)
+
+
+class Solver:
+    """`solve(objective, start, *more)` as a Python function of (start, *more, *captured), where the objective is a
+    program of (x, *captured) whose first result it gives. `run` makes programs run; whoever can write source sets
+    it."""
+
+    run: Callable[[Function], Callable[..., tuple[Any, ...]]] = staticmethod(interpreted)
+
+    def __init__(self, solve: Callable[..., Any], function: Function, more: int) -> None:
+        self.__name__ = self.__qualname__ = getattr(solve, "__name__", "solve")
+        self.solve, self.function, self.more = solve, function, more
+        self.running: Callable[..., tuple[Any, ...]] | None = None
+
+    def __call__(self, start: Any, *values: Any) -> Any:
+        if self.running is None:
+            self.running = type(self).run(self.function)
+        run, captured = self.running, values[self.more :]
+        shape, dtype = np.shape(start), np.asarray(start).dtype
+
+        def objective(x: Any) -> Any:
+            return run(np.array(x, dtype).reshape(shape)[()], *captured)[0]
+
+        return self.solve(objective, start, *values[: self.more])
+
+
 python_call = PythonCall(name="python_call", allocates=True)
-
-
-def types_of(params: Params) -> tuple[ArrayType, ...]:
-    types: tuple[ArrayType, ...] = params["types"]
-    return types
