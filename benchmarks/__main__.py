@@ -1,4 +1,5 @@
-"""`make bench`: every contender on every workload, batches, and what a first gradient costs, cold and cached."""
+"""`make bench`: every contender on every workload, batches, what a first gradient costs (cold and cached), and what
+snapshots save."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ def main() -> int:
     batches = subprocess.run([sys.executable, str(here / "batching.py")], check=False)
     print()
     first = subprocess.run([sys.executable, str(here / "first_gradient.py")], check=False)
-    return timing.returncode or batches.returncode or first.returncode
+    print()
+    checkpointing = subprocess.run([sys.executable, str(here / "checkpointing.py")], check=False)
+    return timing.returncode or batches.returncode or first.returncode or checkpointing.returncode
 
 
 if __name__ == "__main__":

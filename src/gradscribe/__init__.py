@@ -45,6 +45,7 @@ _LAZY: dict[str, str] = {
     "axis_size": _COLLECTIVES,
     "checkpoint": f"{_API}.checkpointing",
     "checkpoint_name": "gradscribe.transpiler.library.derivative_rules",
+    "checkpointed": "gradscribe.transpiler.library.checkpointed_loops",
     "checkpoint_policies": "gradscribe.transpiler.library.checkpoint_policies",
     "callback": f"{_API}.callbacks",
     "check_grads": f"{_API}.checking",

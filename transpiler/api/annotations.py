@@ -18,6 +18,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.ir.dims import Dim, Symbol
 from gradscribe.transpiler.ir.staged import StaticLeaf
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.library.specs import ShapeDtype
 
 DTYPES = {
     "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
@@ -159,16 +160,18 @@ def is_spec(value: Any) -> bool:
 
 
 def abstract(arguments: Any) -> Any:
-    """A tree of arguments with every `Spec` as an `ArrayType`; equal names are one symbol."""
+    """A tree of arguments with every `Spec` or `ShapeDtype` as an `ArrayType`; equal names are one symbol."""
     symbols: dict[str, Symbol] = {}
 
     def dim(size: str | int) -> Dim:
         return Dim.of(size) if isinstance(size, int) else Dim.of(symbols.setdefault(size, Symbol(size)))
 
     def one(leaf: Any) -> Any:
+        if isinstance(leaf, ShapeDtype):
+            return ArrayType(np.dtype(leaf.dtype), tuple(map(dim, leaf.shape)))
         return ArrayType(leaf.dtype, tuple(map(dim, leaf.dims)), leaf.weak) if isinstance(leaf, Spec) else leaf
 
-    return tree.map(one, arguments, is_leaf=is_spec)
+    return tree.map(one, arguments, is_leaf=lambda value: is_spec(value) or isinstance(value, ShapeDtype))
 
 
 def example(arguments: Any, sizes: Mapping[str, int] | None = None, seed: int = 0) -> Any:
@@ -195,4 +198,4 @@ def example(arguments: Any, sizes: Mapping[str, int] | None = None, seed: int = 
         data = np.asarray(value).astype(leaf.dtype)
         return data.item() if leaf.weak else data if shape else data[()]
 
-    return tree.map(one, arguments, is_leaf=is_spec)
+    return tree.map(one, arguments, is_leaf=lambda value: is_spec(value) or isinstance(value, ShapeDtype))

@@ -32,6 +32,7 @@ from gradscribe.transpiler.api.transformed import (
     refuse_static,
     transform,
 )
+from gradscribe.transpiler.errors import DTypeError
 from gradscribe.transpiler.ir.staged import ArgumentLeaf, ResultLeaf, Staged
 from gradscribe.transpiler.passes.dead_code import without_io
 from gradscribe.transpiler.transforms.jvp import jvp as differentiate
@@ -115,20 +116,24 @@ def directional(fun: Callable[..., Any], has_aux: bool = False, silent: bool = F
     return transform(JVP, fun, {"has_aux": bool(has_aux), **({"silent": True} if silent else {})})
 
 
-def linearize(fun: Callable[..., Any], *primals: Any) -> Any:
+def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(fun(*primals), the linear map tangents -> tangent of the result). The map runs the function again at each call,
-    but for what it prints.
+    but for what it prints. With `has_aux` the function returns (value, auxiliary), and (value, map, auxiliary) comes.
 
     Example: `y, push = gs.linearize(f, x); dy = push(dx)`
     """
-    derivative = directional(fun, silent=True)
+    derivative = directional(fun, has_aux, silent=True)
     held = tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, primals)
     out = transform_identity(fun)(*held)
+    if has_aux and (not isinstance(out, tuple) or len(out) != 2):
+        raise DTypeError(
+            definition_span(fun), "with has_aux, the function given to linearize must return a pair (value, auxiliary)"
+        )
 
     def push(*tangents: Any) -> Any:
         return derivative(held, tangents)[1]
 
-    return out, push
+    return (out[0], push, out[1]) if has_aux else (out, push)
 
 
 def _stage_value(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:

@@ -111,6 +111,8 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
     backend: Backend = "native",
 ) -> Any:
     """The function, compiled to native code at its first call for each combination of structures, dtypes and ranks.
@@ -120,6 +122,8 @@ def jit(
 
     Args:
         static_argnums, static_argnames: arguments whose values are compiled in; they must be hashable.
+        donate_argnums, donate_argnames: arguments that the caller does not read again. They may be overwritten;
+            accepted for JAX's sake and checked, for in place is what the function itself writes in place.
         backend: "native", or "python" to run the generated NumPy source (for a debugger).
 
     Raises what Python would, and AliasError for written arguments that overlap others.
@@ -129,5 +133,15 @@ def jit(
     if backend not in BACKENDS:
         raise ValueError(f"backend is one of {', '.join(BACKENDS)}, not {backend!r}")
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    names = _texts(static_argnames)
+    donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    if not all(isinstance(k, int) for k in donated):
+        raise TypeError(f"donate_argnums are integers, not {donate_argnums!r}")
+    both = [*(set(donated) & set(numbers)), *(set(_texts(donate_argnames)) & set(names))]
+    if both:
+        raise ValueError(f"argument {both[0]!r} is static and donated")
     return decorate(JIT, fun, {"static_argnums": numbers, "static_argnames": names, "backend": backend})
+
+
+def _texts(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

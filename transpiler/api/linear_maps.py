@@ -6,6 +6,7 @@ nothing of the transposed program depends on the point where it was derived.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,7 +60,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
     Example: `(w,) = gs.linear_transpose(lambda v: A @ v, v)(u)` is `A.T @ u`.
     """
     made = transposing(fun)
-    return lambda cotangent: made(primals, cotangent)
+    return functools.partial(made, primals)
 
 
 def transposing(fun: Callable[..., Any]) -> Transformed:

@@ -67,7 +67,7 @@ class Generators(Loops):
         """What a `for` goes over."""
         if isinstance(value, Object):
             value = self.call(self.get_attribute(value, "__iter__"), [], {})
-        return value if isinstance(value, Generator) else self.sequence(value)
+        return value if isinstance(value, (Generator, Sequence)) else self.sequence(value)
 
     def consume(self, s: Any, generator: Generator, frame: Frame) -> Any:
         """`for` over a generator, without its `else`."""

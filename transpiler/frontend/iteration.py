@@ -7,6 +7,7 @@ differ is decided by the example and guarded.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,8 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
+_AT_LOOP = "write `for x in gs.checkpointed(..., snapshots=k):` or `while gs.checkpointed(test, snapshots=k):`"
+
 
 class Iteration(Texts):
     """Sequences."""
@@ -46,6 +49,8 @@ class Iteration(Texts):
         if isinstance(value, Choice):
             value = self.of_one_kind(self.present_value(value), "what is iterated over")
         if isinstance(value, Sequence):
+            if value.snapshots is not None:
+                self.refuse("`gs.checkpointed` does not stand at the loop itself", _AT_LOOP)
             return value
         if isinstance(value, Array):
             return Sequence(
@@ -133,7 +138,7 @@ class Iteration(Texts):
             kind = Counted(Dim.of(0), Dim.of(items.length), 1, "k" if items.range is not None else position)
             item = items.item
         ends = (self.solver.normalize(kind.lo), self.solver.normalize(kind.hi))
-        return Counted(*ends, kind.direction, kind.hint), item
+        return Counted(*ends, kind.direction, kind.hint, items.snapshots), item
 
     def extend(self, cell: List, value: Any) -> None:
         """`xs.extend(value)`, `xs += value`."""
@@ -189,6 +194,24 @@ class Iteration(Texts):
         full = self.binary("Add", self.boxed(self.binary("FloorDiv", self.boxed(rest), step)), 1)
         length = self.as_dim(full).positive()
         return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False)
+
+    def call_checkpointed(self, what: Any, snapshots: Any) -> Sequence:
+        """What a `for` goes over, with the number of states that going back may keep. (`while` looks for it itself.)"""
+        if isinstance(what, (bool, np.bool_)) or (isinstance(what, Operand) and what.dtype.kind == "b"):
+            self.refuse("`gs.checkpointed` does not stand around the whole test of a `while`", _AT_LOOP)
+        items = what if isinstance(what, Sequence) else self.sequence(what)
+        return dataclasses.replace(items, snapshots=self.number_of_snapshots(snapshots))
+
+    def number_of_snapshots(self, value: Any) -> Dim:
+        if isinstance(value, (bool, float)) or not (is_integer(value) or isinstance(value, (np.integer, Operand))):
+            self.fail(PythonError, f"TypeError: the number of snapshots is an integer, not {describe(value)}")
+        number = self.solver.normalize(self.as_dim(value))
+        if number.constant is None:
+            enough = PRIMITIVES["greater"](self.operand(number), 0)
+            emit(PRIMITIVES["check"], (enough,), {"message": "a loop needs a snapshot", "error": ValueError})
+        elif number.constant < 1:
+            self.fail(PythonError, f"ValueError: a loop needs at least one snapshot, not {number.constant}")
+        return number
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]

@@ -35,6 +35,7 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import current_block, current_span, open_block
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Var
+from gradscribe.transpiler.library.checkpointed_loops import checkpointed
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 UNROLL_LIMIT = 1000  # iterations that one loop may be unrolled into
@@ -188,7 +189,8 @@ class Loops(Patterns):
         if items.range is not None:
             lo, hi, step = items.range
             shifted = (lo + step, hi, step)
-        rest = Sequence(simplest(length - 1), lambda k: items.item(simplest(Dim.of(k) + 1)), False, shifted)
+        item = lambda k: items.item(simplest(Dim.of(k) + 1))
+        rest = Sequence(simplest(length - 1), item, False, shifted, items.check_length, items.snapshots)
         return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, PEELED))
 
     def _unless_left(self, code: Any, others: Callable[[], Any]) -> Any:
@@ -220,6 +222,9 @@ class Loops(Patterns):
 
     def _unrolled_for(self, s: Any, items: Sequence, frame: Frame, reason: NeedStatic | None) -> Any:
         length = simplest(self.solver.normalize(Dim.of(items.length)))
+        if items.snapshots is not None and length not in (0, 1):
+            why = "its items are Python objects" if reason is None else reason.why
+            self.refuse(f"a loop with snapshots has to stay a loop, but {why}", "leave out gs.checkpointed here")
         if not isinstance(length, int):
             why = "" if reason is None else f" ({reason.why})"
             atoms = [*Dim.of(length).leaves(), *(reason.atoms if reason else ())]
@@ -278,7 +283,7 @@ class Loops(Patterns):
             return self._while_code(s, frame, way)
 
     def _peeled_while(self, s: Any, frame: Frame) -> Any:
-        test = self.test(s.test, frame)
+        test = self.test(self._test_of(s, frame)[0], frame)
         once = lambda: self._first_then(s, frame, None, lambda: self._while_code(s, frame, PEELED))
         if isinstance(test, bool):
             return once() if test else 0
@@ -290,41 +295,62 @@ class Loops(Patterns):
             return self._left(frame, RETURN_CODE, RETURN_CODE)  # the only way out
         return self._after_loop(s, frame, code)
 
+    def _test_of(self, s: Any, frame: Frame) -> tuple[Any, Dim | None]:
+        """The test of a `while`, and the number of snapshots in `while gs.checkpointed(test, snapshots=k)`."""
+        call = s.test
+        if not isinstance(call, gast.Call) or not isinstance(call.func, (gast.Name, gast.Attribute)):
+            return call, None
+        if checkpointed.__name__ != getattr(call.func, "attr", getattr(call.func, "id", "")):
+            return call, None
+        if self.evaluate(call.func, frame) is not checkpointed:
+            return call, None
+        given = [*call.args[1:], *(k.value for k in call.keywords if k.arg == "snapshots")]
+        if not call.args or len(given) != 1 or len(call.args) + len(call.keywords) != 2:
+            self.refuse("`gs.checkpointed` takes the test and the number of snapshots", "snapshots=8, say")
+        return call.args[0], self.number_of_snapshots(self.evaluate(given[0], frame))
+
     def _rolled_while(self, s: Any, frame: Frame, mixed: bool) -> Any:
+        test, snapshots = self._test_of(s, frame)
         live = self._kill_dead(s, frame)
 
         def condition() -> Any:
             narrowing, self.narrowing = self.narrowing, False
             try:
-                return self.test(s.test, frame)
+                return self.test(test, frame)
             finally:
                 self.narrowing = narrowing
 
         try:
-            return LoopTrace(self, Conditional(condition), live, self._memory(s), mixed).run(
+            return LoopTrace(self, Conditional(condition, snapshots), live, self._memory(s), mixed).run(
                 lambda _: self._loop_body(s, frame)
             )
         except ConditionWrites:
-            return self._while_with_busy_condition(s, frame, live, mixed)
+            return self._while_with_busy_condition(s, test, frame, live, mixed, snapshots)
 
-    def _while_with_busy_condition(self, s: Any, frame: Frame, live: Live, mixed: bool) -> Any:
+    def _while_with_busy_condition(
+        self, s: Any, test: Any, frame: Frame, live: Live, mixed: bool, snapshots: Dim | None
+    ) -> Any:
         """`while test: body`, the test with effects, as `while True: if not test: leave; body`."""
 
         def body(_: Any) -> Any:
-            test = self.test(s.test, frame)
-            if isinstance(test, bool):
-                return self._loop_body(s, frame) if test else _EXHAUSTED
-            return branch(self, test, lambda: self._loop_body(s, frame), lambda: _EXHAUSTED)
+            goes_on = self.test(test, frame)
+            if isinstance(goes_on, bool):
+                return self._loop_body(s, frame) if goes_on else _EXHAUSTED
+            return branch(self, goes_on, lambda: self._loop_body(s, frame), lambda: _EXHAUSTED)
 
-        code = LoopTrace(self, Conditional(lambda: True), live, LoopMemory(), mixed).run(body)
+        code = LoopTrace(self, Conditional(lambda: True, snapshots), live, LoopMemory(), mixed).run(body)
         if isinstance(code, int):
             return 0 if code == _EXHAUSTED else code
         data = self.operand(code)
         return Dim.of(PRIMITIVES["select"](PRIMITIVES["equal"](data, _EXHAUSTED), 0, data))
 
     def _unrolled_while(self, s: Any, frame: Frame, reason: NeedStatic) -> Any:
+        given, snapshots = self._test_of(s, frame)
+        if snapshots is not None:
+            self.refuse(f"a loop with snapshots has to stay a loop, but {reason.why}", "leave out gs.checkpointed here")
+
         def iteration(k: int) -> Any:
-            test = self.test(s.test, frame)
+            test = self.test(given, frame)
             if not isinstance(test, bool):
                 raise reason
             return self._loop_body(s, frame) if test else _EXHAUSTED

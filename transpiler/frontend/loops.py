@@ -71,6 +71,7 @@ class Counted:
     hi: Dim
     direction: int
     hint: str
+    snapshots: Dim | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Conditional:
     """Go on while the thunk says so (a bool or a boolean operand)."""
 
     condition: Callable[[], Any]
+    snapshots: Dim | None = None
 
 
 @dataclass(eq=False)
@@ -375,6 +377,8 @@ class LoopTrace:
             "direction": self.kind.direction if isinstance(self.kind, Counted) else 1,
             "exits": exits,
         }
+        if self.kind.snapshots is not None:
+            params["snapshots"] = self.kind.snapshots
         assert len(regions) == (1 if counted else 2)
         append_eqn(Eqn(loop, tuple(inits), (*code, *results), params, tuple(regions), self.where))
         trips = self.kind.hi - self.kind.lo if isinstance(self.kind, Counted) else Dim.of(0)

@@ -51,6 +51,7 @@ from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.library import debug
+from gradscribe.transpiler.library.checkpointed_loops import checkpointed
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 _NONE = object()
@@ -336,5 +337,6 @@ _OWN: dict[Any, str] = {
     print: "call_print",
     copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
+    checkpointed: "call_checkpointed",
     np.seterr: "call_seterr", np.seterrcall: "call_seterr",
 }  # fmt: skip

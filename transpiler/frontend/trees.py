@@ -27,6 +27,7 @@ from gradscribe.transpiler.frontend.values import (
     Sequence,
     Slice,
     Text,
+    is_data,
 )
 
 # Dataclasses of the interpreter are leaves, never nodes.
@@ -53,6 +54,12 @@ _TREE_FUNCTIONS: dict[Any, str] = {
     tree.flatten: "tree_flatten",
     tree.unflatten: "tree_unflatten",
     tree.structure: "tree_structure",
+    tree.all: "tree_all",
+    tree.reduce: "tree_reduce",
+    tree.transpose: "tree_transpose",
+    tree.map_with_path: "tree_map_with_path",
+    tree.leaves_with_path: "tree_leaves_with_path",
+    tree.flatten_with_path: "tree_flatten_with_path",
 }
 
 
@@ -127,16 +134,47 @@ class Trees(Results):
     # ---- gradscribe.tree ----
     def tree_map(self, function: Any, first: Any, *rest: Any, is_leaf: Any = None) -> Any:
         """`tree.map` with a function of the program."""
+        return self._mapped(tree.map, function, first, rest, is_leaf)
+
+    def tree_map_with_path(self, function: Any, first: Any, *rest: Any, is_leaf: Any = None) -> Any:
+        return self._mapped(tree.map_with_path, function, first, rest, is_leaf)
+
+    def _mapped(self, mapping: Any, function: Any, first: Any, rest: tuple[Any, ...], is_leaf: Any) -> Any:
         if is_leaf is not None:
-            self.refuse("`tree.map` with `is_leaf` is not accepted in a staged function")
+            self.refuse(f"`tree.{mapping.__name__}` with `is_leaf` is not accepted in a staged function")
         mapped = self.python(
-            tree.map,
+            mapping,
             lambda *leaves: self.call(function, list(leaves), {}),
             self.plain(first),
             *map(self.plain, rest),
             is_leaf=is_value,
         )
         return self.contained(mapped)
+
+    def tree_reduce(self, function: Any, value: Any, *initial: Any) -> Any:
+        return self.python(
+            tree.reduce, lambda a, b: self.call(function, [a, b], {}), self.plain(value), *initial, is_leaf=is_value
+        )
+
+    def tree_all(self, value: Any) -> Any:
+        leaves = tree.leaves(self.plain(value), is_value)
+        if any(map(is_data, leaves)):
+            self.refuse("`tree.all` of data is not accepted in a staged function", "tree.reduce with np.logical_and")
+        return all(leaves)
+
+    def tree_transpose(self, outer: Any, inner: Any, value: Any) -> Any:
+        rows = self.python(outer.flatten_up_to, self.plain(value))
+        inner = inner if inner is not None else tree.structure(rows[0] if rows else None, is_value)
+        parts = [self.python(inner.flatten_up_to, row) for row in rows]
+        columns = [tree.unflatten(outer, column) for column in zip(*parts, strict=True)]
+        return self.contained(self.python(tree.unflatten, inner, columns))
+
+    def tree_leaves_with_path(self, value: Any) -> Any:
+        return List.of(tree.leaves_with_path(self.plain(value), is_value))
+
+    def tree_flatten_with_path(self, value: Any) -> Any:
+        pairs, definition = tree.flatten_with_path(self.plain(value), is_value)
+        return List.of(pairs), definition
 
     def tree_leaves(self, value: Any) -> Any:
         return List.of(tree.leaves(self.plain(value), is_value))

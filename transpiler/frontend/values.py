@@ -381,6 +381,7 @@ class Sequence:
     static: bool
     range: tuple[Dim, Dim, int] | None = None
     check_length: Callable[[], None] = lambda: None
+    snapshots: Dim | None = None  # a loop over it is run back with so many of its states
 
 
 @dataclass(frozen=True, eq=False)

@@ -191,3 +191,19 @@ def inner_eqns(region: Region) -> Iterator[Eqn]:
 
 def count_eqns(region: Region) -> int:
     return sum(1 for _ in inner_eqns(region))
+
+
+def rewrite_eqns(region: Region, rewritten: Callable[[Eqn], list[Eqn] | None]) -> Region:
+    """The region with some equations, at any depth, replaced by others that define the same values; what stands around
+    an equation inside is made anew. `rewritten` is asked about outer equations first."""
+    eqns: list[Eqn] = []
+    changed = False
+    for eqn in region.eqns:
+        new = rewritten(eqn)
+        if new is None and eqn.regions:
+            regions = tuple(rewrite_eqns(r, rewritten) for r in eqn.regions)
+            if any(a is not b for a, b in zip(regions, eqn.regions, strict=True)):
+                new = [Eqn(eqn.operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)]
+        changed = changed or new is not None
+        eqns += [eqn] if new is None else new
+    return Region(region.params, tuple(eqns), region.results) if changed else region

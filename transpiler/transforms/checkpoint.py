@@ -5,8 +5,8 @@ calls are differentiated: the adjoint of a call is a call of the callee's adjoin
 everything else is computed again inside it. Two functions have two frames: what one of them computes is freed where it
 returns, and no pass shares values between them.
 
-A policy that saves something: `with_saved_values` gives the calls of a program further results, the values that the
-policy allows and the adjoint reads, and says which adjoint takes them.
+A policy that saves something: `saving_call` gives a call further results, the values that the policy allows and the
+adjoint reads, and says which adjoint takes them.
 """
 
 from __future__ import annotations
@@ -82,43 +82,20 @@ class SavedAdjoint:
 Fused = Callable[[Function, tuple[int, ...], tuple[int, ...]], Function]  # the fused reverse of a function
 
 
-def with_saved_values(function: Function, active: set[Var], fused: Fused) -> tuple[Function, dict[Eqn, SavedAdjoint]]:
-    """Calls whose policy saves something with those values as further results, and the adjoints that take them."""
-    found: dict[Eqn, SavedAdjoint] = {}
-    region = _with_saved_values(function.region, active, fused, found)
-    if not found:
-        return function, found
-    return Function(function.name, region, function.guards, function.result_hints, function.span), found
-
-
-def _with_saved_values(region: Region, active: set[Var], fused: Fused, found: dict[Eqn, SavedAdjoint]) -> Region:
-    eqns: list[Eqn] = []
-    for eqn in region.eqns:
-        if eqn.regions:
-            before = len(found)
-            regions = tuple(_with_saved_values(r, active, fused, found) for r in eqn.regions)
-            if len(found) > before:
-                eqn = Eqn(eqn.operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)
-        elif eqn.operation is call and eqn.params["callee"].saves is not None:
-            eqn = _saving_call(eqn, active, fused, found)
-        eqns.append(eqn)
-    return Region(region.params, tuple(eqns), region.results)
-
-
-def _saving_call(eqn: Eqn, active: set[Var], fused: Fused, found: dict[Eqn, SavedAdjoint]) -> Eqn:
+def saving_call(eqn: Eqn, active: set[Var], fused: Fused) -> tuple[Eqn, SavedAdjoint] | None:
+    """A call whose policy saves something, with those values as further results, and the adjoint that takes them."""
     callee: Callee = eqn.params["callee"]
     wrt = tuple(k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in active)
     seeded = tuple(k for k, r in enumerate(eqn.results) if r in active)
     if not wrt or not seeded:
-        return eqn
+        return None
     key = ("saving", wrt, seeded)
     if key not in callee.derived:
         callee.derived[key] = _split(callee, wrt, seeded, fused)
     forward, backward, saved = callee.derived[key]
     extra = call_results(forward, eqn.operands)[len(eqn.results) :]
     made = Eqn(call, eqn.operands, (*eqn.results, *extra), {"callee": forward}, (), eqn.span)
-    found[made] = SavedAdjoint(backward, wrt, seeded, saved)
-    return made
+    return made, SavedAdjoint(backward, wrt, seeded, saved)
 
 
 def _split(

@@ -38,8 +38,10 @@ from gradscribe.transpiler.primitives.stacks import stack_pop
 from gradscribe.transpiler.primitives.structure import dim_value, index, reshape, sum_to_shape, update_add
 from gradscribe.transpiler.transforms.activity import useful_in
 from gradscribe.transpiler.transforms.checkpoint import SavedAdjoint
+from gradscribe.transpiler.transforms.snapshots import Stepping, reversed_steps
 
 Cotangents = dict[Var, Operand]
+Checkpoint = SavedAdjoint | Stepping
 AdjointOf = Callable[[Callee, tuple[int, ...], tuple[int, ...]], Callee]  # callee, operands, seeded results
 
 
@@ -63,7 +65,7 @@ def cotangent_name(hint: str) -> str:
 class ReverseSweep:
     """Emits the reverse of regions into the open block; cotangents live in a dict per region."""
 
-    def __init__(self, active: set[Var], adjoint_of: AdjointOf, checkpoints: Mapping[Eqn, SavedAdjoint]) -> None:
+    def __init__(self, active: set[Var], adjoint_of: AdjointOf, checkpoints: Mapping[Eqn, Checkpoint]) -> None:
         self.active = active
         self.adjoint_of = adjoint_of
         self.checkpoints = checkpoints
@@ -110,7 +112,7 @@ class ReverseSweep:
         """A call of the callee's adjoint. What a call saves is its operands: the adjoint computes the rest again."""
         gs = {k: cts.pop(r) for k, r in enumerate(eqn.results) if r in cts}
         saved = self.checkpoints.get(eqn)
-        if saved is not None and gs:
+        if isinstance(saved, SavedAdjoint) and gs:
             given = [gs.get(k) or zeros_of(strong(eqn.results[k].type)) for k in saved.seeded]
             operands = (*eqn.operands, *(eqn.results[k] for k in saved.saved), *given)
             self._call_adjoint(eqn, saved.backward, operands, saved.wrt, cts)
@@ -129,7 +131,24 @@ class ReverseSweep:
         for k, bar in zip(wrt, bars, strict=True):
             self.accumulate(cts, eqn.operands[k], bar)
 
+    def _steps(self, eqn: Eqn, stepping: Stepping, cts: Cotangents) -> None:
+        """A loop that keeps snapshots."""
+        own = [result_carries(stepping.loop)[k] for k in stepping.moving]
+        if not any(r in cts for r in own):
+            return
+        bars = [_take(cts, r) or zeros_of(strong(r.type)) for r in own]
+        bars += [cts.get(c) or zeros_of(strong(c.type)) for c in stepping.reached]
+        out = reversed_steps(stepping, eqn, _reverse_range(eqn), bars)
+        for c, g in zip(stepping.reached, out[len(own) :], strict=True):
+            cts[c] = g
+        for k, g in zip(stepping.moving, out, strict=False):
+            self.accumulate(cts, stepping.loop.operands[k], g)
+
     def _loop(self, eqn: Eqn, cts: Cotangents) -> None:
+        stepping = self.checkpoints.get(eqn)
+        if isinstance(stepping, Stepping):
+            self._steps(eqn, stepping, cts)
+            return
         body = eqn.regions[-1]
         params, returned, results = loop_carries(eqn), body_carries(eqn), result_carries(eqn)
         chosen = {k for k, r in enumerate(results) if r in self.active and r in cts}
@@ -261,14 +280,15 @@ def sweep(
     seeds: Sequence[Operand | None],
     wrt: Sequence[Var],
     adjoint_of: AdjointOf,
-    checkpoints: Mapping[Eqn, SavedAdjoint],
+    checkpoints: Mapping[Eqn, Checkpoint],
+    onto: Mapping[Var, Operand],
 ) -> Region:
     """The reverse of a whole body: `seeds` are the cotangents of its results (None for those not seeded); the results
     of
     the returned region are the cotangents of `wrt`, zeros where nothing flows."""
     reverse = ReverseSweep(active, adjoint_of, checkpoints)
     with open_block(nested=False) as block:
-        cts: Cotangents = {}
+        cts: Cotangents = dict(onto)
         for result, seed in zip(region.results, seeds, strict=True):
             reverse.accumulate(cts, result, _checked(seed, result))
         reverse.region(region, cts)

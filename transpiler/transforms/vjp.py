@@ -16,23 +16,32 @@ from functools import cached_property
 
 from gradscribe.transpiler.errors import reporting
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
-from gradscribe.transpiler.ir.callees import Callee, callees_in
+from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType, Type
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, eqn_reads, free_vars, inner_eqns
+from gradscribe.transpiler.ir.walk import (
+    Substitution,
+    clone_eqn,
+    eqn_dims,
+    eqn_reads,
+    free_vars,
+    inner_eqns,
+    rewrite_eqns,
+)
 from gradscribe.transpiler.passes.affine.forwarding import forward_loads
 from gradscribe.transpiler.passes.dead_code import drop_dead_code, has_effect, has_io, prune_region, without_io
 from gradscribe.transpiler.passes.hoist import hoist_invariants
 from gradscribe.transpiler.passes.simplify import simplify
-from gradscribe.transpiler.primitives.calls import call, call_again
+from gradscribe.transpiler.primitives.calls import call
 from gradscribe.transpiler.primitives.structure import dim_value
 from gradscribe.transpiler.transforms.activity import active
-from gradscribe.transpiler.transforms.checkpoint import SavedAdjoint, with_saved_values, with_sizes
+from gradscribe.transpiler.transforms.checkpoint import saving_call, with_sizes
 from gradscribe.transpiler.transforms.custom_rules import has_custom_calls, with_pullbacks, without_pullbacks
 from gradscribe.transpiler.transforms.residuals import ResidualPlan, plan_residuals
 from gradscribe.transpiler.transforms.restoration import Restoration
-from gradscribe.transpiler.transforms.reverse import cotangent_name, strong, sweep
+from gradscribe.transpiler.transforms.reverse import Checkpoint, cotangent_name, strong, sweep
+from gradscribe.transpiler.transforms.snapshots import called_again, keeping_snapshots, stepping_of
 from gradscribe.transpiler.transforms.tapes import TapedForward
 from gradscribe.transpiler.transforms.trips import count_trips
 
@@ -105,20 +114,42 @@ def _prepared(function: Function) -> Function:
 
 def _with_checkpoints(
     function: Function, wrt: Sequence[int], seeds: Mapping[int, Operand]
-) -> tuple[Function, dict[Eqn, SavedAdjoint]]:
+) -> tuple[Function, dict[Eqn, Checkpoint]]:
     """The program whose checkpoints also give what their adjoints take, and those adjoints."""
-    if not any(callee.saves is not None for callee in callees_in(function.region)):
+    eqns = list(inner_eqns(function.region))
+    if not any("snapshots" in e.params or (e.operation is call and e.params["callee"].saves) for e in eqns):
         return function, {}
-    return with_saved_values(function, active(function, wrt, list(seeds)), lambda *f: vjp(*f).fused)
+    moving = active(function, wrt, list(seeds))
+    found: dict[Eqn, Checkpoint] = {}
+
+    def rewritten(eqn: Eqn) -> list[Eqn] | None:
+        if eqn.operation is call and eqn.params["callee"].saves is not None:
+            saving = saving_call(eqn, moving, lambda *f: vjp(*f).fused)
+            if saving is not None:
+                found[saving[0]] = saving[1]
+                return [saving[0]]
+        if "snapshots" in eqn.params:
+            stepping = stepping_of(eqn, moving, lambda f, wrt, of, onto: _reverse(f, wrt, of, None, False, onto).fused)
+            if stepping is not None:
+                keeping, buffers, stepping = keeping_snapshots(stepping)
+                found[keeping] = stepping
+                return [*buffers, keeping]
+        return None
+
+    return replace(function, region=rewrite_eqns(function.region, rewritten)), found
 
 
 def _sweep(
-    function: Function, wrt: Sequence[int], seeds: Mapping[int, Operand], checkpoints: Mapping[Eqn, SavedAdjoint]
+    function: Function,
+    wrt: Sequence[int],
+    seeds: Mapping[int, Operand],
+    checkpoints: Mapping[Eqn, Checkpoint],
+    onto: Mapping[Var, Operand] | None = None,
 ) -> Region:
     moving = active(function, wrt, list(seeds))
     by_result = [seeds.get(k) for k in range(len(function.results))]
     chosen = [function.params[k] for k in wrt]
-    return prune_region(sweep(function.region, moving, by_result, chosen, adjoint_of, checkpoints))
+    return prune_region(sweep(function.region, moving, by_result, chosen, adjoint_of, checkpoints, onto or {}))
 
 
 def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) -> Callee:
@@ -128,7 +159,7 @@ def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) ->
     if key not in callee.derived:
         made = callee.derived[key] = Callee(f"{callee.name}_vjp", saves=callee.saves)
         function = without_io(callee.function)
-        again = replace(function, region=_called_again(function.region))
+        again = replace(function, region=called_again(function.region))
         parts = vjp(again, wrt, seeded)
         fused = parts.fused
         results = fused.results[parts.result_count :]
@@ -139,21 +170,15 @@ def adjoint_of(callee: Callee, wrt: tuple[int, ...], seeded: tuple[int, ...]) ->
     return known
 
 
-def _called_again(region: Region) -> Region:
-    """The region with its calls as calls that were made before."""
-    eqns = []
-    for eqn in region.eqns:
-        operation = call_again if eqn.operation is call else eqn.operation
-        if operation is not eqn.operation or eqn.regions:
-            regions = tuple(map(_called_again, eqn.regions))
-            eqn = Eqn(operation, eqn.operands, eqn.results, eqn.params, regions, eqn.span)
-        eqns.append(eqn)
-    return Region(region.params, tuple(eqns), region.results)
-
-
 def _reverse(
-    function: Function, wrt: Sequence[int], seeded: list[int], seed: float | None, save_everything: bool
+    function: Function,
+    wrt: Sequence[int],
+    seeded: list[int],
+    seed: float | None,
+    save_everything: bool,
+    onto: Sequence[int] = (),
 ) -> VjpParts:
+    """`onto`: parameters whose cotangents continue from given ones, which come after the cotangents of results."""
     name = f"{function.name}_vjp" if seed is None else f"{function.name}_grad"
     function = _ready(function, wrt, seeded)
     bars = [Var(_entry_type(function, k), _bar_name(function, k)) for k in seeded] if seed is None else []
@@ -162,7 +187,10 @@ def _reverse(
         given = [Literal(function.results[k].dtype.type(seed)) for k in seeded]
     seeds = dict(zip(seeded, given, strict=True))
     function, checkpoints = _with_checkpoints(function, wrt, seeds)
-    reverse = _sweep(function, wrt, seeds, checkpoints)
+    continued = [Var(strong(function.params[k].type), cotangent_name(function.params[k].hint)) for k in onto]
+    begun = {function.params[k]: bar for k, bar in zip(onto, continued, strict=True)}
+    reverse = _sweep(function, wrt, seeds, checkpoints, begun)
+    bars += continued
     plan = plan_residuals(function, reverse, save_everything)
     env = Substitution()
     params = [env.fresh(p) for p in function.params]
