@@ -1,4 +1,5 @@
-"""What generated native code calls: vector math, reductions, BLAS, integer arithmetic, checks, growable buffers.
+"""What generated native code calls: vector math, reductions, BLAS, special functions, integer
+arithmetic, random words and samples, checks, growable buffers.
 
 Every function works both in CPython and inside `numba.njit`, so a generated loop file can be run without compiling it.
 Importing this package loads the vector math library and registers the BLAS symbols: a generated file imports it before
@@ -14,6 +15,14 @@ from gradscribe.kernels.callbacks import fill_slots, read_slots, tell, telling, 
 from gradscribe.kernels.complex_math import complex_divide, complex_power, complex_sqrt
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
 from gradscribe.kernels.fourier import fourier_rows, inverse_fourier_rows
+from gradscribe.kernels.gamma_sampling import (
+    gamma_slope,
+    gamma_slope_in_a,
+    log_gamma_slope,
+    log_gamma_slope_in_a,
+    standard_gamma,
+    standard_log_gamma,
+)
 from gradscribe.kernels.growable import grow
 from gradscribe.kernels.integers import (
     checked_absolute,
@@ -44,8 +53,23 @@ from gradscribe.kernels.linear_systems import (
     log_determinant,
     solve,
 )
+from gradscribe.kernels.normal import normal_quantile
 from gradscribe.kernels.options import INLINED, OPTIONS
 from gradscribe.kernels.reductions import fmax_nan, fmin_nan, radd, rmul
+from gradscribe.kernels.special import (
+    digamma,
+    erfcinv,
+    erfinv,
+    gammainc,
+    gammaincc,
+    gammaln,
+    i0e,
+    i1e,
+    log_ndtr,
+    ndtr,
+    ndtri,
+    zeta,
+)
 from gradscribe.kernels.status import (
     NO_INDEX,
     check_condition,
@@ -62,6 +86,7 @@ from gradscribe.kernels.status import (
     worst_index,
     wrap_index,
 )
+from gradscribe.kernels.threefry import threefry2x32
 from gradscribe.kernels.vector_math import (
     MATH_BACKEND,
     arccos,
@@ -129,8 +154,11 @@ __all__ = [
     "determinant",
     "determinant_sign",
     "difference_overflows",
+    "digamma",
     "erf",
     "erfc",
+    "erfcinv",
+    "erfinv",
     "exp",
     "exp2",
     "expm1",
@@ -144,6 +172,11 @@ __all__ = [
     "fmin_nan",
     "fmod",
     "fourier_rows",
+    "gamma_slope",
+    "gamma_slope_in_a",
+    "gammainc",
+    "gammaincc",
+    "gammaln",
     "gemm",
     "gemm_batched",
     "gemv",
@@ -151,6 +184,8 @@ __all__ = [
     "getrf",
     "grow",
     "hypot",
+    "i0e",
+    "i1e",
     "index_in_range",
     "integer_power",
     "inverse",
@@ -161,8 +196,14 @@ __all__ = [
     "log2",
     "log10",
     "log_determinant",
+    "log_gamma_slope",
+    "log_gamma_slope_in_a",
+    "log_ndtr",
     "logaddexp",
+    "ndtr",
+    "ndtri",
     "new_status",
+    "normal_quantile",
     "potrf",
     "pow",
     "product_overflows",
@@ -179,14 +220,18 @@ __all__ = [
     "sin",
     "sinh",
     "solve",
+    "standard_gamma",
+    "standard_log_gamma",
     "sum_overflows",
     "tan",
     "tanh",
     "tell",
     "telling",
+    "threefry2x32",
     "trtrs",
     "trunc",
     "waiting_error",
     "worst_index",
     "wrap_index",
+    "zeta",
 ]

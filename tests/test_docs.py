@@ -24,6 +24,13 @@ FENCED = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | 
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
 # Modules whose functions the page describes in its introduction instead of listing them.
 HIDDEN = ("builtins", "_operator", "gradscribe.transpiler.library.derivative_rules")
+OWN = "gradscribe.kernels."
+# every page that shows output
+PAGES = [
+    page.relative_to(ROOT).as_posix()
+    for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
+    if "```text output" in page.read_text(encoding="utf-8")
+]
 
 
 def run_blocks(text, folder, namespace):
@@ -43,17 +50,15 @@ def run_blocks(text, folder, namespace):
     return shown
 
 
-PAGES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if "```text output" in page.read_text("utf-8"))
-
-
 @pytest.mark.native
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
+@pytest.mark.parametrize("page", PAGES)
 def test_page(page, tmp_path, monkeypatch, request):
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
     module = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
     shown = run_blocks(text, tmp_path, module.__dict__)
     assert shown
     if request.config.getoption("--update-golden"):
@@ -90,7 +95,8 @@ def test_the_list_of_functions_is_the_table():
     known = {id(function) for function in NUMPY_RULES}
     for name in found:
         assert id(resolve(name)) in known, f"{name} is not in the table"
-    builtin = {id(function) for function in NUMPY_RULES if getattr(function, "__module__", "") in HIDDEN}
+    modules = {function: getattr(function, "__module__", None) or "" for function in NUMPY_RULES}
+    builtin = {id(function) for function, name in modules.items() if name in HIDDEN or name.startswith(OWN)}
     missing = known - builtin - {id(resolve(name)) for name in found}
     assert not [function for function in NUMPY_RULES if id(function) in missing]
     assert listed("Methods of arrays\n", text) == list(METHODS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradscribe.transpiler.library.numpy_table import BINARY, METHODS, NUMPY_RULES, UNARY, nearest_names
+from library import special_calls as special_calls
 from library.driver import Size, check
 from library.table_calls import CASES, floats, ints, name, single, truths
 

@@ -6,12 +6,15 @@ import pytest
 from gradscribe.transpiler.ir.evaluate import evaluate
 from gradscribe.transpiler.library.numpy_table import NUMPY_RULES
 from gradscribe.transpiler.transforms.jvp import jvp
+from library import special_calls as special_calls
 from library.driver import Known, Size, flattened, traced
 from library.table_calls import CASES, name
 
 # Functions with steps or kinks that a random sample may hit, whose result is no float of its argument, or whose
 # derivative is not that of their value.
 ROUGH = {"stop_gradient", "rint", "round", "heaviside", "nan_to_num", "fmod", "remainder", "floor_divide", "sinc"}
+# These are checked as quantiles: tests/library/test_random.py, tests/kernels/test_special.py.
+ROUGH |= {"standard_gamma", "standard_log_gamma", "gamma_slope_in_a", "log_gamma_slope_in_a"}
 
 
 def is_double(x):

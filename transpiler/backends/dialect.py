@@ -17,6 +17,18 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Literal
 from gradscribe.transpiler.ir.types import ArrayType
 
+KERNELS = (
+    "gamma_slope",
+    "gamma_slope_in_a",
+    "log_gamma_slope",
+    "log_gamma_slope_in_a",
+    "normal_quantile",
+    "standard_gamma",
+    "standard_log_gamma",
+    "threefry2x32",
+)
+"""Functions of `gradscribe.kernels` that array text calls: neither NumPy nor SciPy has them."""
+
 _PYTHON_SCALARS = ("float64", "int64", "bool", "complex128")
 
 
@@ -38,7 +50,7 @@ class NumPyDialect:
         "np math sys print breakpoint range reversed max min abs float int bool complex list tuple len ValueError "
         "TypeError IndexError "
         "ZeroDivisionError OverflowError ArithmeticError".split()
-    )
+    ) | frozenset(KERNELS)
     inline_arrays: bool = True
     negative_ends: bool = True  # slices may end at `-1`
 

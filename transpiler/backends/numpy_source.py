@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradscribe.transpiler.backends.comments import annotate
-from gradscribe.transpiler.backends.dialect import NumPyDialect
+from gradscribe.transpiler.backends.dialect import KERNELS, NumPyDialect
 from gradscribe.transpiler.backends.messages import import_line
 from gradscribe.transpiler.backends.module_facts import ModuleFacts, module_facts
 from gradscribe.transpiler.backends.results import result_writer
@@ -140,6 +140,9 @@ def _imports(code: str, outside: Mapping[str, Any]) -> list[str]:
     """Import lines: the standard library, a blank line, the rest."""
     mentioned = [m for m in ("math", "sys", "np", "scipy.special") if re.search(rf"\b{re.escape(m)}\.", code)]
     lines = [f"import {'numpy as np' if m == 'np' else m}" for m in mentioned]
+    kernels = [name for name in KERNELS if re.search(rf"\b{name}\(", code)]
+    if kernels:
+        lines.append(f"from gradscribe.kernels import {', '.join(kernels)}")
     lines += [line for name, thing in outside.items() if (line := import_line(name, thing))]
     own = sum(m in ("math", "sys") for m in mentioned)
     return [*lines[:own], *([""] if 0 < own < len(lines) else []), *lines[own:]]

@@ -57,6 +57,7 @@ from gradscribe.transpiler.frontend.values import (
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Literal
+from gradscribe.transpiler.library import quadrature, random_bits, random_continuous, random_discrete
 
 _LIBRARIES = (
     "numpy",
@@ -79,6 +80,10 @@ _LIBRARIES = (
 )
 _KEEPING = ("append", "appendleft")  # methods of containers that take a first argument of any kind as it is
 _OF_NONE_TOO = frozenset((isinstance, type, print, str, repr, format, callable, bool, hasattr, getattr))
+# modules of ours whose functions are plain Python, staged like the user's text
+_STAGED_TEXTS = frozenset(
+    m.__name__ for m in (python_iterators, quadrature, random_bits, random_continuous, random_discrete)
+)
 _NUMBERS = (int, float, complex, np.generic)
 
 
@@ -154,7 +159,7 @@ class Calls(Superclasses):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
         if isinstance(function, types.MethodType) and not library_function(function.__func__):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
-        if getattr(function, "__module__", None) == python_iterators.__name__:
+        if getattr(function, "__module__", None) in _STAGED_TEXTS:
             return self.call(self.library(function), args, kwargs)
         rule = self._rule_of(function)
         if function is math.hypot and len(args) != 2:
@@ -231,7 +236,7 @@ class Calls(Superclasses):
         if any(m.startswith("numpy.random") or m == "random" for m in modules):
             self.refuse(
                 "random numbers with hidden state are not accepted in a staged function",
-                "pass the random numbers in as an argument",
+                "draw them with gs.random and a key, or pass the random numbers in as an argument",
             )
 
     def _unknown(self, function: Any) -> NoReturn:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from gradscribe.transpiler.errors import DTypeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import current_span, emit
@@ -36,8 +35,8 @@ from gradscribe.transpiler.library.math_domains import check_domain
 from gradscribe.transpiler.library.operator_rules import BINARY
 from gradscribe.transpiler.primitives import arithmetic, elementary, logic, piecewise, powers
 from gradscribe.transpiler.primitives.arithmetic import equal, greater, less, select
-from gradscribe.transpiler.primitives.elementary import exp, log, log1p
-from gradscribe.transpiler.primitives.logic import isfinite, isinf, isnan, logical_and, logical_not, logical_or
+from gradscribe.transpiler.primitives.elementary import log
+from gradscribe.transpiler.primitives.logic import isfinite, isinf, isnan, logical_and, logical_or
 from gradscribe.transpiler.primitives.piecewise import absolute, floor, minimum, rint
 from gradscribe.transpiler.primitives.primitive import Elementwise
 
@@ -199,28 +198,6 @@ def _modf(x: Any) -> Any:
     return y - whole, whole
 
 
-def _expit(x: Operand) -> Operand:
-    return as_numpy(elementary.expit, floating(x))
-
-
-def _logit(x: Operand) -> Operand:
-    x = floating(strong(x))
-    return log(x / (1.0 - x))
-
-
-def _log_expit(x: Operand) -> Operand:
-    """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|)), which does not overflow."""
-    x = floating(strong(x))
-    return minimum(x, 0.0) - log1p(exp(-absolute(x)))
-
-
-def _xlogy(x: Operand, y: Operand) -> Operand:
-    """x log(y), 0 where x is 0."""
-    x, y = some_strong(floating(x), floating(y))
-    zero = logical_and(equal(x, 0.0), logical_not(isnan(y)))
-    return select(zero, 0.0, x * log(select(zero, 1.0, y)))
-
-
 def _logaddexp2(x: Operand, y: Operand) -> Operand:
     x, y = some_strong(_as_ufunc_float(x), _as_ufunc_float(y))
     total: Operand = elementary.logaddexp(x * math.log(2.0), y * math.log(2.0)) / math.log(2.0)
@@ -275,15 +252,6 @@ NUMPY_UFUNCS: dict[Any, Rule] = {
     np.around: round_to,
     np.nan_to_num: nan_to_num,
     np.isclose: isclose,
-}
-
-SCIPY_RULES: dict[Any, Rule] = {
-    scipy.special.erf: _direct(elementary.erf, scipy.special.erf, floating),
-    scipy.special.erfc: _direct(elementary.erfc, scipy.special.erfc, floating),
-    scipy.special.expit: ufunc(_expit, scipy.special.expit),
-    scipy.special.logit: ufunc(_logit, scipy.special.logit),
-    scipy.special.log_expit: ufunc(_log_expit, scipy.special.log_expit),
-    scipy.special.xlogy: ufunc(_xlogy, scipy.special.xlogy),
 }
 
 # ---- math ----

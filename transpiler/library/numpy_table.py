@@ -20,7 +20,7 @@ from gradscribe.transpiler.library.counting_rules import COUNTING_RULES
 from gradscribe.transpiler.library.creation_rules import CREATION_RULES, astype, copy
 from gradscribe.transpiler.library.derivative_rules import DERIVATIVE_RULES
 from gradscribe.transpiler.library.diagonal_rules import DIAGONAL_RULES
-from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, SCIPY_RULES, clip, round_to
+from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UFUNCS, clip, round_to
 from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.mask_rules import MASK_RULES
@@ -30,6 +30,7 @@ from gradscribe.transpiler.library.position_rules import POSITION_RULES
 from gradscribe.transpiler.library.reduction_rules import REDUCTION_RULES
 from gradscribe.transpiler.library.selection_rules import SELECTION_RULES
 from gradscribe.transpiler.library.shape_rules import SHAPE_RULES, ravel, reshape, transpose
+from gradscribe.transpiler.library.special_rules import SPECIAL_RULES
 from gradscribe.transpiler.library.splitting_rules import SPLITTING_RULES
 from gradscribe.transpiler.library.statistics_rules import STATISTICS_RULES
 
@@ -53,7 +54,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **LINEAR_ALGEBRA_RULES,
     **COMPLEX_RULES,
     **FOURIER_RULES,
-    **SCIPY_RULES,
+    **SPECIAL_RULES,
     **MATH_RULES,
     **BUILTINS,
     **DERIVATIVE_RULES,

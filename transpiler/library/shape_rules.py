@@ -36,6 +36,7 @@ from gradscribe.transpiler.library.arguments import (
 )
 from gradscribe.transpiler.primitives import joining
 from gradscribe.transpiler.primitives.allocation import arange, full, zeros
+from gradscribe.transpiler.primitives.primitive import broadcast_shapes
 from gradscribe.transpiler.primitives.scans import flip as flip_axis
 from gradscribe.transpiler.primitives.scans import slice_axis
 from gradscribe.transpiler.primitives.structure import permute, update
@@ -426,7 +427,13 @@ def tile(A: Any, reps: Any) -> Any:
     return reshaped(spread(reshaped(x, narrow), wide), out)
 
 
+def _broadcast_shapes(*shapes: Any) -> Any:
+    common = broadcast_shapes([dims_from(shape, "np.broadcast_shapes") for shape in shapes], "np.broadcast_shapes")
+    return tuple(d if d.constant is None else d.constant for d in common)
+
+
 SHAPE_RULES: dict[Any, Rule] = {
+    np.broadcast_shapes: _broadcast_shapes,
     np.reshape: reshape,
     np.ravel: ravel,
     np.transpose: transpose,

@@ -182,12 +182,14 @@ class Elementwise(Primitive):
     You write `function` (NumPy semantics), `source`, `scalar`, and `partials(y, *operands, **params)`: one `Partial`
     per operand, with the output y at hand. Type, JVP, VJP, batching, fusion and loops follow. A scalar result is weak
     (a Python scalar) if all operands are; the param `weak` overrides: `np.sin(2.0)` is `sin(2.0, weak=False)`.
-    `ordering` says that it asks which operand is larger, and so takes no complex numbers."""
+    `ordering` says that it asks which operand is larger, and so takes no complex numbers; `promotes`, that operands of
+    different dtypes are brought to one, as NumPy's ufuncs do."""
 
     function: Callable[..., Any]
     partials: Callable[..., Sequence[Partial]] | None = None
     arity: int = 1
     ordering: bool = False
+    promotes: bool = True
 
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         arrays = [t for t in operands if isinstance(t, ArrayType)]
@@ -207,16 +209,18 @@ class Elementwise(Primitive):
         result = self.function(*operands, **_static(params))
         return (result[()] if isinstance(result, np.ndarray) and not result.ndim else result,)
 
-    def _partials(self, result: Operand, operands: Sequence[Operand], params: Params) -> Sequence[Partial]:
+    def _partials(
+        self, rule: str, results: Sequence[Operand], operands: Sequence[Operand], params: Params
+    ) -> Sequence[Partial]:
         if self.partials is None:
-            raise self.gap("derivative")
-        return self.partials(result, *operands, **_static(params))
+            raise self.gap(rule)
+        return self.partials(results[0], *operands, **_static(params))
 
     def jvp(
         self, operands: Sequence[Operand], results: Sequence[Operand], tangents: Sequence[Zeroable], params: Params
     ) -> tuple[Zeroable, ...]:
         total: Zeroable = None
-        for tangent, partial in zip(tangents, self._partials(results[0], operands, params), strict=True):
+        for tangent, partial in zip(tangents, self._partials("jvp", results, operands, params), strict=True):
             term = None if tangent is None else apply_partial(tangent, partial)
             if term is not None:
                 total = term if total is None else total + term
@@ -225,9 +229,10 @@ class Elementwise(Primitive):
     def vjp(
         self, operands: Sequence[Operand], results: Sequence[Operand], cotangents: Sequence[Zeroable], params: Params
     ) -> tuple[Zeroable, ...]:
+        partials = self._partials("vjp", results, operands, params)
         (ct,) = cotangents
         assert ct is not None
-        return tuple(apply_partial(ct, p, back=True) for p in self._partials(results[0], operands, params))
+        return tuple(apply_partial(ct, p, back=True) for p in partials)
 
     def batch(
         self, operands: Sequence[Operand], batched: Sequence[bool], size: Dim, params: Params

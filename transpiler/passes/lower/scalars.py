@@ -51,7 +51,7 @@ def compute(
     if operation is select:
         condition, *data = operands
         operands = [with_dtype(condition, BOOL), *(with_dtype(x, result.dtype) for x in data)]
-    else:
+    elif operation.promotes:
         dtype = _wide_enough(operation, operands, computing_dtype(operands, result.dtype))
         product = _small_power(operation, operands, dtype, params)
         if product is not None:
