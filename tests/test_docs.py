@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 
 from gradscribe.transpiler.library.numpy_table import METHODS, NUMPY_RULES
+from gradscribe.transpiler.library.numpy_texts import NUMPY_TEXTS
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCED = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -89,10 +91,10 @@ def listed(heading, text):
 def test_the_list_of_functions_is_the_table():
     text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
     by_module = {"NumPy": "numpy", "math": "math", "scipy.special": "scipy.special"}
-    by_module |= {"np.linalg": "numpy.linalg", "np.fft": "numpy.fft"}
+    by_module |= {"np.linalg": "numpy.linalg", "np.fft": "numpy.fft", "scipy.linalg": "scipy.linalg"}
     found = [name for heading in by_module for name in listed(f"{heading}\n", text)]
     assert len(found) == len(set(found))
-    known = {id(function) for function in NUMPY_RULES}
+    known = {id(function) for function in (*NUMPY_RULES, *NUMPY_TEXTS)}
     for name in found:
         assert id(resolve(name)) in known, f"{name} is not in the table"
     modules = {function: getattr(function, "__module__", None) or "" for function in NUMPY_RULES}

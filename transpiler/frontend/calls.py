@@ -57,7 +57,8 @@ from gradscribe.transpiler.frontend.values import (
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.nodes import Literal
-from gradscribe.transpiler.library import quadrature, random_bits, random_continuous, random_discrete
+from gradscribe.transpiler.library import numpy_texts, quadrature, random_bits, random_continuous, random_discrete
+from gradscribe.transpiler.library.numpy_texts import NUMPY_TEXTS
 
 _LIBRARIES = (
     "numpy",
@@ -82,7 +83,7 @@ _KEEPING = ("append", "appendleft")  # methods of containers that take a first a
 _OF_NONE_TOO = frozenset((isinstance, type, print, str, repr, format, callable, bool, hasattr, getattr))
 # modules of ours whose functions are plain Python, staged like the user's text
 _STAGED_TEXTS = frozenset(
-    m.__name__ for m in (python_iterators, quadrature, random_bits, random_continuous, random_discrete)
+    m.__name__ for m in (python_iterators, numpy_texts, quadrature, random_bits, random_continuous, random_discrete)
 )
 _NUMBERS = (int, float, complex, np.generic)
 
@@ -161,6 +162,8 @@ class Calls(Superclasses):
             return self.call(self.lift(function, function.__name__, None), args, kwargs)
         if getattr(function, "__module__", None) in _STAGED_TEXTS:
             return self.call(self.library(function), args, kwargs)
+        if not static and hashable(function) and function in NUMPY_TEXTS:
+            return self._call_text(function, args, kwargs)
         rule = self._rule_of(function)
         if function is math.hypot and len(args) != 2:
             rule = None
@@ -181,6 +184,18 @@ class Calls(Superclasses):
             self.fail(PythonError, f"TypeError: {describe(function)} is not callable")
         self._refuse_random(function)
         return self._unknown(function)
+
+    def _call_text(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A function of NumPy's that is text of ours, if it has a parameter for every argument."""
+        text = NUMPY_TEXTS[function]
+        code = text.__code__
+        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        extra = [f"the argument `{name}`" for name in kwargs if name not in known]
+        if len(args) > code.co_argcount:
+            extra.append(f"{len(args)} arguments")
+        if extra:
+            self.refuse(f"`{function.__name__}` with {extra[0]} is not supported")
+        return self.call(self.library(text), args, kwargs)
 
     def _scalar_call(self, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Static numbers only: Python computes the number."""

@@ -23,13 +23,14 @@ from gradscribe.transpiler.library.arguments import (
     one_axis,
     refuse_given,
     reshaped,
+    spread,
     static_dtype,
     static_int,
     static_value,
     strong,
     truth,
 )
-from gradscribe.transpiler.library.shape_rules import join, ravel
+from gradscribe.transpiler.library.shape_rules import concatenate, join, ravel
 from gradscribe.transpiler.primitives.arithmetic import not_equal, select
 from gradscribe.transpiler.primitives.complex_numbers import squared_size
 from gradscribe.transpiler.primitives.elementary import exp, log, sqrt
@@ -278,10 +279,19 @@ def _ends(x: Operand, axis: int) -> tuple[Operand, Operand]:
     return slice_axis(x, axis, 0, length), slice_axis(x, axis, 1, length)
 
 
+def _border(end: Any, x: Operand, axis: int) -> Operand:
+    """What is put before or behind x: an array, or one number that fills a slice of length 1."""
+    border = strong(data(end))
+    shape = tuple(Dim.of(1) if j == axis else d for j, d in enumerate(x.shape))
+    return border if border.rank else spread(border, shape)
+
+
 def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
-    refuse_given("np.diff", prepend=(prepend, None), append=(append, None))
     x = strong(data(a))
     k = one_axis(axis, x.rank, "np.diff")
+    if prepend is not None or append is not None:
+        ends = [None if end is None else _border(end, x, k) for end in (prepend, append)]
+        x = concatenate([part for part in (ends[0], x, ends[1]) if part is not None], k)
     for _ in range(static_int(n, "n")):
         left, right = _ends(x, k)
         x = not_equal(right, left) if x.dtype == BOOL else right - left
