@@ -1,4 +1,5 @@
 """The public transformations: from Python callables to Python callables, and what happens at each call."""
 
 # enters SciPy's functions into the frontend's table
+from gradscribe.transpiler.api import integrators as integrators
 from gradscribe.transpiler.api import solvers as solvers

@@ -5,6 +5,7 @@ In: a Python function, what its result is like, arguments. Out: a `python_call` 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,11 +52,15 @@ class PythonCalls(Converting):
         values = iter([self.boxed(out) for out in outs])
         return self._filled(template, values)
 
-    def call_solver(self, name: Any, objective: Any, start: Any, *more: Any, **options: Any) -> Any:
+    def call_solver(
+        self, name: Any, objective: Any, start: Any, *more: Any, like: Any = None, **options: Any
+    ) -> Any:
         """A solver of SciPy's in Python, over the objective as a program of its own."""
         given = {k: self.plain(v) for k, v in options.items()}
-        if is_data(list(given.values())):
-            self.refuse(f"the options of `{name}` must be static here", "write tolerances and counts as constants")
+        tuned = {k: v for k, v in given.items() if is_number(v) and is_data(v)}
+        fixed = {k: v for k, v in given.items() if k not in tuned}
+        if is_data(list(fixed.values())):
+            self.refuse(f"these options of `{name}` must be static", "write them as constants")
         if not all(is_number(v) or isinstance(v, Array) for v in (start, *more)):
             self.refuse(f"`{name}` takes numbers and arrays here")
         x = self.operand(start)
@@ -67,10 +72,11 @@ class PythonCalls(Converting):
         captures = captures_of(region, ())
         function = closed(Callee("objective"), region, (), captures, current_span(), Settlement(self.solver).type)
         own = [p.operand for p in staged.parameters if isinstance(p, CaptureLeaf)]
-        operands = [x, *map(self.operand, more), *own, *map(self.captured, captures)]
-        assert isinstance(x.type, ArrayType)
-        types = (x.type.strong(), ArrayType(BOOL, ()))
-        made = Solver(SOLVERS[name](**given), function, len(more))
+        operands = [x, *map(self.operand, (*more, *tuned.values())), *own, *map(self.captured, captures)]
+        result = x if like is None else self.operand(like)
+        assert isinstance(result.type, ArrayType)
+        types = (result.type.strong(), ArrayType(BOOL, ()))
+        made = Solver(name, functools.partial(SOLVERS[name], **fixed), tuple(tuned), function, len(more))
         results = emit(python_call, operands, {"function": made, "types": types})
         return tuple(self.boxed(r) for r in results)
 

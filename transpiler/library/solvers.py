@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 Solve = Callable[..., Any]
 
 
@@ -72,13 +74,55 @@ def _linear(name: str) -> Callable[..., Solve]:
     return made
 
 
+def _ivp(**options: Any) -> Solve:
+    """start is [t0, *y0]: the states at the times, one in each row; SciPy's last step ends at `end`."""
+
+    def solve_ivp(rate: Any, start: Any, times: Any, end: Any) -> Any:
+        integrate = importlib.import_module("scipy.integrate")
+        field = lambda t, y: rate(np.concatenate(([t], y)))
+        found = integrate.solve_ivp(field, (start[0], end), start[1:], t_eval=times, **options)
+        return found.y.T, bool(found.success)
+
+    return solve_ivp
+
+
+def _odeint(**options: Any) -> Solve:
+    def odeint(rate: Any, start: Any, times: Any) -> Any:
+        integrate = importlib.import_module("scipy.integrate")
+        field = lambda y, t: rate(np.concatenate(([t], y)))
+        found, info = integrate.odeint(field, start[1:], times, full_output=True, **options)
+        return found, info["message"] == "Integration successful."
+
+    return odeint
+
+
+def _quad(**options: Any) -> Solve:
+    def quad(integrand: Any, a: Any, b: Any) -> Any:
+        integrate = importlib.import_module("scipy.integrate")
+        found = integrate.quad(lambda x: float(integrand(x)), a, b, full_output=1, **options)
+        return found[0], len(found) == 3
+
+    return quad
+
+
+def _quad_vec(**options: Any) -> Solve:
+    def quad_vec(integrand: Any, a: Any, b: Any) -> Any:
+        found = importlib.import_module("scipy.integrate").quad_vec(integrand, a, b, full_output=True, **options)
+        return found[0], bool(found[2].success)
+
+    return quad_vec
+
+
 SOLVERS: dict[str, Callable[..., Solve]] = {
     "root": _vector("root"), "minimize": _vector("minimize"), "least_squares": _vector("least_squares"),
     "fsolve": _fsolve, "brentq": _bracketed("brentq"), "brenth": _bracketed("brenth"), "bisect": _bracketed("bisect"),
     "ridder": _bracketed("ridder"), "newton": _newton, "cg": _linear("cg"), "gmres": _linear("gmres"),
+    "solve_ivp": _ivp, "odeint": _odeint, "quad": _quad, "quad_vec": _quad_vec,
 }  # fmt: skip
 
 
-def solver(name: str, objective: Callable[..., Any], start: Any, *more: Any, **options: Any) -> Any:
-    """(x, converged) by the solver of this name; x is like `start`."""
+def solver(
+    name: str, objective: Callable[..., Any], start: Any, *more: Any, like: Any = None, **options: Any
+) -> Any:
+    """(x, converged) by the solver of this name; x is like `like`, or like `start`."""
     return SOLVERS[name](**options)(objective, start, *more)

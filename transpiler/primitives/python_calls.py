@@ -66,27 +66,31 @@ def interpreted(function: Function) -> Callable[..., tuple[Any, ...]]:
 
 
 class Solver:
-    """`solve(objective, start, *more)` as a Python function of (start, *more, *captured), where the objective is a
-    program of (x, *captured) whose first result it gives. `run` makes programs run; whoever can write source sets
-    it."""
+    """`solve(objective, start, *more)` as a Python function of (start, *more, *options, *captured), where the objective
+    is a program of (x, *captured) whose first result it gives, and `make(**options)` is `solve`; options called
+    `named` are data. `run` makes programs run; whoever can write source sets it."""
 
     run: Callable[[Function], Callable[..., tuple[Any, ...]]] = staticmethod(interpreted)
 
-    def __init__(self, solve: Callable[..., Any], function: Function, more: int) -> None:
-        self.__name__ = self.__qualname__ = getattr(solve, "__name__", "solve")
-        self.solve, self.function, self.more = solve, function, more
+    def __init__(
+        self, name: str, make: Callable[..., Callable[..., Any]], named: Sequence[str], function: Function, more: int
+    ) -> None:
+        self.__name__ = self.__qualname__ = name
+        self.make, self.named, self.function, self.more = make, tuple(named), function, more
         self.running: Callable[..., tuple[Any, ...]] | None = None
 
     def __call__(self, start: Any, *values: Any) -> Any:
         if self.running is None:
             self.running = type(self).run(self.function)
-        run, captured = self.running, values[self.more :]
+        first = self.more + len(self.named)
+        run, captured = self.running, values[first:]
         shape, dtype = np.shape(start), np.asarray(start).dtype
 
         def objective(x: Any) -> Any:
             return run(np.array(x, dtype).reshape(shape)[()], *captured)[0]
 
-        return self.solve(objective, start, *values[: self.more])
+        solve = self.make(**dict(zip(self.named, values[self.more : first], strict=True)))
+        return solve(objective, start, *values[: self.more])
 
 
 python_call = PythonCall(name="python_call", allocates=True)
