@@ -11,6 +11,7 @@ import argparse
 import collections
 import contextlib
 import gc
+import signal
 import sys
 import time
 import warnings
@@ -84,20 +85,17 @@ def report(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> 
     reasons: collections.Counter[tuple[str, str]] = collections.Counter()
     seconds: collections.Counter[str] = collections.Counter()
     programs = 0
-    try:
-        for seed, flavour, outcomes in until(found, deadline):
-            programs += 1
-            if programs % PROGRESS == 0:
-                print(f"{programs} programs in {time.monotonic() - start:.0f} s, at seed {seed}", flush=True)
-            for outcome in outcomes:
-                counts[outcome.check, outcome.verdict] += 1
-                seconds[outcome.check] += outcome.seconds  # type: ignore[assignment]
-                if outcome.verdict == "refused":
-                    reasons[outcome.check, outcome.detail.split("\n")[0][:100]] += 1
-                if outcome.verdict == "wrong":
-                    print(f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}", flush=True)
-    except KeyboardInterrupt:  # a run that is stopped says what it found
-        pass
+    for seed, flavour, outcomes in until(found, deadline):
+        programs += 1
+        if programs % PROGRESS == 0:
+            print(f"{programs} programs in {time.monotonic() - start:.0f} s, at seed {seed}", flush=True)
+        for outcome in outcomes:
+            counts[outcome.check, outcome.verdict] += 1
+            seconds[outcome.check] += outcome.seconds  # type: ignore[assignment]
+            if outcome.verdict == "refused":
+                reasons[outcome.check, outcome.detail.split("\n")[0][:100]] += 1
+            if outcome.verdict == "wrong":
+                print(f"program_text({seed}, {flavour!r}) {outcome.check}: {outcome.detail}", flush=True)
     print(f"\n{programs} programs in {time.monotonic() - start:.0f} s")
     print(f"{'check':24}" + "".join(f"{verdict:>9}" for verdict in VERDICTS) + "  seconds")
     for check in dict.fromkeys(check for check, _ in counts):
@@ -108,9 +106,12 @@ def report(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> 
 
 
 def until(found: Iterable[tuple[int, str, list[Outcome]]], deadline: float) -> Iterator[tuple[int, str, list[Outcome]]]:
+    """Those until the deadline, or until the run is interrupted: it says what it found then."""
+    interrupted: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
     for item in found:
         yield item
-        if time.monotonic() > deadline:
+        if interrupted or time.monotonic() > deadline:
             return
 
 
