@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for seed, flavour in programs
             )
         else:
-            found = check_programs(programs, options.batch)
+            found = check_programs(programs, options.batch, called=options.campaign == "loops")
         with not_compiled() if options.campaign == "loops" else contextlib.nullcontext():
             return report(found, deadline)
 

@@ -16,6 +16,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from fuzz.derivatives import Wrong, _normal
 from fuzz.programs import load_program, make_arguments, program_text
-from fuzz.source_campaign import Outcome, outcome_of
+from fuzz.source_campaign import Outcome, outcome_of, value_of_text
 from fuzz.source_derivatives import is_active
 from fuzz.values import python_outcome
 from gradscribe.transpiler import tree
@@ -154,9 +155,10 @@ def not_compiled() -> AbstractContextManager[Any]:
 
 
 def check_programs(
-    programs: Sequence[tuple[int, str]], size: int = 20
+    programs: Sequence[tuple[int, str]], size: int = 20, called: bool = False
 ) -> Iterator[tuple[int, str, list[Outcome]]]:
-    """All programs, `size` of them staged before any of them is compiled."""
+    """All programs, `size` of them staged before any of them is compiled; `called`: also as users call them, through
+    `jit`, against Python (which compiles them once more)."""
     for start in range(0, len(programs), size):
         ready: list[tuple[int, str, Subject | None, list[Outcome]]] = []
         for seed, flavour in programs[start : start + size]:
@@ -164,4 +166,9 @@ def check_programs(
             stated = outcome_of("staged", lambda: made.append(subject(seed, flavour)))  # noqa: B023
             ready.append((seed, flavour, made[0] if made else None, [stated]))
         for seed, flavour, s, outcomes in ready:
-            yield seed, flavour, [*outcomes, *(check_native(s, seed) if s is not None else ())]
+            if s is not None:
+                outcomes += check_native(s, seed)
+                if called:
+                    as_called = partial(value_of_text, seed, flavour, "native")
+                    outcomes.append(outcome_of("native as users call it", as_called))
+            yield seed, flavour, outcomes

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -75,10 +75,10 @@ def _flat(out: Any, count: int) -> tuple[Any, ...]:
     return (out,) if count == 1 and not isinstance(out, tuple) else tuple(out)
 
 
-def value_of_text(seed: int, flavour: str) -> None:
+def value_of_text(seed: int, flavour: str, backend: Literal["python", "native"] = "python") -> None:
     """The text that `jit` runs, called as a user calls it, on several inputs: value, exception, caller's arrays."""
     function = load_program(program_text(seed, flavour))
-    written = jit(function, backend="python")
+    written = jit(function, backend=backend)
     for k in range(4):
         args = make_arguments(1000 * seed + k, flavour)
         theirs, ours = copy.deepcopy(args), copy.deepcopy(args)
