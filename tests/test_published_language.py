@@ -14,8 +14,6 @@ import gradscribe as gs
 
 # What no program takes yet, by the words of the refusal. An entry leaves when its method is taken.
 REFUSED = {
-    "needleman_wunsch": "the position of an item must be static",
-    "trace_ray": "the position in a Python list or tuple must be static",
     "gray_scott": "`u`, which the caller sees, may or may not share memory",
 }
 LONG = ("rts_smoother", "levenberg_marquardt")  # ten seconds of compiling and more

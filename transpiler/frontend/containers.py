@@ -7,10 +7,12 @@ know all keys refuses that.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.higher_order import HigherOrder
 from gradscribe.transpiler.frontend.python_errors import PythonError
@@ -26,8 +28,15 @@ from gradscribe.transpiler.frontend.values import (
     is_data,
     is_integer,
     number_type,
+    simplest,
 )
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
+
+# Methods of lists that know of buffers.
+_OF_BUFFERS = ("append", "extend", "pop", "copy", "index", "count", "insert", "remove", "reverse")
 
 
 class Containers(HigherOrder):
@@ -43,7 +52,7 @@ class Containers(HigherOrder):
             self.refuse(f"`{kind}.{name}` is not accepted")
         if not isinstance(owner, tuple):
             self.store.check_readable(owner)
-        if isinstance(owner, List) and name not in ("append", "extend", "pop", "copy"):
+        if isinstance(owner, List) and name not in _OF_BUFFERS:
             self.listed(owner)
         return method(owner, *args, **kwargs)
 
@@ -56,6 +65,8 @@ class Containers(HigherOrder):
     def list_pop(self, owner: List, index: Any = -1) -> Any:
         if owner.grows and is_integer(index) and index == -1:
             return self.pop_last(owner)
+        if self._stays_in_buffers(owner, index):
+            return self.generated(python_iterators.popped_at, owner, index)
         self.listed(owner)
         k = self.static_int(index, "the position in a list must be static")
         count = len(owner.slots)
@@ -65,13 +76,26 @@ class Containers(HigherOrder):
         self.store.write(owner, count - 1, MISSING)
         return value
 
+    def _stays_in_buffers(self, owner: List, index: Any) -> bool:
+        """Is an item taken out of buffers, or put into them, where the length or the place is data?"""
+        if not owner.grows and self.data_position(index):
+            self.in_buffers(owner)
+        return owner.grows and isinstance(simplest(owner.slots[LENGTH]), Dim)
+
     def list_insert(self, owner: List, index: Any, item: Any) -> None:
+        if self._stays_in_buffers(owner, index):
+            self.generated(python_iterators.inserted_at, owner, index, item)
+            return
+        self.listed(owner)
         items = [owner.slots[k] for k in owner.slots]
         items.insert(self.static_int(index, "the position in a list must be static"), item)
         for k, value in enumerate(items):
             self.store.write(owner, k, value)
 
     def list_reverse(self, owner: List) -> None:
+        if owner.grows:
+            self.generated(python_iterators.turned_round, owner)
+            return
         for k, value in enumerate(list(reversed(list(owner.slots.values())))):
             self.store.write(owner, k, value)
 
@@ -83,15 +107,29 @@ class Containers(HigherOrder):
         return self.call(list, [owner], {})
 
     def list_index(self, owner: Any, item: Any) -> Any:
+        missing = f"ValueError: {describe(item)} is not in the list"
+        if isinstance(owner, List) and owner.grows:
+            return self.generated(python_iterators.position_in, owner, item)
+        tests: list[tuple[int, Any]] = []
         for k, other in enumerate(self.items(owner)):
-            equal = self.truth(self.binary("Eq", item, other))
-            if not isinstance(equal, bool):
-                self.need_static(equal, "the position of an item must be static")
-            if equal:
-                return k
-        return self.fail(PythonError, f"ValueError: {describe(item)} is not in the list")
+            equal = True if other is item else self.truth(self.binary("Eq", item, other))
+            if equal is not False:
+                tests.append((k, equal))
+            if equal is True:
+                break
+        if not tests:
+            self.fail(PythonError, missing)
+        if tests[-1][1] is not True:
+            found = functools.reduce(PRIMITIVES["logical_or"], [test for _, test in tests])
+            emit(PRIMITIVES["check"], (found,), {"message": "the value is not in the list", "error": ValueError})
+        place: Any = tests[-1][0]
+        for k, test in reversed(tests[:-1]):
+            place = PRIMITIVES["select"](test, k, place)
+        return self.boxed(place)
 
     def list_count(self, owner: Any, item: Any) -> Any:
+        if isinstance(owner, List) and owner.grows:
+            return self.generated(python_iterators.count_in, owner, item)
         total: Any = 0
         for other in self.items(owner):
             total = self.binary("Add", total, self.boxed(self.truth(self.binary("Eq", item, other))))
@@ -145,6 +183,13 @@ class Containers(HigherOrder):
                     "give the key a value on every path, or ask for it alone: `key in d`, `d.get(key, ...)`",
                 )
         return list(owner.slots)
+
+    def count_of_keys(self, owner: Dict) -> Any:
+        """How many keys there are, which data may decide."""
+        total: Any = 0
+        for key in owner.slots:
+            total = self.binary("Add", total, self.call(int, [self.boxed(self.present(owner, key))], {}))
+        return total
 
     def present(self, owner: Any, key: Any) -> Any:
         """Whether a slot is there: a bool, or a boolean operand."""

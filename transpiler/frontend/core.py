@@ -41,6 +41,8 @@ class Core(Tracing):
         self.depth_limit = 80
         self.quiet: dict[str, None] = {}  # floating-point warnings turned off somewhere in the program
         self.lists_grow = True  # else loops that change the length of a list are unrolled
+        self.by_position = False  # are items of lists at positions that data decides accepted?
+        self.asked_position = False  # would that have helped?
         self.grown = False  # was a list put into buffers?
         # of buffers whose size is open, with what they hold at first and whose they are
         self.capacities: list[tuple[Var, Room, Dim, List]] = []

@@ -279,6 +279,8 @@ class Expressions(Conditions):
         if isinstance(owner, Array):
             return self.get_array_item(owner, index)
         if isinstance(owner, Dict):
+            if self.data_position(index):
+                return self.at_each_key(owner, index, lambda k: self.get_item(owner, k))
             key = self.static_key(index)
             if key not in owner.slots:
                 if hasattr(owner.cls, "__missing__"):
@@ -312,6 +314,10 @@ class Expressions(Conditions):
             picked = range(count)[self.python_slice(index)]
             items = [self.slot(owner, k) if isinstance(owner, List) else owner[k] for k in picked]
             return List.of(items) if isinstance(owner, List) else tuple(items)
+        if self.data_position(index) and count:
+            if self.in_buffers(owner):
+                return self.item_of(owner, index)
+            return self.at_each_key(owner, index, lambda k: self.get_item(owner, k))
         k = self.static_int(index, "the position in a Python list or tuple must be static")
         if not -count <= k < count:
             if isinstance(owner, List):

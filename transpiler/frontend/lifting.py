@@ -109,6 +109,10 @@ class Lifting(Arrays):
         return thing
 
     # ---- arguments ----
+    def is_argument(self, value: Var) -> bool:
+        """Is the value what a parameter brings?"""
+        return any(parameter.var is value for parameter in self.parameters)
+
     def inject(self, value: Any, path: str, leaf: list[int], access: Accessor) -> Any:
         """An argument: leaves become parameters, numbered as `tree.flatten` does."""
         kind = None if isinstance(value, (ArrayType, StaticLeaf)) else tree.kind_of(type(value))

@@ -331,6 +331,8 @@ class LoopTrace:
         if isinstance(self.kind, Counted):
             index = [self.tracing.solver.bound(index_var(self.kind.lo, self.kind.hi, self.kind.hint))]
             self.index = index[0]
+            if (self.kind.hi - self.kind.lo).constant is not None:
+                self.tracing.unrollable.add(index[0])
             place = Dim.of(index[0])
             iteration = place - self.kind.lo if self.kind.direction > 0 else self.kind.hi - 1 - place
         self.establish(head, params, iteration)

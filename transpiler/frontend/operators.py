@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, Steering
-from gradscribe.transpiler.frontend.growing_lists import GrowingLists
+from gradscribe.transpiler.frontend.list_positions import ListPositions
 from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.solver import DataEquality
@@ -64,7 +64,7 @@ _KEYED = (Dict, dict, set, frozenset)
 _OF_SETS = COMPARISONS - {"Eq", "NotEq"} | {"BitOr", "BitAnd", "BitXor", "Sub"}
 
 
-class Operators(GrowingLists):
+class Operators(ListPositions):
     """Unary and binary operators, truth, application of rules."""
 
     # ---- rules ----
@@ -343,6 +343,9 @@ class Operators(GrowingLists):
         left, right = ([self.get_attribute(v, name) for name in fields] for v in (owner, other))
         return self.compare_sequences(compared, left, right)
 
+    def count_of_keys(self, owner: Dict) -> Any:
+        raise NotImplementedError
+
     # ---- unary, truth ----
     def unary(self, op: str, value: Any) -> Any:
         if op == "Not":
@@ -398,8 +401,8 @@ class Operators(GrowingLists):
         if isinstance(value, List) and value.grows:
             return self.truth(self.binary("NotEq", value.slots[LENGTH], 0))
         if isinstance(value, (List, Dict)):
-            if value.slots and all(isinstance(v, Maybe) for v in value.slots.values()):
-                self.refuse("whether this dict is empty depends on data", "ask for a key: `key in d`")
+            if isinstance(value, Dict) and value.slots and all(isinstance(v, Maybe) for v in value.slots.values()):
+                return self.truth(self.binary("NotEq", self.count_of_keys(value), 0))
             return bool(value.slots)
         if isinstance(value, Object):
             for name in ("__bool__", "__len__"):

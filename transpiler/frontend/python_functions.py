@@ -50,6 +50,7 @@ from gradscribe.transpiler.frontend.values import (
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.library import debug
 from gradscribe.transpiler.library.checkpointed_loops import checkpointed
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
@@ -82,7 +83,7 @@ class PythonFunctions(Containers):
         if isinstance(value, (List, Dict)):
             self.store.check_readable(value)
             if isinstance(value, Dict):
-                return len(self.keys_of(value))
+                return self.count_of_keys(value)
             return value.slots[LENGTH] if value.grows else len(value.slots)
         if isinstance(value, Sequence):
             return value.length
@@ -106,6 +107,9 @@ class PythonFunctions(Containers):
             return self.collected(value)
         if isinstance(value, List) and value.grows:
             return self.item_of(value, Slice(None, None, None))
+        if isinstance(value, Array) and value.rank == 1 and self.solver.normalize(value.shape[0]).constant is None:
+            length = self.solver.normalize(value.shape[0])
+            return self.list_of(ArrayType(value.dtype), [self.views.fresh(self.views.read(value))], length)
         return List.of(self.items(value))
 
     def call_tuple(self, value: Any = ()) -> Any:

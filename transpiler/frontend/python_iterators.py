@@ -252,3 +252,45 @@ def next_of(iterable, *default):
     if len(default) > 0:
         return default[0]
     raise StopIteration
+
+
+# ---- lists in buffers ----
+def position_in(xs, value):
+    for k, x in enumerate(xs):
+        if x == value:
+            return k
+    raise ValueError("the value is not in the list")
+
+
+def count_in(xs, value):
+    total = 0
+    for x in xs:
+        if x == value:
+            total += 1
+    return total
+
+
+def popped_at(xs, place):
+    item = xs[place]
+    if place < 0:
+        place += len(xs)
+    for k in range(place, len(xs) - 1):
+        xs[k] = xs[k + 1]
+    xs.pop()
+    return item
+
+
+def inserted_at(xs, place, item):
+    count = len(xs)
+    place = max(place + count, 0) if place < 0 else min(place, count)
+    xs.append(item)
+    for k in range(count, place, -1):
+        xs[k] = xs[k - 1]
+    xs[place] = item
+
+
+def turned_round(xs):
+    for k in range(len(xs) // 2):
+        other = xs[k]
+        xs[k] = xs[len(xs) - 1 - k]
+        xs[len(xs) - 1 - k] = other

@@ -50,14 +50,19 @@ def stage(
     """
     static: frozenset[StaticPlace] = frozenset()
     modes: dict[Place, Mode] = {}
+    by_position = False  # are positions in lists that data decides accepted? Static ones are tried first
     shared: AliasError | None = None  # why the items of a list may not stand in a buffer of their own
     for _ in range(_RETRACES):
         staging = Staging(static, modes, transform_call)
         staging.lists_grow = shared is None
+        staging.by_position = by_position
         try:
             return staging.run(fn, args, kwargs)
         except NeedStatic as need:
             found = {staging.places[a] for a in staging.solver.origins(list(need.atoms)) if a in staging.places}
+            if found <= static and staging.asked_position:
+                by_position, static, modes = True, frozenset(), {}
+                continue
             if found <= static and shared is not None:
                 raise shared from None
             if found <= static:

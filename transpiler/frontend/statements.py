@@ -329,6 +329,8 @@ class Statements(Trying):
     def _set_item(self, owner: Any, index: Any, value: Any) -> None:
         if isinstance(owner, Array):
             self.set_array_item(owner, index, value)
+        elif isinstance(owner, Dict) and self.data_position(index):
+            self.at_each_key(owner, index, lambda k: self.store.write(owner, k, value))
         elif isinstance(owner, Dict):
             self.store.write(owner, self.static_key(index), value)
         elif isinstance(owner, List) and isinstance(index, Slice):
@@ -340,6 +342,12 @@ class Statements(Trying):
             self.set_item_of(owner, index, value)
         elif isinstance(owner, List):
             count = len(owner.slots)
+            if self.data_position(index) and count:
+                if self.in_buffers(owner):
+                    self.set_item_of(owner, index, value)
+                else:
+                    self.at_each_key(owner, index, lambda k: self.store.write(owner, k, value))
+                return
             k = self.static_int(index, "the position in a Python list must be static")
             if not -count <= k < count:
                 self.fail(PythonError, f"IndexError: list assignment index {k} out of range")

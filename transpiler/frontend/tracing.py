@@ -66,6 +66,7 @@ class Tracing:
         self.views = Views(self.store, self.solver)
         self.lift_external: Callable[[External], Any] = lambda external: external.value
         self.facts = Facts()
+        self.unrollable: set[Var] = set()  # positions in loops whose trips are counted beforehand
         self.births: list[int] = []  # of the open data-dependent regions
         self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
         self.growers: list[int] = []  # of those that can be entered again with a list in buffers
