@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter, defaultdict, namedtuple
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,3 +108,61 @@ def a_set_whose_size_data_decide(x):
     if not order:
         return x[0]
     return order["up"] * len(seen)
+
+
+@program(X, np.arange(10.0).reshape(5, 2) / 3)
+def sorted_by_keys_of_data(x, p):
+    points = sorted([(float(a), b) for a, b in zip(x, p[:, 1])], key=lambda q: q[0] + q[1])
+    area = 0.0
+    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+        area += 0.5 * (x1 - x0) * (y0 + y1)
+    order = sorted(range(len(x)), key=lambda i: x[i], reverse=True)
+    rows = sorted(list(p), key=lambda row: row[0] * x[0], reverse=True)
+    kept = [v for v in x if v > -1]
+    kept.sort(key=lambda v: abs(v))
+    return area + x[order[0]] * x[order[-1]] ** 2, rows[1] * 2, kept[0] + 2 * kept[-1]
+
+
+@program(X)
+def hull_of_points(x):
+    points = np.stack([x, np.cos(3 * x)], axis=1)
+    points = points[np.lexsort((points[:, 1], points[:, 0]))]
+
+    def cross(o, a, b):
+        return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+
+    def half(points):
+        hull = []
+        for q in points:
+            while len(hull) >= 2 and cross(hull[-2], hull[-1], q) <= 0:
+                hull.pop()
+            hull.append(q)
+        return hull
+
+    hull = half(points)[:-1] + half(points[::-1])[:-1]
+    area = 0.0
+    for i in range(len(hull)):
+        a, b = hull[i], hull[(i + 1) % len(hull)]
+        area += a[0] * b[1] - a[1] * b[0]
+    return area
+
+
+@program(X)
+def dicts_with_defaults(x):
+    groups = defaultdict(list)
+    sums = defaultdict(float)
+    signs = Counter()
+    Pair = namedtuple("Pair", "low high")
+    for i in range(5):
+        groups[i % 2].append(x[i])
+        sums["odd" if i % 2 else "even"] += x[i] ** 2
+        if x[i] > 0:
+            signs["up"] += 1
+    pair = Pair(sums["even"], high=sums["odd"])
+    return sum(np.prod(g) for g in groups.values()) + pair.low * pair.high * signs["up"] + signs["none"]
+
+
+@program(X)
+def functions_of_math(x):
+    a, b = float(x[0]), float(x[2])
+    return math.prod(x) + math.prod([a, b, 2], start=0.5) + math.remainder(7.3 * a, b) + math.dist(x[:2], x[2:4])

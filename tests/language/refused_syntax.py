@@ -307,3 +307,18 @@ def starred_exceptions(x):
 def opened_file(x):
     lines = open("data.txt").readlines()
     return x * len(lines)
+
+
+@refused(X)
+def vectorised_inside(x):
+    return np.vectorize(lambda v: v**2 if v > 0 else 0)(x)
+
+
+@refused(X)
+def applied_along_an_axis(x):
+    return np.apply_along_axis(lambda row: row / row.sum(), 0, x)
+
+
+@refused(X)
+def function_of_objects(x):
+    return np.frompyfunc(lambda v: v + 1, 1, 1)(x)

@@ -240,9 +240,10 @@ class Calls(Superclasses):
             return List.of([self.made(v) for v in value])
         if type(value) is tuple:
             return tuple(self.made(v) for v in value)
-        if type(value) is dict:
-            return Dict({k: self.made(v) for k, v in value.items()})
-        return self.lift(value, "constant", None) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            slots = {k: self.made(v) for k, v in value.items()}
+            return Dict(slots, cls=type(value), factory=getattr(value, "default_factory", None))
+        return value
 
     def _refuse_random(self, function: Any) -> None:
         module = getattr(function, "__module__", None) or ""

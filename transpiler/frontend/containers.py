@@ -16,6 +16,7 @@ from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.higher_order import HigherOrder
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.table import array_from
 from gradscribe.transpiler.frontend.values import (
     FORM,
     LENGTH,
@@ -36,7 +37,7 @@ from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 # Methods of lists that know of buffers.
-_OF_BUFFERS = ("append", "extend", "pop", "copy", "index", "count", "insert", "remove", "reverse")
+_OF_BUFFERS = ("append", "extend", "pop", "copy", "index", "count", "insert", "remove", "reverse", "sort")
 
 
 class Containers(HigherOrder):
@@ -141,8 +142,31 @@ class Containers(HigherOrder):
     def list_remove(self, owner: List, item: Any) -> None:
         self.list_pop(owner, self.list_index(owner, item))
 
+    def sorted_by(self, value: Any, keys: list[Any] | None, key: Any, reverse: bool) -> Any:
+        """`sorted` by keys that data decides; of a list in buffers, or an array, `keys` are not known yet."""
+        items = value if keys is not None else self.generated(python_iterators.listed, value)
+        made = List.of(keys) if keys is not None else self.generated(python_iterators.list_mapped, key, items)
+        order = self.generated(python_iterators.order_of, made, reverse)
+        if not items.grows:
+            forms = [self.form_of(self.slot(items, k)) for k in items.slots]
+            form: Any = self.common_form(forms)
+            columns = zip(*(self._leaves(self.slot(items, k), form) for k in items.slots), strict=True)
+            leaves = [self.apply_rule(array_from, [List.of(column)], {}, order=()) for column in columns]
+        else:
+            form, leaves = items.slots[FORM], self.leaves_of(items)
+        rows = [self.get_item(leaf, order) for leaf in leaves]
+        result = self.list_of(form, rows, self.solver.normalize(Dim.of(self.call(len, [items], {}))))
+        if isinstance(result.slots[LENGTH], int):
+            self.listed(result)
+        return result
+
     def list_sort(self, owner: List, **options: Any) -> None:
-        self.replace_items(owner, self.items(self.call(sorted, [owner], options)))
+        made = self.call(sorted, [owner], options)
+        if owner.grows and made.grows:
+            self.generated(python_iterators.overwritten, owner, made)
+        else:
+            self.listed(owner)
+            self.replace_items(owner, self.items(made))
 
     def replace_items(self, owner: List, items: list[Any]) -> None:
         """The list holds these from now on."""
@@ -208,6 +232,14 @@ class Containers(HigherOrder):
     def dict_get(self, owner: Dict, key: Any, default: Any = None) -> Any:
         return self._or_else(owner, self.static_key(key), lambda: default)
 
+    def missing_or_there(self, owner: Dict, key: Any) -> Any:
+        """The entry of a `defaultdict` or `Counter` where data decides whether it is there."""
+        if owner.factory is None:
+            return self._or_else(owner, key, lambda: 0)
+        value = self._or_else(owner, key, lambda: self.call(owner.factory, [], {}))
+        self.store.write(owner, key, value)
+        return value
+
     def dict_keys(self, owner: Dict) -> Any:
         return tuple(self.keys_of(owner))
 
@@ -218,7 +250,7 @@ class Containers(HigherOrder):
         return tuple((k, self.get_item(owner, k)) for k in self.keys_of(owner))
 
     def dict_copy(self, owner: Dict) -> Any:
-        return Dict(dict(owner.slots), cls=owner.cls)
+        return Dict(dict(owner.slots), cls=owner.cls, factory=owner.factory)
 
     def dict_clear(self, owner: Dict) -> None:
         for key in list(owner.slots):

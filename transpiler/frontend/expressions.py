@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -213,6 +214,9 @@ class Expressions(Conditions):
     def python_type(self, value: Any) -> type:
         raise NotImplementedError
 
+    def missing_or_there(self, owner: Dict, key: Any) -> Any:
+        raise NotImplementedError
+
     def present(self, owner: Any, key: Any) -> Any:
         raise NotImplementedError
 
@@ -283,12 +287,19 @@ class Expressions(Conditions):
                 return self.at_each_key(owner, index, lambda k: self.get_item(owner, k))
             key = self.static_key(index)
             if key not in owner.slots:
-                if hasattr(owner.cls, "__missing__"):
+                if owner.factory is not None:
+                    self.store.write(owner, key, self.call(owner.factory, [], {}))
+                    return self.slot(owner, key)
+                if owner.cls is Counter:
+                    return 0
+                if hasattr(owner.cls, "__missing__") and owner.cls is not defaultdict:
                     self.refuse(
                         f"reading the missing key {key!r} of a `{owner.cls.__name__}` is not accepted",
                         f"write `d.get({key!r}, ...)`, or give the dict all its keys before",
                     )
                 self.fail(PythonError, f"KeyError: {key!r}")
+            if isinstance(owner.slots[key], Maybe) and (owner.factory is not None or owner.cls is Counter):
+                return self.missing_or_there(owner, key)
             return self._checked(self.slot(owner, key), f"[{key!r}]", owner, key)
         if isinstance(owner, (List, tuple)):
             return self._sequence_item(owner, index)

@@ -88,6 +88,18 @@ REFUSED_CALLS: dict[Any, Refusal] = {
     open: ("`open` is not accepted in a staged function", "read and write files outside"),
     itertools.groupby: (f"`itertools.groupby` is not accepted: {_LAZY}", "write the loop"),
     itertools.tee: (f"`itertools.tee` is not accepted: {_LAZY}", "make a list of the items"),
+    np.apply_along_axis: (
+        "`np.apply_along_axis` is not accepted: what its first call returns decides the type of all",
+        "write a comprehension: np.array([function(row) for row in x])",
+    ),
+    np.frompyfunc: (
+        "`np.frompyfunc` is not accepted: its results are arrays of Python objects",
+        "write a comprehension: np.array([function(v) for v in x])",
+    ),
+    np.vectorize: (
+        "`np.vectorize` is not accepted: what its first call returns decides the type of all",
+        "write a comprehension: np.array([function(v) for v in x])",
+    ),
     functools.singledispatch: ("`functools.singledispatch` inside a staged function is not accepted", "use it outside"),
 }
 # Calls that Python answers where all arguments are static.

@@ -74,10 +74,10 @@ class GrowingLists(Indexing):
                 return Rows(self.solver.normalize(Dim.of(item.slots[LENGTH])), item.slots[FORM])
             forms = [self.form_of(self.slot(item, k)) for k in item.slots]
             if forms:
-                return Rows(Dim.of(len(forms)), self._common_form(forms))
+                return Rows(Dim.of(len(forms)), self.common_form(forms))
         raise NeedStatic(f"a list that grows in a loop holds {describe(item)}", (), current_span(), _ONE_FORM)
 
-    def _common_form(self, forms: Items[Form]) -> Form:
+    def common_form(self, forms: Items[Form]) -> Form:
         joined = forms[0]
         for form in forms[1:]:
             joined = self._joined_form(joined, form)
@@ -131,7 +131,7 @@ class GrowingLists(Indexing):
         """The length of `cell` is about to differ between worlds; `items` are more of what it holds. Start again before
         the outermost region that may change it, or, outside all of them, turn it into buffers here."""
         held = [cell.slots[FORM]] if cell.grows else [self.form_of(self.slot(cell, k)) for k in cell.slots]
-        form = self._common_form([*held, *map(self.form_of, items)])
+        form = self.common_form([*held, *map(self.form_of, items)])
         handler = next((birth for birth in self.growers if birth > cell.serial), None)
         if not self.lists_grow:
             raise NeedStatic(
@@ -147,7 +147,7 @@ class GrowingLists(Indexing):
         self.grown = True
         name = self._name_of(cell)
         capacity = Var(ArrayType(INT64, (), True), "capacity")
-        before = self._leaves_of(cell) if cell.grows else None
+        before = self.leaves_of(cell) if cell.grows else None
         held = [] if cell.grows else [self.slot(cell, k) for k in cell.slots]
         length = cell.slots[LENGTH] if cell.grows else len(held)
         size = self.solver.normalize(Dim.of(length) + _SPARE) if doubling else Dim.of(capacity)
@@ -205,7 +205,7 @@ class GrowingLists(Indexing):
         if not cell.grows:
             self.store.write(cell, len(cell.slots), item)
             return
-        other = self._common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]
+        other = self.common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]
         if other or (cell.slots[ROOM] is not None and self._capacity(cell) is None):
             self.outgrow(cell, [item])
             if self._capacity(cell) is None:
@@ -265,14 +265,14 @@ class GrowingLists(Indexing):
         if isinstance(form, Rows):
             assert isinstance(item, List)
             if item.grows:
-                return self._leaves_of(item)
+                return self.leaves_of(item)
             columns = [self._leaves(self.slot(item, k), form.form) for k in item.slots]
             return [
                 self.apply_rule(array_from, [List.of(column)], {}, order=()) for column in zip(*columns, strict=True)
             ]
         return [leaf for part, inner in zip(item, form[1:], strict=True) for leaf in self._leaves(part, inner)]
 
-    def _leaves_of(self, cell: List) -> list[Array]:
+    def leaves_of(self, cell: List) -> list[Array]:
         """The filled part of each buffer."""
         self.store.check_readable(cell)
         return [self._part(buffer, Dim.of(0), Dim.of(cell.slots[LENGTH]), 1) for buffer in cell.slots[ITEMS]]
@@ -333,7 +333,7 @@ class GrowingLists(Indexing):
     def set_item_of(self, cell: List, index: Any, item: Any) -> None:
         """`xs[index] = item`."""
         position = self.position(index, Dim.of(cell.slots[LENGTH]))
-        if self._common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]:
+        if self.common_form([cell.slots[FORM], self.form_of(item)]) != cell.slots[FORM]:
             self.outgrow(cell, [item])
         self.store.write(cell, LENGTH, cell.slots[LENGTH])  # lists that may be this one change too
         self._store(cell, position, item)
@@ -367,7 +367,7 @@ class GrowingLists(Indexing):
 
     def stacked(self, cell: List) -> Any:
         """The array that NumPy makes of the list."""
-        return self._stacked(cell.slots[FORM], iter(self._leaves_of(cell)), 1)
+        return self._stacked(cell.slots[FORM], iter(self.leaves_of(cell)), 1)
 
     def _stacked(self, form: Form, leaves: Any, axis: int) -> Any:
         if isinstance(form, ArrayType):

@@ -348,7 +348,7 @@ class Join:
         if known is not None:
             return known
         if isinstance(example, Dict):
-            return Dict({}, cls=example.cls)
+            return Dict({}, cls=example.cls, factory=example.factory)
         return Object(example.cls, {}) if isinstance(example, Object) else List({})
 
     def build(self, plan: Plan, vars: Sequence[Operand]) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gast
+import numpy as np
 
 from gradscribe.transpiler.frontend.fence import (
     CONDITIONAL,
@@ -132,6 +133,9 @@ _FUNCTIONS = (
     _accepted(FUNCTIONS, "functions decorated by Numba, as the Python they are", "decorated"),
     _refused(FUNCTIONS, "Numba's decorators inside", "numba_inside",
              ("Numba's decorators are not accepted inside a staged function", "decorate outside")),
+    _refused(FUNCTIONS, "`np.vectorize` inside", "vectorised_inside", REFUSED_CALLS[np.vectorize]),
+    _refused(FUNCTIONS, "`np.apply_along_axis`", "applied_along_an_axis", REFUSED_CALLS[np.apply_along_axis]),
+    _refused(FUNCTIONS, "`np.frompyfunc`", "function_of_objects", REFUSED_CALLS[np.frompyfunc]),
     _refused(FUNCTIONS, "functions of `np.vectorize`", "vectorised_function", VECTORIZED),
     _refused(FUNCTIONS, "functions without text", "function_without_text",
              ("the source of <string> cannot be found", "define the function in a file")),
@@ -208,7 +212,12 @@ _DATA = (
     _accepted(DATA, "lists that grow in loops and branches on data", "append_in_a_branch_of_data"),
     _in_part(DATA, "items of lists, tuples and dicts at positions that data decides", "positions_in_a_list", "",
              "keys of dicts are ints that the dict has; objects are chosen by a branch for each, up to 64"),
-    _accepted(DATA, "`index`, `count`, `in` of lists of data; `pop(0)`, `insert`, `reverse` of lists that grow", "a_queue"),
+    _accepted(DATA, "`index`, `count`, `in` of lists of data; `pop(0)`, `insert`, `reverse` of lists that grow",
+              "a_queue"),
+    _in_part(DATA, "`sorted` and `sort` with keys that are data", "sorted_by_keys_of_data", "call sorted",
+             "keys are numbers; items are numbers, arrays of one shape, tuples of these"),
+    _in_part(DATA, "`defaultdict`, `Counter`, `namedtuple` made inside", "dicts_with_defaults", "call defaultdict",
+             "with static keys"),
     _accepted(DATA, "sets and dicts with keys that data adds, `len` of them", "a_set_whose_size_data_decide"),
     _accepted(DATA, "arrays that change their size in loops", "shrunk_from_the_front", "While"),
     _accepted(DATA, "writes to elements, rows, slices, repeated positions", "written_at_repeated_positions"),

@@ -133,7 +133,7 @@ class Lifting(Arrays):
             return self._visible(List.of(parts), access, path)
         if isinstance(value, dict):
             by_key = dict(zip(_keys(value, static), parts, strict=True))
-            return self._visible(Dict({k: by_key[k] for k in value}, cls=type(value)), access, path)
+            return self._visible(_dict_like(value, {k: by_key[k] for k in value}), access, path)
         built = kind.build(static, parts)
         return self._visible(Object(type(value), _attributes(built)), access, path)
 
@@ -310,7 +310,7 @@ class Lifting(Arrays):
             return self._captured_container(List(slots), access, path)
         if isinstance(value, dict):
             slots = {k: External(v, f"{path}[{k!r}]", Reading(value, "item", k)) for k, v in value.items()}
-            return self._captured_container(Dict(slots, cls=type(value)), access, path)
+            return self._captured_container(_dict_like(value, slots), access, path)
         if _is_plain_object(value):
             fields = {
                 name: External(v, f"{path}.{name}", Reading(value, "attribute", name))
@@ -358,6 +358,10 @@ def _size_name(path: str, axis: int, rank: int) -> str:
 def _keys(value: Any, static: Any) -> Any:
     """The keys of a dict in the order of its children, out of the static data of its node kind."""
     return static[1] if isinstance(value, defaultdict) else static
+
+
+def _dict_like(value: dict[Any, Any], slots: dict[Any, Any]) -> Dict:
+    return Dict(slots, cls=type(value), factory=getattr(value, "default_factory", None))
 
 
 def _attributes(value: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class ListPositions(GrowingLists):
         """The action on the static position or key that this one is at run time."""
         if isinstance(owner, Dict):
             keys = [key for key in self.keys_of(owner) if isinstance(key, int)]
-            if not keys:
+            if not keys or owner.cls is not dict:
                 self.need_static(index, "the key of a dict must be static")
             choice = self.one_of(index, keys, KeyError)
         else:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, Steering
+from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.list_positions import ListPositions
 from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.reading import Reading
@@ -127,6 +128,9 @@ class Operators(ListPositions):
         if isinstance(value, np.ndarray):
             return self.lift(value, "constant", Reading(value, "itself"))
         return self.apply_rule(array_from, [value], {}, order=())
+
+    def generated(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
 
     # ---- binary ----
     def binary(self, op: str, a: Any, b: Any) -> Any:
@@ -246,6 +250,8 @@ class Operators(ListPositions):
         if isinstance(a, Array) or isinstance(b, Array) or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
             return None
         if op == "Add" and _is_sequence(a) and _is_sequence(b) and isinstance(a, List) == isinstance(b, List):
+            if any(isinstance(v, List) and v.grows and isinstance(simplest(v.slots[LENGTH]), Dim) for v in (a, b)):
+                return self.generated(python_iterators.joined_lists, a, b)
             joined = [*self.items(a), *self.items(b)]
             return List.of(joined) if isinstance(a, List) else tuple(joined)
         if op == "Mult" and (is_integer(a) or is_integer(b)):

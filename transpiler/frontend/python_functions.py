@@ -8,12 +8,14 @@ import dataclasses
 import functools
 import sys
 import types
+from collections import defaultdict, namedtuple
 from collections.abc import Callable
 from typing import Any
 
 import gast
 import numpy as np
 
+from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.containers import Containers
 from gradscribe.transpiler.frontend.fence import REFUSED
@@ -125,14 +127,31 @@ class PythonFunctions(Containers):
     def call_sorted(self, value: Any, **options: Any) -> Any:
         key, reverse = options.pop("key", None), options.pop("reverse", False)
         numbers = isinstance(value, Array) or (isinstance(value, List) and value.grows)
+        ints = isinstance(value, Sequence) and value.range is not None and isinstance(simplest(value.length), Dim)
+        if key is not None and (numbers or ints):
+            return self.sorted_by(value, None, key, self.truth(reverse) is True)
         items = [] if numbers else self.items(value)
         if key is None and (numbers or (is_data(items) and all(map(is_number, items)))):
             return self.sorted_numbers(value if numbers else List.of(items), self.truth(reverse) is True)
         keys = [item if key is None else self.call(key, [item], {}) for item in items]
-        if numbers or is_data(keys):
-            self.refuse("sorting by data with `sorted` is accepted for numbers alone", "use np.sort or np.argsort")
+        if numbers or (is_data(keys) and not all(map(is_number, keys))):
+            self.refuse("sorting by data is accepted by keys that are numbers", "use np.argsort or np.lexsort")
+        if is_data(keys):
+            return self.sorted_by(List.of(items), keys, key, self.truth(reverse) is True)
         order = self.python(sorted, range(len(items)), key=lambda k: keys[k], reverse=reverse)
         return List.of(items[k] for k in order)
+
+    def call_defaultdict(self, factory: Any = None, *args: Any, **kwargs: Any) -> Any:
+        made = self.call_dict(*args, **kwargs)
+        return Dict(dict(made.slots), cls=defaultdict, factory=factory)
+
+    def call_lexsort(self, keys: Any, axis: Any = -1) -> Any:
+        if axis != -1:
+            self.refuse("`np.lexsort` along an axis is not accepted", "sort rows one by one")
+        return self.generated(python_iterators.lexsort, keys)
+
+    def call_namedtuple(self, *args: Any, **kwargs: Any) -> Any:
+        return self.python(namedtuple, *args, **{"module": "<staged>", **kwargs})
 
     def call_set(self, value: Any = ()) -> Any:
         return self.set_of(self.items(value))
@@ -340,6 +359,7 @@ _OWN: dict[Any, str] = {
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
     print: "call_print",
     copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
+    defaultdict: "call_defaultdict", namedtuple: "call_namedtuple", np.lexsort: "call_lexsort",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
     checkpointed: "call_checkpointed",
     np.seterr: "call_seterr", np.seterrcall: "call_seterr",

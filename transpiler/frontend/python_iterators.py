@@ -6,6 +6,8 @@ Python; only the text counts, so each is written as the documentation of Python 
 
 from __future__ import annotations
 
+import numpy as np
+
 # Nothing here is called by Python: types would say nothing.
 # mypy: disable-error-code="no-untyped-def, has-type"
 
@@ -289,8 +291,42 @@ def inserted_at(xs, place, item):
     xs[place] = item
 
 
+def joined_lists(xs, ys):
+    out = xs[:]
+    for y in ys:
+        out.append(y)
+    return out
+
+
 def turned_round(xs):
     for k in range(len(xs) // 2):
         other = xs[k]
         xs[k] = xs[len(xs) - 1 - k]
         xs[len(xs) - 1 - k] = other
+
+
+# ---- in order ----
+def listed(items):
+    return [v for v in items]  # noqa: C416  # a list of data, which `list` would not roll
+
+
+def overwritten(xs, ys):
+    for k, y in enumerate(ys):
+        xs[k] = y
+
+
+def list_mapped(function, items):
+    return [function(v) for v in items]
+
+
+def order_of(keys, reverse):
+    if not reverse:
+        return np.argsort(np.array(keys), kind="stable")
+    return len(keys) - 1 - np.argsort(np.array(keys)[::-1], kind="stable")[::-1]
+
+
+def lexsort(keys):
+    order = np.argsort(keys[0], kind="stable")
+    for key in keys[1:]:
+        order = order[np.argsort(key[order], kind="stable")]
+    return order

@@ -120,7 +120,32 @@ def isqrt(n):
     return low
 
 
+def prod(iterable, *, start=1):
+    result = start
+    for item in iterable:
+        result = result * item
+    return result
+
+
+def remainder(x, y):
+    if y == 0 or math.isinf(x):
+        raise ValueError("math domain error")
+    if math.isinf(y):
+        return x
+    positive, y = abs(x), abs(y)
+    m = math.fmod(positive, y)
+    c = y - m
+    if m < c:
+        r = m
+    elif m > c:
+        r = -c
+    else:
+        r = m - 2.0 * math.fmod(0.5 * (positive - m), y)
+    return math.copysign(1.0, x) * r
+
+
 MATH_TEXTS = {
+    math.prod: prod, math.remainder: remainder,
     math.isclose: isclose, math.dist: dist, math.hypot: hypot, math.ldexp: ldexp, math.modf: modf,
     math.factorial: factorial, math.comb: comb, math.perm: perm, math.gcd: gcd, math.lcm: lcm, math.isqrt: isqrt,
 }  # fmt: skip

@@ -6,6 +6,7 @@ In: the value a call returned, the boxes and containers of the caller. Out: resu
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -121,7 +122,7 @@ class Results(Lifting):
         if isinstance(value, List):
             return list(parts.values())
         if isinstance(value, Dict):
-            return _rebuilt_dict(value.cls, parts)
+            return _rebuilt_dict(value, parts)
         assert isinstance(value, Object)
         if tree.kind_of(value.cls) is None:
             self.refuse(
@@ -221,7 +222,9 @@ def _replace_list(access: Accessor) -> Store:
     return store
 
 
-def _rebuilt_dict(cls: type, parts: dict[Any, Any]) -> Any:
-    made = cls() if cls is not dict else {}
+def _rebuilt_dict(value: Dict, parts: dict[Any, Any]) -> Any:
+    made = value.cls() if value.cls is not dict else {}
+    if isinstance(made, defaultdict) and not isinstance(value.factory, Closure):
+        made.default_factory = value.factory
     made.update(parts)
     return made

@@ -13,6 +13,7 @@ from typing import Any
 
 import gast
 
+from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.choices import has_choice
 from gradscribe.transpiler.frontend.liveness import BREAK, CONTINUE, RETURN_CODE, always_leaves, exits, liveness_of
@@ -20,6 +21,7 @@ from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.trying import Trying
 from gradscribe.transpiler.frontend.values import (
+    LENGTH,
     MISSING,
     RETURN,
     Array,
@@ -37,6 +39,7 @@ from gradscribe.transpiler.frontend.values import (
     describe,
     is_data,
     is_number,
+    simplest,
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
@@ -158,6 +161,9 @@ class Statements(Trying):
                 self.refuse("`del` is accepted for names, entries of lists and dicts, and attributes of objects")
 
     def _delete_items(self, owner: List, index: Any) -> None:
+        if owner.grows and not isinstance(index, Slice) and isinstance(simplest(owner.slots[LENGTH]), Dim):
+            self.generated(python_iterators.popped_at, owner, index)
+            return
         self.listed(owner)
         items = [self.slot(owner, k) for k in range(len(owner.slots))]
         place = self.python_slice(index) if isinstance(index, Slice) else self.static_int(index, "a place is static")

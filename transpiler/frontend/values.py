@@ -162,13 +162,14 @@ class Room(Cell):
 
 
 class Dict(Container):
-    """A Python dict with static keys."""
+    """A Python dict with static keys. `factory` makes what a `defaultdict` holds at a key that is missing."""
 
-    __slots__ = ("cls",)
+    __slots__ = ("cls", "factory")
 
-    def __init__(self, slots: dict[Any, Any], origin: Any = None, cls: type = dict) -> None:
+    def __init__(self, slots: dict[Any, Any], origin: Any = None, cls: type = dict, factory: Any = None) -> None:
         super().__init__(slots, origin)
         self.cls = cls
+        self.factory = factory
 
 
 class Object(Container):

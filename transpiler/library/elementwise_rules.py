@@ -312,13 +312,6 @@ def _math_scaled(factor: float, python: Callable[[Any], float]) -> Rule:
     return lambda x: to_weak(x) * factor if is_data(x) else python(x)
 
 
-def _math_prod(values: Any, *, start: Any = 1) -> Any:
-    result = start
-    for item in values:
-        result = BINARY["Mult"](result, item)
-    return result
-
-
 def _math_hypot(*args: Any) -> Any:
     if len(args) != 2 and is_data(args):
         raise UnsupportedSyntax(current_span(), "`math.hypot` of other than two numbers")
@@ -342,7 +335,6 @@ MATH_RULES: dict[Any, Rule] = {
     math.pow: _math_pow,
     math.fabs: _python(absolute, math.fabs),
     math.copysign: _python(piecewise.copysign, math.copysign),
-    math.prod: _math_prod,
     math.fmod: _python(piecewise.fmod, math.fmod),
     math.hypot: _math_hypot,
     math.floor: _python_int(floor, math.floor),
