@@ -1,5 +1,4 @@
-"""Published methods in the language of textbooks: gradients against differences, compiled, batched; the refused ones
-say where and why."""
+"""Published methods in the language of textbooks: gradients against differences, compiled."""
 
 import copy
 import inspect
@@ -12,10 +11,6 @@ from tests.test_published import MEASURE, load
 
 import gradscribe as gs
 
-# What no program takes yet, by the words of the refusal. An entry leaves when its method is taken.
-REFUSED = {
-    "gray_scott": "`u`, which the caller sees, may or may not share memory",
-}
 LONG = ("rts_smoother", "levenberg_marquardt")  # ten seconds of compiling and more
 HEADER = "import numpy as np\nfrom tests.programs.published_language import PUBLISHED_LANGUAGE\n" + MEASURE
 LOSS = """
@@ -42,10 +37,7 @@ def arguments(name):
     return copy.deepcopy(PUBLISHED_LANGUAGE[name].arguments)
 
 
-TAKEN = [name for name in PUBLISHED_LANGUAGE if name not in REFUSED]
-
-
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", PUBLISHED_LANGUAGE)
 def test_gradients_agree_with_differences(losses, name):
     loss = getattr(losses, f"{name}_loss")
     argnums = PUBLISHED_LANGUAGE[name].argnums
@@ -57,19 +49,14 @@ def test_gradients_agree_with_differences(losses, name):
         assert directional_error(loss, arguments(name), argnums, gradient, 1.0, seed) < 1e-8
 
 
+CELLS = [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in PUBLISHED_LANGUAGE]
+
+
 @pytest.mark.native
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in TAKEN])
+@pytest.mark.parametrize("name", CELLS)
 def test_compiled_gradients(losses, name):
     transformed = gs.value_and_grad(getattr(losses, f"{name}_loss"), argnums=PUBLISHED_LANGUAGE[name].argnums)
     value, gradient = transformed(*arguments(name))
     compiled_value, compiled_gradient = gs.jit(transformed)(*arguments(name))
     assert relative_error(compiled_value, value) < 1e-12
     assert relative_error(list(compiled_gradient), list(gradient)) < 1e-10
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusals_say_where_and_why(losses, name):
-    with pytest.raises(gs.GradscribeError) as refusal:
-        gs.grad(getattr(losses, f"{name}_loss"), argnums=PUBLISHED_LANGUAGE[name].argnums)(*arguments(name))
-    assert REFUSED[name] in str(refusal.value)
-    assert "published_language.py:" in str(refusal.value)

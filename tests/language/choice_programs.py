@@ -170,3 +170,25 @@ def a_list_that_is_empty_at_first(x):
 def arrays_of_several_ranks(x):
     y = x if x[0] > 1 else np.outer(x, x)
     return np.sum(y * 2) + y.ndim
+
+
+@program(X, np.linspace(0.2, 0.9, 6))
+def an_argument_rebound_in_a_branch_and_written(u, v):
+    for step in range(4):
+        u += 0.1 * v * u
+        if step % 2:
+            u = np.clip(u, -0.8, 0.8)
+            v[v < 0.3] = 0.0
+        v -= 0.05 * u
+    return u * v, np.sum(u**2)
+
+
+@program(X, np.linspace(0.2, 0.9, 6))
+def one_of_two_arguments_is_written(a, b):
+    chosen = a if a[0] > b[0] else b
+    chosen[1:3] *= 2.0
+    chosen += 1.0
+    fresh = np.zeros(6)
+    out = fresh if b[1] > 5 else a
+    out[0] = b[2] * 3
+    return np.sum(chosen * a) + b[1] * fresh[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 from gradscribe.transpiler.frontend.branches import branch
 from gradscribe.transpiler.frontend.core import Core
+from gradscribe.transpiler.frontend.kinds import arrays_alike
 from gradscribe.transpiler.frontend.python_errors import PythonError, raised_by
 from gradscribe.transpiler.frontend.values import Choice, NeedPeel, Slice, is_data
 from gradscribe.transpiler.ir.builder import current_span, open_block
@@ -42,6 +43,12 @@ class Choices(Core):
             return branch(self, is_this, lambda: attempted(cases[n]), lambda: run(n + 1))
 
         return self.whole(run(0))
+
+    def as_value(self, value: Any) -> Any:
+        """A choice of arrays that only need to be read, as one array."""
+        if not isinstance(value, Choice) or not arrays_alike([value.options[k] for k in self.possible(value)]):
+            return value
+        return self.each(value, lambda option: self.views.fresh(self.views.read(option)))
 
     def each_present(self, value: Any, action: Callable[[Any], Any]) -> Any:
         """The action on a value that is not None: where it is, the program raises."""

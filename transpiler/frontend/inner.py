@@ -155,7 +155,7 @@ class Inner(Trees):
 
     def _given(self, value: Any) -> Any:
         """A leaf as a transformation sees it: an operand, or a static value."""
-        value = self.of_one_kind(self.present_value(value), "an argument of a transformed function")
+        value = self.of_one_kind(self.as_value(self.present_value(value)), "an argument of a transformed function")
         if isinstance(value, Array) or (is_number(value) and not isinstance(value, (bool, np.bool_))):
             return self.operand(value)
         if isinstance(value, (Closure, BoundMethod)):
@@ -261,7 +261,10 @@ class Inner(Trees):
             return int(leaf.value) if isinstance(leaf, Literal) else Dim.of(leaf)  # type: ignore[arg-type]
         box = Box(var, var.type, name=var.hint) if shape else None  # type: ignore[arg-type]
         own.append(Parameter(var, place, box, None))
-        return var if box is None else self.views.of_box(box)
+        if box is None:
+            return var
+        self.argument_boxes.add(box)
+        return self.views.of_box(box)
 
     def _finish_inner(self, own: list[Parameter], birth: int, start: int) -> None:
         """Writes to arguments are mutations; anything else older than the call must be as it was."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.errors import Span
-from gradscribe.transpiler.frontend.kinds import MOST_OPTIONS, Recoded, by_kind, may_be_option, same_code
+from gradscribe.transpiler.frontend.kinds import MOST_OPTIONS, Recoded, arrays_alike, by_kind, may_be_option, same_code
 from gradscribe.transpiler.frontend.promotion import join_numbers
 from gradscribe.transpiler.frontend.store import World
 from gradscribe.transpiler.frontend.tracing import Tracing
@@ -169,7 +169,7 @@ class Join:
     # ---- values of several kinds ----
     def _plan_choice(self, values: Sequence[Any], path: tuple[Any, ...]) -> Plan:
         """One of several options, each made of the values of one kind; a value that only says which."""
-        groups, codes = by_kind(values, self.loop, self.same)
+        groups, codes = by_kind(values, self.loop, self.same, self._apart)
         present = [v for v in values if v is not MISSING]
         kinds = " or ".join(dict.fromkeys(map(describe, present)))
         refused = Poison(f"is {kinds} depending on data", _hint_for(present))
@@ -187,9 +187,17 @@ class Join:
         if not parts or any(part.kind == "poison" for part in parts):
             del self.leaves[kept[0] :], self.merged[kept[1] :]
             return self._poison(refused)
+        if arrays_alike([v for group in groups for v in group if v is not MISSING]):
+            return Plan("choice", None, tuple(parts), leaf)
         births = [v.loop for v in present if isinstance(v, Choice) and v.loop in self.tracing.births]
         loop = births[0] if births else self.birth if self.loop and not self.mixed else None
         return Plan("choice", loop, tuple(parts), leaf)
+
+    def _apart(self, a: Array, b: Array) -> bool:
+        """Must two arrays that meet stay two, because the caller sees one of them?"""
+        meet = not self.same(a, b) and (self.tracing.is_callers(a.box) or self.tracing.is_callers(b.box))
+        self.tracing.met_callers |= meet
+        return meet and self.tracing.apart
 
     def _shared_leaf(self, leaf: Leaf) -> int:
         """One value for what says the same of several names: `best, where = None, None` are set together."""
@@ -218,7 +226,7 @@ class Join:
         return len(self.leaves) - 1
 
     def _plan_arrays(self, values: Sequence[Any], present: Sequence[Array], path: tuple[Any, ...]) -> Plan:
-        if len({(a.dtype, a.rank) for a in present}) > 1:
+        if len({(a.dtype, a.rank) for a in present}) > 1 or any(self._apart(present[0], a) for a in present[1:]):
             return self._plan_choice(values, path)
         for known in self.merged:
             if known.leaf >= 0 and all(

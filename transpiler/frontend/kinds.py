@@ -30,6 +30,7 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 MOST_OPTIONS = 8
 Same = Callable[[Any, Any], bool]
+Apart = Callable[[Array, Array], bool]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Recoded:
         return Literal(made) if isinstance(made, int) else made
 
 
-def by_kind(values: Sequence[Any], loop: bool, same: Same) -> tuple[list[list[Any]], tuple[Any, ...]]:
+def by_kind(values: Sequence[Any], loop: bool, same: Same, apart: Apart) -> tuple[list[list[Any]], tuple[Any, ...]]:
     """The groups, each with a value or MISSING for each world; and the number of the group, for each world."""
     groups: list[list[Any]] = []
     codes: list[Any] = []
@@ -62,7 +63,7 @@ def by_kind(values: Sequence[Any], loop: bool, same: Same) -> tuple[list[list[An
     def place(world: int, option: Any) -> int:
         for k, group in enumerate(groups):
             known = [v for v in group if v is not MISSING]
-            if group[world] is MISSING and all(_of_one_kind(v, option, loop, same) for v in known):
+            if group[world] is MISSING and all(_of_one_kind(v, option, loop, same, apart) for v in known):
                 group[world] = option
                 return k
         groups.append([option if w == world else MISSING for w in range(len(values))])
@@ -77,12 +78,12 @@ def by_kind(values: Sequence[Any], loop: bool, same: Same) -> tuple[list[list[An
     return [groups[k] for k in order], tuple(_recoded(code, order) for code in codes)
 
 
-def _of_one_kind(a: Any, b: Any, loop: bool, same: Same) -> bool:
+def _of_one_kind(a: Any, b: Any, loop: bool, same: Same, apart: Apart) -> bool:
     if is_number(a) and is_number(b):
         kinds = {number_type(v).dtype.kind == "b" for v in (a, b)}
         return len(kinds) == 1 and not isinstance(join_numbers([a, b], loop), Poison)
     if isinstance(a, Array) and isinstance(b, Array):
-        return (a.dtype, a.rank) == (b.dtype, b.rank)
+        return (a.dtype, a.rank) == (b.dtype, b.rank) and not apart(a, b)
     if isinstance(a, tuple) and isinstance(b, tuple):
         return (type(a), len(a)) == (type(b), len(b))
     if isinstance(a, Container) and isinstance(b, Container):
@@ -101,6 +102,11 @@ def _recoded(code: Any, order: list[int]) -> Any:
 def same_code(a: Any, b: Any) -> bool:
     """Do two say the same?"""
     return a is b or (type(a) is type(b) and isinstance(a, (bool, int, Recoded)) and a == b)
+
+
+def arrays_alike(values: Sequence[Any]) -> bool:
+    """Are these arrays of one dtype and rank? Then they are a choice only because the caller sees one of them."""
+    return all(isinstance(v, Array) for v in values) and len({(v.dtype, v.rank) for v in values}) == 1
 
 
 def may_be_option(value: Any) -> bool:

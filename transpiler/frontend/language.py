@@ -204,7 +204,8 @@ _EXCEPTIONS = (
 DATA = "Data and text"
 _DATA = (
     _in_part(DATA, "None or a number, array, tuple by data: `best = None`, functions that may return None",
-             "the_best_or_none", "", "`is None`, truth, `==` ask; other uses of None raise; not as the result"),
+             "the_best_or_none", "",
+             "`is None`, truth, `==` ask; other uses of None raise; not as the result"),
     _accepted(DATA, "strings chosen by data, as keys and in comparisons", "strings_as_keys"),
     _accepted(DATA, "functions chosen by data", "functions_by_data"),
     _accepted(DATA, "arrays whose rank or dtype data decides, as long as they are not the result",
@@ -218,6 +219,8 @@ _DATA = (
              "keys are numbers; items are numbers, arrays of one shape, tuples of these"),
     _in_part(DATA, "`defaultdict`, `Counter`, `namedtuple` made inside", "dicts_with_defaults", "call defaultdict",
              "with static keys"),
+    _accepted(DATA, "an argument rebound in a branch on data, and written after it",
+              "an_argument_rebound_in_a_branch_and_written"),
     _accepted(DATA, "sets and dicts with keys that data adds, `len` of them", "a_set_whose_size_data_decide"),
     _accepted(DATA, "arrays that change their size in loops", "shrunk_from_the_front", "While"),
     _accepted(DATA, "writes to elements, rows, slices, repeated positions", "written_at_repeated_positions"),

@@ -87,6 +87,7 @@ class Lifting(Arrays):
         super().__init__()
         self.static_places = static
         self.parameters: list[Parameter] = []
+        self.argument_boxes: set[Box] = set()  # of arguments of functions that are transformed inside
         self.visible_containers: list[Visible] = []
         self.static_checks: list[Callable[[], bool]] = []
         self.statics: dict[str, str] = {}  # path -> value, of what is baked into the program
@@ -109,6 +110,10 @@ class Lifting(Arrays):
         return thing
 
     # ---- arguments ----
+    def is_callers(self, box: Box) -> bool:
+        """Does the caller see this buffer?"""
+        return box in self.argument_boxes or any(parameter.box is box for parameter in self.parameters)
+
     def is_argument(self, value: Var) -> bool:
         """Is the value what a parameter brings?"""
         return any(parameter.var is value for parameter in self.parameters)

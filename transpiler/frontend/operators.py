@@ -174,6 +174,7 @@ class Operators(ListPositions):
             return self.ask(a, lambda option: self.truth(self.binary(op, option, b)))
         if op == "NotEq":
             return self.negated(self._operator_on_choice("Eq", a, b))
+        a, b = self.as_value(a), self.as_value(b)
         return self.each_present(a, lambda x: self.each_present(b, lambda y: self.binary(op, x, y)))
 
     def _number(self, value: Any) -> Any:
@@ -357,7 +358,7 @@ class Operators(ListPositions):
         if op == "Not":
             return self.negated(self.truth(value))
         if isinstance(value, Choice):
-            return self.each_present(value, lambda option: self.unary(op, option))
+            return self.each_present(self.as_value(value), lambda option: self.unary(op, option))
         if not is_data(value):
             return self.python(PYTHON[op], value)
         if isinstance(value, Dim):

@@ -51,11 +51,13 @@ def stage(
     static: frozenset[StaticPlace] = frozenset()
     modes: dict[Place, Mode] = {}
     by_position = False  # are positions in lists that data decides accepted? Static ones are tried first
+    callers: AliasError | None = None  # why arrays that the caller sees are kept apart from others
     shared: AliasError | None = None  # why the items of a list may not stand in a buffer of their own
     for _ in range(_RETRACES):
         staging = Staging(static, modes, transform_call)
         staging.lists_grow = shared is None
         staging.by_position = by_position
+        staging.apart = callers is not None
         try:
             return staging.run(fn, args, kwargs)
         except NeedStatic as need:
@@ -63,8 +65,9 @@ def stage(
             if found <= static and staging.asked_position:
                 by_position, static, modes = True, frozenset(), {}
                 continue
-            if found <= static and shared is not None:
-                raise shared from None
+            earlier = shared or callers
+            if found <= static and earlier is not None:
+                raise earlier from None
             if found <= static:
                 raise UnsupportedSyntax(need.span, need.why, need.hint) from None
             static = static | found
@@ -73,10 +76,15 @@ def stage(
         except UserException as user:
             raise user.exception() from None
         except AliasError as error:
-            if shared is not None or not staging.grown:
-                raise shared or error from None
-            shared = error
+            if callers is None and staging.met_callers:
+                callers = error
+            elif shared is not None or not staging.grown:
+                raise shared or callers or error from None
+            else:
+                shared = error
         except GradscribeError:
+            if callers is not None:
+                raise callers from None
             raise
         except DataEquality as unequal:
             span = getattr(unequal, "user_span", None)

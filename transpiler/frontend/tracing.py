@@ -21,6 +21,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     ArrayMethod,
     BoundMethod,
+    Box,
     Cached,
     Cell,
     Choice,
@@ -66,6 +67,8 @@ class Tracing:
         self.views = Views(self.store, self.solver)
         self.lift_external: Callable[[External], Any] = lambda external: external.value
         self.facts = Facts()
+        self.apart = False  # are arrays that the caller sees kept apart from others where they meet?
+        self.met_callers = False  # did one meet another array?
         self.unrollable: set[Var] = set()  # positions in loops whose trips are counted beforehand
         self.births: list[int] = []  # of the open data-dependent regions
         self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
@@ -77,6 +80,13 @@ class Tracing:
         if poison.loop is not None and poison.loop in self.births:
             raise NeedPeel(message, poison.hint, poison.loop, current_span())
         raise UnsupportedSyntax(current_span(), message, poison.hint)
+
+    def as_value(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def is_callers(self, box: Box) -> bool:
+        """Does the caller see this buffer?"""
+        raise NotImplementedError
 
     def into_buffers(self, cell: List, form: Form, doubling: bool = False) -> None:
         raise NotImplementedError
@@ -160,7 +170,7 @@ class Tracing:
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
         if isinstance(value, Choice):
-            known = self.present_value(value)
+            known = self.as_value(self.present_value(value))
             if isinstance(known, Choice):
                 raise UnsupportedSyntax(current_span(), f"this value {value.reason}", value.hint)
             return self.operand(known)
