@@ -35,17 +35,10 @@ def shapes_that_differ(x, y):
 
 @case(X, X.copy(), 1.0)
 def written_alias(a, b, s):
-    x = a if s > 0 else b
+    c, d = a * 2, b * 3
+    x = c if s > 0 else d
     x[0] = 1.0
-    return a.sum()
-
-
-@case(X, X.copy(), 3)
-def swapped_callers_buffers(a, b, steps):
-    for _ in range(steps):
-        b[1:] = a[:-1]
-        a, b = b, a
-    return a.sum()
+    return c.sum()
 
 
 @case(X)
@@ -100,12 +93,6 @@ def truth_of_an_array(x):
     if x > 0:
         return 1
     return 2
-
-
-@case(X, np.array([1, 0]))
-def list_indexed_by_data(x, k):
-    items = [x, x * 2]
-    return items[k[0]]
 
 
 @case(X.astype(np.int64))

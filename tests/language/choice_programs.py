@@ -192,3 +192,12 @@ def one_of_two_arguments_is_written(a, b):
     out = fresh if b[1] > 5 else a
     out[0] = b[2] * 3
     return np.sum(chosen * a) + b[1] * fresh[0]
+
+
+@program(X, np.linspace(0.2, 0.9, 6), np.array([3]), argnums=(0, 1))
+def arguments_change_places(a, b, steps):
+    for _ in range(steps[0]):
+        b[1:] = a[:-1] * 1.1
+        a, b = b, a
+    chosen = [a, b * 2][steps[0] % 2]
+    return a.sum() * b[0] + chosen[1]
