@@ -70,14 +70,6 @@ def error_in_a_called_function(x):
     return _product(x)
 
 
-@case(X, 1.0)
-def none_or_array(x, s):
-    m = None
-    if s > 0:
-        m = x
-    return m
-
-
 @case(X)
 def endless_recursion(x):
     return endless_recursion(x)

@@ -201,3 +201,49 @@ def arguments_change_places(a, b, steps):
         a, b = b, a
     chosen = [a, b * 2][steps[0] % 2]
     return a.sum() * b[0] + chosen[1]
+
+
+@program(X)
+def the_result_may_be_none(x):
+    best = None
+    for i in range(len(x)):
+        nearest = None
+        for j in range(len(x)):
+            if i != j and (nearest is None or abs(x[i] - x[j]) < nearest):
+                nearest = abs(x[i] - x[j]) * (1 + 0.1 * j)
+        if best is None or nearest > best:
+            best = nearest
+    return best
+
+
+@program(X)
+def what_is_known_not_to_be_none(x):
+    segments = []
+    start = None
+    for i in range(len(x)):
+        if x[i] > 0 and start is None:
+            start = i
+        elif x[i] <= 0 and start is not None:
+            segments.append((start, i))
+            start = None
+    if start is not None:
+        segments.append((start, len(x)))
+    end = None if x[0] > 0 else 3
+    axis = 0 if x[1] > 0 else None
+    pair = (x[2], 2.0) if x[3] > 1 else [x[3], 3.0]
+    a, b = pair
+    rows = np.outer(x, x[:end])
+    return sum(np.sum(x[a:b]) ** 2 for a, b in segments) + np.sum(rows, axis=axis).sum() + a * b
+
+
+@program(X)
+def a_queue_of_tuples_in_order(x):
+    queue = [(x[k], k) for k in range(4)]
+    total = 0.0
+    while queue:
+        queue.sort(key=lambda entry: entry[0])
+        v, k = queue.pop(0)
+        total += v * (k + 1)
+        if v < 0 and len(queue) < 4:
+            queue.append((v + 1.0, k + 2))
+    return total

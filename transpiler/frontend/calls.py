@@ -363,7 +363,7 @@ class Calls(Superclasses):
     # ---- attributes ----
     def get_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Choice):
-            return self.each_present(owner, lambda option: self.get_attribute(option, name))
+            return self.each_present(owner, lambda option: self.get_attribute(option, name), AttributeError)
         if isinstance(owner, Object):
             return self._object_attribute(owner, name)
         if isinstance(owner, Super):

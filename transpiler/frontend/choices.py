@@ -50,26 +50,28 @@ class Choices(Core):
             return value
         return self.each(value, lambda option: self.views.fresh(self.views.read(option)))
 
-    def each_present(self, value: Any, action: Callable[[Any], Any]) -> Any:
+    def each_present(
+        self, value: Any, action: Callable[[Any], Any], error: type[Exception] = TypeError
+    ) -> Any:
         """The action on a value that is not None: where it is, the program raises."""
-        known = self.present_value(value)
+        known = self.present_value(value, error=error)
         return self.each(known, action) if isinstance(known, Choice) else action(known)
 
     def over_options(
         self, args: list[Any], kwargs: dict[str, Any], action: Callable[[list[Any], dict[str, Any]], Any], present: bool
     ) -> Any:
-        """The action on arguments, in a branch for each option of those that are choices. `present`: they may not be
-        None."""
-        each = self.each_present if present else self.each
+        """The action on arguments, in a branch for each option of those that are choices. `present`: the first may not
+        be None (others may: `axis=None`)."""
         k = next((k for k, value in enumerate(args) if isinstance(value, Choice)), None)
         if k is not None:
+            each = self.each_present if present and k == 0 else self.each
             chosen = lambda option: [*args[:k], option, *args[k + 1 :]]
             return each(args[k], lambda option: self.over_options(chosen(option), kwargs, action, present))
         name = next((name for name, value in kwargs.items() if isinstance(value, Choice)), None)
         if name is None:
             return action(args, kwargs)
         named = lambda option: {**kwargs, name: option}
-        return each(kwargs[name], lambda option: self.over_options(args, named(option), action, present))
+        return self.each(kwargs[name], lambda option: self.over_options(args, named(option), action, present))
 
     def each_in(self, index: Any, action: Callable[[Any], Any]) -> Any:
         """The action on an index, whatever choices there are in it."""
@@ -128,10 +130,13 @@ class Choices(Core):
         return value.options[cases[0]]
 
     def read_choice(self, name: str, value: Any) -> Any:
-        """A value that is being read: at the head of a loop, one kind is tried first, with the first iteration in front
-        of the loop."""
+        """A value that is being read: of the one kind that it is known to have here. At the head of a loop, one kind is
+        tried first, with the first iteration in front of the loop."""
         if isinstance(value, Choice) and value.loop is not None and value.loop in self.births:
             raise NeedPeel(f"{name} {value.reason}", value.hint, value.loop, current_span())
+        if isinstance(value, Choice):
+            cases = self.possible(value)
+            return self.read_choice(name, value.options[cases[0]]) if len(cases) == 1 else value
         return value
 
     # ---- implemented by the parts ----

@@ -29,7 +29,6 @@ from gradscribe.transpiler.frontend.values import (
     is_data,
     is_integer,
     number_type,
-    simplest,
 )
 from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
@@ -37,7 +36,7 @@ from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 # Methods of lists that know of buffers.
-_OF_BUFFERS = ("append", "extend", "pop", "copy", "index", "count", "insert", "remove", "reverse", "sort")
+_OF_BUFFERS = ("append", "extend", "pop", "copy", "index", "count", "insert", "remove", "reverse", "sort", "clear")
 
 
 class Containers(HigherOrder):
@@ -78,10 +77,10 @@ class Containers(HigherOrder):
         return value
 
     def _stays_in_buffers(self, owner: List, index: Any) -> bool:
-        """Is an item taken out of buffers, or put into them, where the length or the place is data?"""
+        """Is an item taken out of buffers, or put into them? Where the place is data, the list is put into some."""
         if not owner.grows and self.data_position(index):
             self.in_buffers(owner)
-        return owner.grows and isinstance(simplest(owner.slots[LENGTH]), Dim)
+        return owner.grows
 
     def list_insert(self, owner: List, index: Any, item: Any) -> None:
         if self._stays_in_buffers(owner, index):
@@ -101,6 +100,9 @@ class Containers(HigherOrder):
             self.store.write(owner, k, value)
 
     def list_clear(self, owner: List) -> None:
+        if owner.grows:
+            self.store.write(owner, LENGTH, 0)
+            return
         for k in list(reversed(owner.slots)):
             self.store.write(owner, k, MISSING)
 
@@ -162,10 +164,9 @@ class Containers(HigherOrder):
 
     def list_sort(self, owner: List, **options: Any) -> None:
         made = self.call(sorted, [owner], options)
-        if owner.grows and made.grows:
+        if owner.grows:
             self.generated(python_iterators.overwritten, owner, made)
         else:
-            self.listed(owner)
             self.replace_items(owner, self.items(made))
 
     def replace_items(self, owner: List, items: list[Any]) -> None:

@@ -156,6 +156,9 @@ class Iteration(Texts):
         """All items, where their number is static."""
         if isinstance(value, tuple):
             return list(value)
+        if isinstance(value, Choice):
+            value = self.each_present(value, lambda option: tuple(self.items(option)))
+            return self.items(self.of_one_kind(value, "what is unpacked"))
         s = self.sequence(value)
         count = self.static_int(s.length, "the number of items must be static here")
         return [s.item(k) for k in range(count)]

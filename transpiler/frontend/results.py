@@ -62,7 +62,12 @@ class Results(Lifting):
         return len(self.outputs) - 1
 
     def result_tree(self, value: Any, what: str) -> Any:
-        """The value with its data replaced by result leaves."""
+        """The value with its data replaced by result leaves. Where it is None at run time, the program raises."""
+        if isinstance(value, Choice):
+            none = f"{what} is None here, and a staged program gives values of one kind: give np.nan, say"
+            value = self.as_value(self.present_value(value, none))
+        if isinstance(value, Choice):
+            self.refuse(f"{what} {value.reason}", "give one kind of value on every path")
         if isinstance(value, Array):
             return self._array_result(value)
         if isinstance(value, (Operand, Dim)):
@@ -78,12 +83,6 @@ class Results(Lifting):
             return self._container_result(value, what)
         if isinstance(value, (Sequence, Generator)):
             self.refuse(f"{what} is an iterator or a range", "return a list or a tuple: `list(...)`")
-        value = self.as_value(value)
-        if isinstance(value, Choice):
-            remedy = "return a number that says so, such as np.nan, and perhaps a bool beside it"
-            self.refuse(f"{what} {value.reason}", remedy if any(v is None for v in value.options) else "")
-        if isinstance(value, Array):
-            return self._array_result(value)
         if isinstance(value, (Maybe, Poison)):
             reason = value.reason if isinstance(value, Poison) else "is set on some paths only"
             self.refuse(f"{what} {reason}", getattr(value, "hint", ""))

@@ -21,7 +21,6 @@ from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.trying import Trying
 from gradscribe.transpiler.frontend.values import (
-    LENGTH,
     MISSING,
     RETURN,
     Array,
@@ -39,7 +38,6 @@ from gradscribe.transpiler.frontend.values import (
     describe,
     is_data,
     is_number,
-    simplest,
 )
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
@@ -161,7 +159,7 @@ class Statements(Trying):
                 self.refuse("`del` is accepted for names, entries of lists and dicts, and attributes of objects")
 
     def _delete_items(self, owner: List, index: Any) -> None:
-        if owner.grows and not isinstance(index, Slice) and isinstance(simplest(owner.slots[LENGTH]), Dim):
+        if owner.grows and not isinstance(index, Slice):
             self.generated(python_iterators.popped_at, owner, index)
             return
         self.listed(owner)
@@ -367,7 +365,7 @@ class Statements(Trying):
 
     def set_attribute(self, owner: Any, name: str, value: Any) -> None:
         if isinstance(owner, Choice):
-            self.each_present(owner, lambda option: self.set_attribute(option, name, value))
+            self.each_present(owner, lambda option: self.set_attribute(option, name, value), AttributeError)
             return
         if isinstance(owner, Array) and name == "flat":
             self.set_flat_item(Flat(self.views.flat(owner)), slice(None), value)
@@ -400,7 +398,7 @@ class Statements(Trying):
             update = lambda one, place: self._update_item(one, place, op, lambda: self.evaluate(s.value, frame))
             self.each_present(owner, lambda one: self.each_in(index, lambda place: update(one, place)))
             return
-        self.each_present(owner, lambda one: self._update_attribute(one, s, frame))
+        self.each_present(owner, lambda one: self._update_attribute(one, s, frame), AttributeError)
 
     def _update_item(self, owner: Any, index: Any, op: str, value: Callable[[], Any]) -> None:
         if isinstance(owner, Array):

@@ -134,17 +134,17 @@ class Tracing:
         """The options that the value may have here."""
         return [k for k in range(len(choice.options)) if self.known_case(choice, k) is not False]
 
-    def present_value(self, value: Any) -> Any:
+    def present_value(self, value: Any, message: str = _NONE_HERE, error: type[Exception] = TypeError) -> Any:
         """The value where it is not None; where it is, the program raises as Python does."""
         if not isinstance(value, Choice):
             return value
         possible = self.possible(value)
         absent = [k for k in possible if value.options[k] is None]
         if absent == possible:
-            raise PythonError(current_span(), f"TypeError: {_NONE_HERE}")
+            raise PythonError(current_span(), f"{error.__name__}: {message}")
         for k in absent:
             there = self.opposite(self.is_case(value, k))
-            emit(PRIMITIVES["check"], (there,), {"message": _NONE_HERE, "error": TypeError})
+            emit(PRIMITIVES["check"], (there,), {"message": message, "error": error})
             self.facts.learn(there, True)
         rest = [k for k in possible if k not in absent]
         return value.options[rest[0]] if len(rest) == 1 else value
