@@ -205,7 +205,7 @@ DATA = "Data and text"
 _DATA = (
     _in_part(DATA, "None or a number, array, tuple by data: `best = None`, functions that may return None",
              "the_best_or_none", "",
-             "`is None`, truth, `==` ask; other uses of None raise; not as the result"),
+             "`is None`, truth, `==` ask; other uses of None raise when they happen, and a result that is None"),
     _accepted(DATA, "strings chosen by data, as keys and in comparisons", "strings_as_keys"),
     _accepted(DATA, "functions chosen by data", "functions_by_data"),
     _accepted(DATA, "arrays whose rank or dtype data decides, as long as they are not the result",
