@@ -60,7 +60,13 @@ def lanes_of(batch: tuple[Any, ...], axes: tuple[int | None, ...]) -> list[tuple
     ]
 
 
-MODES = [pytest.param(mode, marks=() if mode == "auto" else pytest.mark.slow) for mode in ("auto", "loop", "array")]
+def batches(often: tuple[str, ...]) -> list[Any]:
+    """Every program in every mode; of the modes not named, `make test` runs every fourth program."""
+    return [
+        pytest.param(name, mode, marks=() if mode in often or k % 4 == 0 else pytest.mark.slow)
+        for k, name in enumerate(DIFFERENTIABLE)
+        for mode in ("auto", "loop", "array")
+    ]
 
 
 def check(name: str, mode: str, derivative: bool) -> None:
@@ -93,20 +99,17 @@ SIZES = "differs from lane to lane|cannot be stacked"
 BY_LANE = "happens lane by lane"
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@pytest.mark.parametrize(("name", "mode"), batches(often=("auto",)))
 def test_batch_equals_examples(name, mode):
     check(name, mode, derivative=False)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@pytest.mark.parametrize(("name", "mode"), batches(often=()))
 def test_vjp_of_a_batch_equals_examples(name, mode):
     check(name, mode, derivative=True)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@pytest.mark.parametrize(("name", "mode"), batches(often=()))
 def test_vjp_through_a_batch(name, mode):
     """The gradient of the batch, of all lanes at once, is that of each lane."""
     point = point_of(LANGUAGE[name])
