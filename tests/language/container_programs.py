@@ -398,3 +398,19 @@ def lists_written_while_a_loop_goes_over_them(x):
     order = []
     table = {order.append(1) or "a": order.append(2) or x[3]}
     return total, table["a"] * order[0], order[1]
+
+
+@program(X, 3)
+def ranges_and_views_of_dicts(x, n):
+    table = {"a": x[0], "b": x[1], "c": x[2]}
+    total = 0.0
+    for k, v in table.items():
+        total += v
+        table["c"] = x[3] * len(k)
+    for v in table.values():
+        total = total * v
+        table["b"] = 3.0
+    for i in range(n):
+        total += x[range(10, 20)[i] - 10] * range(n)[-i - 1]
+    inside = 2.0 if 3 in range(5) and n not in range(0, 9, 2) else 3.0
+    return total * inside, x[slice(1, n)], range(10)[2:5][1] + range(5)[n - 6]

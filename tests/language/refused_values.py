@@ -118,3 +118,16 @@ class Open:
 @refused(X)
 def hasattr_where_any_name_is_found(x):
     return x * hasattr(Open(), "scale")
+
+
+@refused(X)
+def dict_that_grows_under_its_loop(x):
+    table = {"a": x[0]}
+    for key in table:
+        table["b"] = x[1] * len(key)
+    return table["b"]
+
+
+@refused(X)
+def subscript_of_an_iterator(x):
+    return enumerate(x)[0]

@@ -148,3 +148,20 @@ def test_batches_of_programs_with_sizes_that_a_branch_decides(function, axes):
     assert np.allclose(gs.vmap(function, in_axes=axes)(*args), [function(*e) for e in examples])
     gradients = gs.vmap(gs.grad(function), in_axes=axes)(*args)
     assert np.allclose(gradients, [gs.grad(function)(*e) for e in examples])
+
+
+def test_a_shape_may_mention_a_number_that_is_captured():
+    """The size of the cotangent is an int that an `if` reads too: two transformations inline that function."""
+
+    def scaled_and_cut(x, n):
+        scale = 2.0 if n in (1, 2, 3) else 3.0
+        return x.sum() ** 2 * scale, x[1:n]
+
+    def pull(args, w):
+        return gs.vjp(scaled_and_cut, *args)[1](w)[0]
+
+    def product(args, w, t):
+        return gs.jvp(pull, (args, w), ((t, None), (None, None)))[1]
+
+    found = gs.jit(product, backend="python")((np.ones(5), 3), (1.0, np.ones(2)), np.ones(5))
+    np.testing.assert_allclose(found, np.full(5, 20.0))

@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Frame,
     List,
     Object,
+    Sequence,
     is_data,
     is_integer,
     is_number,
@@ -126,7 +127,7 @@ class Conditions(Iteration):
             return self.boxed(self.truth(self.call(self.get_attribute(container, "__contains__"), [item], {})))
         if isinstance(container, List) and container.grows and self.holds_numbers(container):
             return self.call(any, [self.boxed(self.operand(self.binary("Eq", self.stacked(container), item)))], {})
-        if isinstance(container, (List, tuple, Object)):
+        if isinstance(container, (List, tuple, Object, Sequence)):
             found: Any = False
             for other in self.items(container):
                 equal = True if other is item else self.truth(self.binary("Eq", item, other))

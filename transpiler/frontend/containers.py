@@ -8,6 +8,7 @@ know all keys refuses that.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from gradscribe.transpiler.frontend.values import (
     LENGTH,
     MISSING,
     Dict,
+    Items,
     List,
     Maybe,
     Poison,
@@ -242,13 +244,18 @@ class Containers(HigherOrder):
         return value
 
     def dict_keys(self, owner: Dict) -> Any:
-        return tuple(self.keys_of(owner))
+        return self._seen(owner, lambda key: key)
 
     def dict_values(self, owner: Dict) -> Any:
-        return tuple(self.get_item(owner, k) for k in self.keys_of(owner))
+        return self._seen(owner, lambda key: self.get_item(owner, key))
 
     def dict_items(self, owner: Dict) -> Any:
-        return tuple((k, self.get_item(owner, k)) for k in self.keys_of(owner))
+        return self._seen(owner, lambda key: (key, self.get_item(owner, key)))
+
+    def _seen(self, owner: Dict, item: Callable[[Any], Any]) -> Items:
+        seen = Items(item(key) for key in self.keys_of(owner))
+        seen.live = self.items_of_dict(owner, item)
+        return seen
 
     def dict_copy(self, owner: Dict) -> Any:
         return Dict(dict(owner.slots), cls=owner.cls, factory=owner.factory)

@@ -304,7 +304,7 @@ class Expressions(Conditions):
         if isinstance(owner, (List, tuple)):
             return self._sequence_item(owner, index)
         if isinstance(owner, Sequence):
-            return owner.item(index)
+            return self.range_item(owner, index)
         if isinstance(owner, Object):
             return self.call(self.get_attribute(owner, "__getitem__"), [index], {})
         if isinstance(owner, Flat):

@@ -164,7 +164,9 @@ class Inner(Trees):
 
     def _inline(self, staged: Staged, given: list[Any]) -> list[Operand]:
         env = Substitution()
-        for param, place in zip(staged.function.params, staged.parameters, strict=True):
+        params = zip(staged.function.params, staged.parameters, strict=True)
+        # scalars first: shapes may mention them, those of cotangents captured ones too
+        for param, place in sorted(params, key=lambda p: len(p[0].type.dims())):
             if isinstance(place, ArgumentLeaf):
                 env[param] = self._fitting(param, given[place.leaf], env)
             elif place.operand is not None:

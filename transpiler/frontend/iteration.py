@@ -24,12 +24,14 @@ from gradscribe.transpiler.frontend.values import (
     Dict,
     Flat,
     Generator,
+    Items,
     List,
     NeedPeel,
     NeedStatic,
     Object,
     Poison,
     Sequence,
+    Slice,
     describe,
     is_integer,
     simplest,
@@ -60,8 +62,10 @@ class Iteration(Texts):
             return self._items_of_list(value)
         if isinstance(value, Flat):
             return self.sequence(value.view)
+        if isinstance(value, Items) and value.live is not None:
+            return value.live
         if isinstance(value, Dict):
-            return self._static(self.keys_of(value))
+            return self.items_of_dict(value, lambda key: key)
         if isinstance(value, np.ndarray):
             return self.sequence(self.as_array(value))
         if isinstance(value, range):
@@ -97,6 +101,20 @@ class Iteration(Texts):
             return self.whole(self.slot(value, self.static_int(k, "the position in a Python sequence must be static")))
 
         return Sequence(length, item, True, None, check_length)
+
+    def items_of_dict(self, value: Dict, item: Callable[[Any], Any]) -> Sequence:
+        """A loop over a dict, with the item for a key. Python raises where its size changes."""
+        keys = self.keys_of(value)
+
+        def check_length() -> None:
+            if len(value.slots) != len(keys):
+                self.refuse("a dict or set changes its size in a loop over it", "go over a copy: `list(...)`")
+
+        def at(k: Any) -> Any:
+            check_length()
+            return item(keys[self.static_int(k, "the position in a Python sequence must be static")])
+
+        return Sequence(len(keys), at, True, None, check_length)
 
     def collected(self, generator: Generator) -> List:
         raise NotImplementedError
@@ -215,6 +233,33 @@ class Iteration(Texts):
         elif number.constant < 1:
             self.fail(PythonError, f"ValueError: a loop needs at least one snapshot, not {number.constant}")
         return number
+
+    def range_item(self, owner: Sequence, index: Any) -> Any:
+        """`range(n)[k]`."""
+        if owner.range is None:
+            self.refuse("an iterator has no subscripts", "make a list of it: `list(...)`")
+        if isinstance(index, Slice):
+            count = self.static_int(owner.length, "the length of a range that is sliced must be static")
+            lo, _, step = owner.range
+            picked = range(count)[self.python_slice(index)]
+            return self.range_of([lo + picked.start * step, lo + picked.stop * step, picked.step * step])
+        k, length = Dim.of(self.as_dim(index)), Dim.of(owner.length)
+        negative = self.binary("Lt", simplest(k), 0)
+        place = k + length if negative is True else k
+        if not isinstance(negative, bool):
+            place = k + length * self.as_dim(self.call(int, [self.boxed(negative)], {}))
+        if not (self.solver.proved(place) and self.solver.proved(length - place - 1)):
+            low, high = self.binary("GtE", simplest(place), 0), self.binary("Lt", simplest(place), simplest(length))
+            for inside in (low, high):
+                if inside is False:
+                    self.fail(PythonError, "IndexError: range object index out of range")
+                if inside is not True:
+                    message = "range object index out of range"
+                    emit(PRIMITIVES["check"], (self.operand(inside),), {"message": message, "error": IndexError})
+        return owner.item(simplest(place))
+
+    def python_slice(self, s: Slice) -> slice:
+        raise NotImplementedError
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]

@@ -130,7 +130,8 @@ class Loops(Patterns):
         if isinstance(iterable, Generator):
             return self._after_loop(s, frame, self.consume(s, iterable, frame))
         code = self._for_code(s, iterable, frame, ROLLED)
-        iterable.check_length()
+        if not isinstance(code, int) or code == 0:
+            iterable.check_length()
         return self._after_loop(s, frame, code)
 
     def iterable(self, value: Any) -> Sequence | Generator:

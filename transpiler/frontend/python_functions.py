@@ -270,6 +270,9 @@ class PythonFunctions(Containers):
             "call np.seterr outside; gs.config(check_nans=True) raises where an operation makes a NaN",
         )
 
+    def call_slice(self, *ends: Any) -> Slice:
+        return Slice(None, *ends, None) if len(ends) == 1 else Slice(*ends, *[None] * (3 - len(ends)))
+
     def call_str(self, value: Any = "", *rest: Any) -> Any:
         return self.python(str, value, *rest) if rest else self.text_of(value)
 
@@ -288,7 +291,7 @@ class PythonFunctions(Containers):
         if isinstance(value, Object):
             self._refuse_own_copy(value.cls, "__copy__")
             return Object(value.cls, dict(value.slots))
-        return Dict(dict(value.slots), cls=value.cls) if isinstance(value, Dict) else value
+        return Dict(dict(value.slots), cls=value.cls, factory=value.factory) if isinstance(value, Dict) else value
 
     def call_deepcopy(self, value: Any, memo: Any = None) -> Any:
         return self._deepcopy(value, {})
@@ -309,7 +312,7 @@ class PythonFunctions(Containers):
         else:
             copied = List({}) if isinstance(value, List) else Dict({})
             if isinstance(value, Dict):
-                copied = Dict({}, cls=value.cls)
+                copied = Dict({}, cls=value.cls, factory=value.factory)
             if isinstance(value, Object):
                 self._refuse_own_copy(value.cls, "__deepcopy__")
                 copied = Object(value.cls, {})
@@ -360,6 +363,7 @@ _OWN: dict[Any, str] = {
     print: "call_print",
     copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     defaultdict: "call_defaultdict", namedtuple: "call_namedtuple", np.lexsort: "call_lexsort",
+    slice: "call_slice",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
     checkpointed: "call_checkpointed",
     np.seterr: "call_seterr", np.seterrcall: "call_seterr",

@@ -407,6 +407,13 @@ class Text:
         return "".join(shown)
 
 
+class Items(tuple[Any, ...]):
+    """`d.keys()`, `d.values()`, `d.items()`: what they were when they were asked for. `live`: what a loop over them
+    finds, which may write the dict."""
+
+    live: Sequence | None = None
+
+
 # ---- questions about values ----
 
 

@@ -142,6 +142,12 @@ class Substitution:
     def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return {key: substitute_param(value, self.atom) for key, value in params.items()}
 
+    def fresh_all(self, old: Iterable[Var]) -> list[Var]:
+        """New values for the parameters of a function. Shapes may mention numbers that come later among them."""
+        params = list(old)
+        made = {p: self.fresh(p) for p in sorted(params, key=lambda p: len(p.type.dims()))}
+        return [made[p] for p in params]
+
     def fresh(self, old: Var) -> Var:
         """A new value standing for `old`, with the substituted type and bounds; entered into the substitution."""
         new = Var(
@@ -164,7 +170,7 @@ def clone_eqn(eqn: Eqn, env: Substitution) -> Eqn:
 
 
 def clone_region(region: Region, env: Substitution) -> Region:
-    params = tuple(env.fresh(p) for p in region.params)
+    params = tuple(env.fresh_all(region.params))
     eqns = tuple(clone_eqn(e, env) for e in region.eqns)
     return Region(params, eqns, tuple(env.operand(r) for r in region.results))
 

@@ -139,9 +139,13 @@ def _skipping_nan(operation: Elementwise) -> Callable[[Operand, Operand], Operan
 
 
 def _sinc(x: Operand) -> Operand:
+    """Near 0 a series: derivatives of the quotient would lose all their digits there."""
     y = math.pi * floating(strong(x))
-    safe = select(equal(y, 0.0), 1.0, y)
-    result: Operand = select(equal(y, 0.0), 1.0, elementary.sin(safe) / safe)
+    square = y * y
+    near = less(square, 0.0025)
+    series = 1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0)))
+    safe = select(near, 1.0, y)
+    result: Operand = select(near, series, elementary.sin(safe) / safe)
     return result
 
 

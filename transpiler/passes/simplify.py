@@ -36,7 +36,7 @@ def simplify(function: Function, algebra: bool = True) -> Function:
     """An equal program. With `algebra`, arithmetic goes through the exact identities of `primitives.arithmetic`."""
     function = drop_dead_code(function)
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _emit_region(function.region, env, algebra))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return drop_dead_code(Function(function.name, region, guards, function.result_hints, function.span))

@@ -297,7 +297,7 @@ def _spread(callee: Callee, now: Sequence[bool], wanted: Sequence[bool], given: 
         return callee
     size = next(p.shape[0] for p, batched in zip(function.params, given, strict=True) if batched)
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
 
     def body(*_: Var) -> list[Operand]:
         for eqn in function.region.eqns:

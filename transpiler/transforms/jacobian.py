@@ -103,7 +103,7 @@ def _refuse_integers(function: Function, wrt: Sequence[int], results: Sequence[i
 
 def _finish(function: Function, name: str, body: Callable[..., Sequence[Operand]]) -> Function:
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return simplify(Function(name, build_body(params, body), guards, (), function.span))
 

@@ -65,7 +65,7 @@ def jet(function: Function, wrt: Sequence[int], order: int) -> Function:
         raise ValueError(f"the order is at least 1, not {order}")
     function = simplify(function)
     series = _Series(varied(function, wrt))
-    params = [series.env.fresh(p) for p in function.params]
+    params = series.env.fresh_all(function.params)
     seeds = []
     for position in wrt:
         old = function.params[position]

@@ -40,7 +40,7 @@ def jvp(function: Function, wrt: Sequence[int]) -> Function:
     function = without_mere_batching(simplify(function), wrt)
     moving = varied(function, wrt)
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     seeds = [Var(strong(params[k].type), tangent_name(params[k].hint)) for k in wrt]
     tangents: Tangents = {function.params[k]: seed for k, seed in zip(wrt, seeds, strict=True)}
 

@@ -20,7 +20,7 @@ COUNTER = ArrayType(INT64, (), True)
 
 def count_trips(function: Function) -> Function:
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _rebuild(function.region, env))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return Function(function.name, region, guards, function.result_hints, function.span)

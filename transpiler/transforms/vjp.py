@@ -193,7 +193,7 @@ def _reverse(
     bars += continued
     plan = plan_residuals(function, reverse, save_everything)
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     fresh_bars = [env.fresh(b) for b in bars]
 
     def body(*_: Var) -> list[Operand]:
@@ -279,7 +279,7 @@ def _split(parts: VjpParts) -> tuple[Function, Function]:
             if isinstance(leaf, Symbol) and leaf not in bound:
                 mentioned.setdefault(leaf)
     env = Substitution()
-    params = [env.fresh(p) for p in primal_params]
+    params = env.fresh_all(primal_params)
 
     def forward_body(*_: Var) -> list[Operand]:
         for eqn in head:
