@@ -1,6 +1,8 @@
 """custom_jvp, custom_vjp, custom_vmap, on_cotangent: against derivatives by hand, and against the same function without
 rules. A rule that differs from the true derivative on purpose shows that it is the rule that was used."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -271,6 +273,86 @@ def test_user_code_on_the_cotangent(capsys):
     pull(1.0)
     pull(2.0)
     assert capsys.readouterr().out == "cotangent 1.0\ncotangent 2.0\n"
+
+
+# ---- symbolic zeros ----
+
+
+@gs.custom_vjp
+def product(x, y):
+    return x * y
+
+
+def product_fwd(x, y):
+    return x.value * y.value, (y.value if x.perturbed else None, x.value if y.perturbed else None)
+
+
+def product_bwd(kept, g):
+    y, x = kept
+    return (None if y is None else 10.0 * g * y), (None if x is None else 100.0 * g * x)
+
+
+product.defvjp(product_fwd, product_bwd, symbolic_zeros=True)
+
+
+@gs.custom_jvp
+def pushed_product(x, y):
+    return x * y
+
+
+def pushed_product_jvp(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    if isinstance(dx, gs.SymbolicZero):
+        return x * y, 1000.0 * x * dy
+    if isinstance(dy, gs.SymbolicZero):
+        return x * y, 10.0 * dx * y
+    return x * y, dx * y + x * dy
+
+
+pushed_product.defjvp(pushed_product_jvp, symbolic_zeros=True)
+
+
+def test_symbolic_zeros():
+    assert gs.grad(product)(2.0, 3.0) == 30.0
+    assert gs.grad(product, 1)(2.0, 3.0) == 200.0
+    assert gs.grad(product, (0, 1))(2.0, 3.0) == (30.0, 200.0)
+    np.testing.assert_array_equal(gs.vmap(gs.grad(product), in_axes=(0, None))(np.ones(2), 3.0), [30.0, 30.0])
+    total = lambda v: np.sum(gs.vmap(product, in_axes=(0, None))(v, 3.0))
+    np.testing.assert_array_equal(gs.grad(total)(np.ones(2)), [30.0, 30.0])
+    assert gs.grad(pushed_product)(2.0, 3.0) == 30.0
+    assert gs.grad(pushed_product, 1)(2.0, 3.0) == 2000.0
+    assert gs.grad(pushed_product, (0, 1))(2.0, 3.0) == (3.0, 2.0)
+    assert gs.jvp(pushed_product, (2.0, 3.0), (1.0, None))[1] == 30.0
+    assert gs.jvp(pushed_product, (2.0, 3.0), (1.0, 1.0))[1] == 5.0
+
+
+def test_other_transformations():
+    """The tangents of these rules are not the true ones."""
+
+    @functools.partial(gs.custom_vjp, nondiff_argnums=(1,))
+    def tenfold(x, n):
+        return x * n
+
+    tenfold.defvjp(lambda x, n: (x * n, None), lambda n, _, g: (g * n * 10.0,))
+    expected = sigmoid(X) * 3.0 * X + np.log1p(np.exp(X)) * 30.0
+    f = lambda x: np.sum(log1pexp(x) * tenfold(x, 3))
+    np.testing.assert_allclose(gs.grad(gs.checkpoint(f))(X), expected, rtol=1e-13)
+    np.testing.assert_allclose(gs.grad(f)(X), expected, rtol=1e-13)
+    np.testing.assert_allclose(gs.linearize(log1pexp, X)[1](X), sigmoid(X) * X, rtol=1e-13)
+    np.testing.assert_allclose(gs.sparse_jacobian(log1pexp)(X).todense(), np.diag(sigmoid(X)), rtol=1e-13)
+    with pytest.raises(gs.NoRule, match="does not know rules of one's own"):
+        gs.jet(log1pexp, (X,), ((X, X),))
+
+
+def test_results_of_sizes_that_data_decide():
+    @gs.custom_vjp
+    def chosen(x):
+        return x[x > 0.5]
+
+    chosen.defvjp(lambda x: (x[x > 0.5], x > 0.5), lambda mask, g: (np.where(mask, np.sum(g), 0.0),))
+    large = X > 0.5
+    found = gs.grad(lambda x: np.sum(chosen(x) ** 2))(X)
+    np.testing.assert_allclose(found, np.where(large, 2.0 * np.sum(X[large]), 0.0), rtol=1e-14)
 
 
 # ---- what is refused ----

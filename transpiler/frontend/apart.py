@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler import tree
+from gradscribe.transpiler.errors import GradscribeError, NoRule
 from gradscribe.transpiler.frontend.callees import Callees, Returned, Specialisation, containers_in, is_place
 from gradscribe.transpiler.frontend.inner import Settlement
 from gradscribe.transpiler.frontend.lifting import Parameter
@@ -25,8 +26,9 @@ from gradscribe.transpiler.frontend.signatures import (
     shaped,
 )
 from gradscribe.transpiler.frontend.trees import is_value
-from gradscribe.transpiler.frontend.values import Array, describe
-from gradscribe.transpiler.ir.builder import open_block
+from gradscribe.transpiler.frontend.trying import UserException
+from gradscribe.transpiler.frontend.values import Array, Object, describe
+from gradscribe.transpiler.ir.builder import current_span, open_block
 from gradscribe.transpiler.ir.callees import Callee
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
 from gradscribe.transpiler.ir.nodes import Function, Operand, Region, Var
@@ -36,6 +38,7 @@ from gradscribe.transpiler.ir.verify import verify
 from gradscribe.transpiler.ir.walk import clone_region
 from gradscribe.transpiler.library.custom_rules import (
     CustomFunction,
+    SymbolicZero,
 )
 from gradscribe.transpiler.passes.closing import closed
 from gradscribe.transpiler.primitives.conversion import in_dtype
@@ -72,6 +75,11 @@ class Made:
             found.append(range(start, start + definition.leaf_count))
             start += definition.leaf_count
         return found
+
+    def moving(self) -> list[int]:
+        """The leaves that may carry a derivative."""
+        numbers, leaves = self.leaf_numbers(), self.call.signature.leaves
+        return [n for k in self.differentiable() for n in numbers[k] if is_float(leaves[n])]
 
     def differentiable(self) -> list[int]:
         return [k for k in range(len(self.call.definition)) if k not in self.nondiff]
@@ -259,3 +267,17 @@ def no_tangent(interpreter: Any, value: Any) -> Any:
     if isinstance(value, Array):
         return interpreter.views.fresh(zeros_of(ArrayType(FLOAT64, value.shape)))
     return 0.0
+
+
+def symbolic_zero(interpreter: Any, value: Any) -> Any:
+    """The tangent of a leaf that has none, as rules with symbolic zeros get it."""
+    if not isinstance(value, (Array, Operand)):
+        return no_tangent(interpreter, value)
+    return Object(SymbolicZero, {"shape": value.shape, "dtype": value.dtype})
+
+
+def as_refusal(error: GradscribeError | UserException) -> GradscribeError:
+    """What a rule raises whatever the data is why there is none."""
+    if isinstance(error, GradscribeError):
+        return error
+    return NoRule(error.raised.span or current_span(), f"this rule raises: {error.exception()}")

@@ -18,7 +18,16 @@ import numpy as np
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import GradscribeError, NoRule
 from gradscribe.transpiler.frontend import custom_texts
-from gradscribe.transpiler.frontend.apart import Apart, Made, data_positions, is_float, leaf_of, no_tangent, type_of
+from gradscribe.transpiler.frontend.apart import (
+    Apart,
+    Made,
+    as_refusal,
+    data_positions,
+    leaf_of,
+    no_tangent,
+    symbolic_zero,
+    type_of,
+)
 from gradscribe.transpiler.frontend.callees import Returned, Specialisation, is_place
 from gradscribe.transpiler.frontend.inner import InnerFunction
 from gradscribe.transpiler.frontend.lifting import Parameter
@@ -34,7 +43,7 @@ from gradscribe.transpiler.frontend.signatures import (
     widened,
 )
 from gradscribe.transpiler.frontend.trying import UserException
-from gradscribe.transpiler.frontend.values import BoundMethod, Closure, Partial, describe
+from gradscribe.transpiler.frontend.values import BoundMethod, Closure, Object, Partial, describe
 from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.callees import Callee, callees_in
 from gradscribe.transpiler.ir.dims import Atom, Dim, next_serial
@@ -43,6 +52,7 @@ from gradscribe.transpiler.ir.staged import ResultLeaf, StaticLeaf
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.library.custom_rules import (
     CustomFunction,
+    CustomVJPPrimal,
     custom_derivatives,
     custom_jvp,
     custom_vjp,
@@ -163,29 +173,40 @@ class CustomCalls(Apart):
             if custom.rule is None and custom.partial_rules is None:
                 self.refuse(f"`{made.name}` has no rule yet", "define one: @f.defjvp")
             try:
-                self._forward_rule(made, rules, custom)
+                for only in self._subsets(made, custom.symbolic_zeros):
+                    self._forward_rule(made, rules, custom, only)
             except (GradscribeError, UserException) as error:
-                rules.forward = _as_refusal(error)
+                rules.forward = as_refusal(error)
         if isinstance(custom, custom_derivatives) and custom.backward is None:
             what = "this linear solve has no rule for reverse mode"
             rules.reverse = NoRule(current_span(), what, "give it transpose_solve, or symmetric=True")
         elif isinstance(custom, custom_derivatives):
             try:
-                self._reverse_rule(made, rules, custom)
+                self._reverse_rule(made, rules, custom, None)
             except (GradscribeError, UserException) as error:
-                rules.reverse = _as_refusal(error)
+                rules.reverse = as_refusal(error)
         if isinstance(custom, custom_vjp):
             if custom.forward is None or custom.backward is None:
                 self.refuse(f"`{made.name}` has no rule yet", "define one: f.defvjp(fwd, bwd)")
             try:
-                self._reverse_rule(made, rules, custom)
+                for only in self._subsets(made, custom.symbolic_zeros):
+                    self._reverse_rule(made, rules, custom, only)
             except (GradscribeError, UserException) as error:
-                rules.reverse = _as_refusal(error)
+                rules.reverse = as_refusal(error)
         if isinstance(custom, custom_vmap):
             if custom.rule is None:
                 self.refuse(f"`{made.name}` has no rule yet", "define one: @f.def_vmap")
             if not self.batching_rules:
                 self._batch_rules(made, rules, custom)
+
+    def _subsets(self, made: Made, symbolic_zeros: bool) -> list[frozenset[int] | None]:
+        """The sets of leaves whose tangents are not zero for which a rule is interpreted; None is all of them, as they
+        are. With many, it is each by itself and all."""
+        if not symbolic_zeros:
+            return [None]
+        moving = made.moving()
+        sizes = range(1, len(moving) + 1) if len(moving) <= _PATTERNS_UP_TO else (1, len(moving))
+        return [frozenset(chosen) for size in sizes for chosen in itertools.combinations(moving, size)]
 
     def _finish(self, made: Made) -> list[Atom]:
         """Close everything over what any part of it captures."""
@@ -202,12 +223,11 @@ class CustomCalls(Apart):
         return list(captures)
 
     # ---- custom_jvp ----
-    def _forward_rule(self, made: Made, rules: Rules, custom: custom_jvp) -> None:
+    def _forward_rule(self, made: Made, rules: Rules, custom: custom_jvp, only: frozenset[int] | None) -> None:
         call = made.call
         values, what = self._fresh_values(call.signature), f"the jvp rule of `{made.name}`"
         signature = first_signature(values, call.hints)
-        numbers = made.leaf_numbers()
-        moving = [n for k in made.differentiable() for n in numbers[k] if is_float(signature.leaves[n])]
+        moving = [n for n in made.moving() if only is None or n in only]
         leaves: list[Leaf] = list(signature.leaves)
         tangents: dict[int, Any] = {}
         for n in moving:
@@ -218,9 +238,8 @@ class CustomCalls(Apart):
         signature = Signature(tuple(leaves))
         own = self._fresh_values(signature)[: len(call.signature.leaves)]
         primals = self._as_arguments(made, own)
-        steps = self._as_arguments(
-            made, [tangents.get(n, no_tangent(self, v)) for n, v in enumerate(own)]
-        )
+        zeros = [no_tangent(self, v) if only is None else symbolic_zero(self, v) for v in own]
+        steps = self._as_arguments(made, [tangents.get(n, zero) for n, zero in enumerate(zeros)])
         nondiff = [primals[k] for k in made.nondiff]
         chosen = made.differentiable()
         outputs = [k for k, o in enumerate(made.returned.outputs) if o.type.is_float]
@@ -253,7 +272,11 @@ class CustomCalls(Apart):
             return replace(function, region=replace(function.region, params=arranged))
 
         positions = data_positions(call.signature)
-        rules.forward = ForwardRule(tuple(positions[n] for n in moving), callee)
+        rule = ForwardRule(tuple(positions[n] for n in moving), callee)
+        if len(moving) == len(made.moving()):
+            rules.forward = rule
+        else:
+            rules.forwards = (*rules.forwards, rule)
         self._close_later(made, region, signature, callee, order)
 
     def _sum_of_partials(
@@ -272,7 +295,9 @@ class CustomCalls(Apart):
         return value, total
 
     # ---- custom_vjp ----
-    def _reverse_rule(self, made: Made, rules: Rules, custom: custom_vjp | custom_derivatives) -> None:
+    def _reverse_rule(
+        self, made: Made, rules: Rules, custom: custom_vjp | custom_derivatives, only: frozenset[int] | None
+    ) -> None:
         call = made.call
         what = f"the forward rule of `{made.name}`"
         signature = first_signature(self._fresh_values(call.signature), call.hints)
@@ -295,13 +320,24 @@ class CustomCalls(Apart):
             kept.append(returned)
             return [*fitting, *self._last_outputs]
 
+        if only is not None:
+            inside = {n for k in made.differentiable() for n in made.leaf_numbers()[k]}
+            mark = lambda n, v: Object(CustomVJPPrimal, {"value": v, "perturbed": n in only})
+            values = [mark(n, v) if n in inside else v for n, v in enumerate(values)]
         region = self._apart(made, signature, self._as_arguments(made, values), body, finish)
         forward = Callee(f"{call.callee.name}_fwd")
         self._close_later(made, region, signature, forward, None)
-        self._backward_rule(made, rules, custom, forward, kept[0])
+        moving = [n for n in made.moving() if only is None or n in only]
+        self._backward_rule(made, rules, custom, forward, kept[0], moving)
 
     def _backward_rule(
-        self, made: Made, rules: Rules, custom: custom_vjp | custom_derivatives, forward: Callee, kept: Returned
+        self,
+        made: Made,
+        rules: Rules,
+        custom: custom_vjp | custom_derivatives,
+        forward: Callee,
+        kept: Returned,
+        moving: list[int],
     ) -> None:
         call, what = made.call, f"the backward rule of `{made.name}`"
         numbers = made.leaf_numbers()
@@ -350,7 +386,6 @@ class CustomCalls(Apart):
         )
         cotangent = filled(zero_statics, bar_values.get)
         chosen = made.differentiable()
-        moving = [n for k in chosen for n in numbers[k] if is_float(call.signature.leaves[n])]
 
         def body(arguments: list[Any]) -> Any:
             return self.call(self._function(custom.backward), arguments, {})
@@ -383,13 +418,17 @@ class CustomCalls(Apart):
             return replace(function, region=replace(function.region, params=arranged))
 
         def then(captured: int) -> None:
-            rules.reverse = ReverseRule(
+            rule = ReverseRule(
                 tuple(positions[n] for n in moving),
                 forward,
                 backward,
                 tuple(seeded),
                 (*reads, *range(operand_count, operand_count + captured)),
             )
+            if len(moving) == len(made.moving()):
+                rules.reverse = rule
+            else:
+                rules.reverses = (*rules.reverses, rule)
 
         self._close_later(made, region, signature, backward, order, then)
 
@@ -448,7 +487,7 @@ class CustomCalls(Apart):
         try:
             region = self._apart(made, signature, arguments, body, finish)
         except (GradscribeError, UserException) as error:
-            rules.batches = {**rules.batches, pattern: _as_refusal(error)}
+            rules.batches = {**rules.batches, pattern: as_refusal(error)}
             return
         callee = Callee(f"{call.callee.name}_vmap")
         def then(captured: int) -> None:
@@ -456,10 +495,3 @@ class CustomCalls(Apart):
             rules.batches = {**rules.batches, (*pattern, *[False] * captured): rule}
 
         self._close_later(made, region, signature, callee, None, then)
-
-
-def _as_refusal(error: GradscribeError | UserException) -> GradscribeError:
-    """What a rule raises whatever the data is why there is none."""
-    if isinstance(error, GradscribeError):
-        return error
-    return NoRule(error.raised.span or current_span(), f"this rule raises: {error.exception()}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -40,6 +41,23 @@ class CustomFunction:
         return getattr(self, "__qualname__", "")  # a decorator's object pickles by name, as the function would
 
 
+@dataclass(frozen=True)
+class SymbolicZero:
+    """A tangent that is zero whatever the data: what rules declared with `symbolic_zeros=True` get for one."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+@dataclass(frozen=True)
+class CustomVJPPrimal:
+    """What the forward rule of `custom_vjp` gets for a leaf, with `symbolic_zeros=True`: the value, and whether a
+    derivative is taken with respect to it."""
+
+    value: Any
+    perturbed: bool
+
+
 class custom_jvp(CustomFunction):
     """A function whose derivative you give: `@gs.custom_jvp`, then `@f.defjvp`.
 
@@ -68,12 +86,14 @@ class custom_jvp(CustomFunction):
     """
 
     kind = "custom_jvp"
+    symbolic_zeros = False
     rule: Rule | None = None
     partial_rules: tuple[Rule | None, ...] | None = None
 
-    def defjvp(self, jvp: Rule) -> Rule:
-        """Set the rule `jvp(*nondiff, primals, tangents) -> (value, tangent)`; returns it."""
-        self.rule, self.partial_rules = jvp, None
+    def defjvp(self, jvp: Rule, symbolic_zeros: bool = False) -> Rule:
+        """Set the rule `jvp(*nondiff, primals, tangents) -> (value, tangent)`; returns it. With `symbolic_zeros`, a
+        tangent that is zero whatever the data is a `SymbolicZero`."""
+        self.rule, self.partial_rules, self.symbolic_zeros = jvp, None, symbolic_zeros
         return jvp
 
     def defjvps(self, *jvps: Rule | None) -> None:
@@ -105,12 +125,14 @@ class custom_vjp(CustomFunction):
     """
 
     kind = "custom_vjp"
+    symbolic_zeros = False
     forward: Rule | None = None
     backward: Rule | None = None
 
-    def defvjp(self, fwd: Rule, bwd: Rule) -> None:
-        """Set the rule."""
-        self.forward, self.backward = fwd, bwd
+    def defvjp(self, fwd: Rule, bwd: Rule, symbolic_zeros: bool = False) -> None:
+        """Set the rule. With `symbolic_zeros`, `fwd` gets a `CustomVJPPrimal` for each leaf of a differentiable
+        argument, which says whether a derivative is taken with respect to it; cotangents are always arrays."""
+        self.forward, self.backward, self.symbolic_zeros = fwd, bwd, symbolic_zeros
 
 
 class custom_derivatives(custom_jvp):

@@ -11,9 +11,9 @@ user's backward function instead of back through what computed them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from gradscribe.transpiler.errors import GradscribeError, NoRule
 from gradscribe.transpiler.ir.builder import append_eqn, current_span, emit_as
@@ -61,35 +61,36 @@ class BatchRule:
 @dataclass(eq=False)
 class Rules:
     """The rules of one call. Each is a rule, the error that staging it met (raised where the rule is needed), or
-    absent. `declared`: what kind of function it is. `batches`: by which operands are batched."""
+    absent. `declared`: what kind of function it is. `batches`: by which operands are batched. `forwards`, `reverses`:
+    rules for fewer operands, where the others' tangents are zero (symbolic zeros)."""
 
     name: str
     declared: str
     forward: ForwardRule | GradscribeError | None = None
     reverse: ReverseRule | GradscribeError | None = None
     batches: Mapping[Pattern, BatchRule | GradscribeError] = field(default_factory=dict)
+    forwards: tuple[ForwardRule, ...] = ()
+    reverses: tuple[ReverseRule, ...] = ()
     derived: dict[Any, Any] = field(default_factory=dict)
 
-    def map(self, change: Callable[[Callee], Callee]) -> Rules:
-        """The same rules with every function changed."""
-        made = Rules(self.name, self.declared)
-        if isinstance(self.forward, ForwardRule):
-            made.forward = ForwardRule(self.forward.wrt, change(self.forward.callee))
-        else:
-            made.forward = self.forward
-        if isinstance(self.reverse, ReverseRule):
-            r = self.reverse
-            made.reverse = ReverseRule(r.wrt, change(r.forward), change(r.backward), r.seeded, r.reads)
-        else:
-            made.reverse = self.reverse
-        made.batches = {
-            pattern: rule if isinstance(rule, GradscribeError) else BatchRule(change(rule.callee), rule.batched)
-            for pattern, rule in self.batches.items()
-        }
-        return made
+    def __repr__(self) -> str:
+        return self.declared
 
 
-custom_call = Call(name="custom_call", effect=Effect.CHECK)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CustomCall(Call):
+    def jvp(
+        self, operands: Sequence[Operand], results: Sequence[Operand], tangents: Sequence[Zeroable], params: Params
+    ) -> tuple[Zeroable, ...]:
+        """Forward mode takes the rules by itself; who asks here knows nothing of them."""
+        raise NoRule(
+            current_span(),
+            f"this transformation does not know rules of one's own, and `{params['rules'].name}` has some",
+            "nest jvp or grad instead",
+        )
+
+
+custom_call = CustomCall(name="custom_call", effect=Effect.CHECK)
 
 
 def fitted(x: Operand, type: Type) -> Operand:
@@ -174,12 +175,19 @@ def _rest(rule: ReverseRule) -> int:
 with_pullback = WithPullback(name="with_pullback")
 
 
-def rule_of(rules: Rules, kind: str) -> Any:
-    """The rule, or an error that says why there is none."""
-    found = getattr(rules, kind)
-    if isinstance(found, GradscribeError):
-        raise found
-    return found
+Rule = TypeVar("Rule", ForwardRule, ReverseRule)
+
+
+def narrowest(rule: Rule | GradscribeError | None, others: Sequence[Rule], active: Sequence[int]) -> Rule:
+    """The rule for the fewest operands that covers the active ones; the error that says why there is none."""
+    if isinstance(rule, GradscribeError):
+        raise rule
+    assert rule is not None
+    best: Rule = rule
+    for other in others:
+        if set(active) <= set(other.wrt) and len(other.wrt) < len(best.wrt):
+            best = other
+    return best
 
 
 def refuse_active(rules: Rules, active: Sequence[int], wrt: Sequence[int], params: Params) -> None:

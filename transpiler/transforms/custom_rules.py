@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from gradscribe.transpiler.errors import GradscribeError, NoRule, Span
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, current_span, emit
@@ -29,8 +29,8 @@ from gradscribe.transpiler.primitives.custom import (
     custom_call,
     fitted,
     inline,
+    narrowest,
     refuse_active,
-    rule_of,
     with_pullback,
 )
 from gradscribe.transpiler.primitives.primitive import zeros_of
@@ -123,7 +123,7 @@ def forward_rule(eqn: Eqn, lifted: Sequence[int]) -> ForwardRule:
             f"`{rules.name}` has a rule for reverse mode only (custom_vjp), and forward mode meets it",
             "use reverse mode (grad, vjp, jacrev), or give it a custom_jvp rule",
         )
-    rule: ForwardRule = rule_of(rules, "forward")
+    rule = narrowest(rules.forward, rules.forwards, lifted)
     refuse_active(rules, lifted, rule.wrt, eqn.params)
     return rule
 
@@ -145,7 +145,10 @@ def with_pullbacks(
             return False
         lifted = [k for k, x in enumerate(eqn.operands) if isinstance(x, Var) and x in moving]
         rules: Rules = eqn.params["rules"]
-        rule: ReverseRule = _transposed(rules, differentiate) if rules.reverse is None else rule_of(rules, "reverse")
+        if rules.reverse is None:
+            rule = _transposed(rules, narrowest(rules.forward, rules.forwards, lifted), differentiate)
+        else:
+            rule = narrowest(rules.reverse, rules.reverses, lifted)
         refuse_active(rules, lifted, rule.wrt, eqn.params)
         operands = [env.operand(x) for x in eqn.operands]
         made = inline(rule.forward.function, operands)
@@ -182,13 +185,13 @@ def without_pullbacks(function: Function) -> Function:
     return _rewritten(function, rewrite)
 
 
-def _transposed(rules: Rules, differentiate: Differentiate) -> ReverseRule:
+def _transposed(rules: Rules, rule: ForwardRule, differentiate: Differentiate) -> ReverseRule:
     """The rule of forward mode as one of reverse mode."""
-    if "reverse" not in rules.derived:
-        rule = rule_of(rules, "forward")
-        rules.derived["reverse"] = _not_linear(rules.name, None)  # should the rule use the function for its tangents
-        rules.derived["reverse"] = transposed(rule, rules.name, differentiate)
-    known: ReverseRule | GradscribeError = rules.derived["reverse"]
+    key = ("reverse", rule)
+    if key not in rules.derived:
+        rules.derived[key] = _not_linear(rules.name, None)  # should the rule use the function for its tangents
+        rules.derived[key] = transposed(rule, rules.name, differentiate)
+    known: ReverseRule | GradscribeError = rules.derived[key]
     if isinstance(known, GradscribeError):
         raise known
     return known
@@ -257,7 +260,13 @@ def batched_call(
         # entered at once, for rules that call the function itself
         rules.derived[key] = _spread(*over(callee, pattern, axis_name), outs, pattern), made
         try:
-            made.forward, made.reverse = _batched_rules(rules, pattern, outs, axis_name, over)
+            made.forwards = tuple(_batched_forward(r, pattern, axis_name, over) for r in rules.forwards)
+            made.reverses = tuple(_batched_reverse(r, pattern, outs, axis_name, over) for r in rules.reverses)
+            made.forward, made.reverse = rules.forward, rules.reverse
+            if isinstance(made.forward, ForwardRule):
+                made.forward = _batched_forward(made.forward, pattern, axis_name, over)
+            if isinstance(made.reverse, ReverseRule):
+                made.reverse = _batched_reverse(made.reverse, pattern, outs, axis_name, over)
         except BaseException:
             del rules.derived[key]
             raise
@@ -265,28 +274,26 @@ def batched_call(
     return known
 
 
-def _batched_rules(
-    rules: Rules, pattern: Pattern, outs: list[bool], axis_name: str | None, over: Over
-) -> tuple[Any, Any]:
-    """The rules for both modes; errors stay what they are."""
-    forward, reverse = rules.forward, rules.reverse
-    if isinstance(forward, ForwardRule):
-        given = (*pattern, *(pattern[k] for k in forward.wrt))
-        stacked, flags = over(forward.callee, given, axis_name)
-        forward = ForwardRule(forward.wrt, _spread(stacked, flags, [True] * len(flags), given))
-    if isinstance(reverse, ReverseRule):
-        stacked, flags = over(reverse.forward, pattern, axis_name)
-        residuals = flags[len(outs) :]
-        seeds = (*residuals, *(True for _ in reverse.seeded), *(pattern[k] for k in reverse.reads))
-        pulled, found = over(reverse.backward, seeds, axis_name)
-        reverse = ReverseRule(
-            reverse.wrt,
-            _spread(stacked, flags, [*outs, *residuals], pattern),
-            _spread(pulled, found, [pattern[k] for k in reverse.wrt], seeds),
-            reverse.seeded,
-            reverse.reads,
-        )
-    return forward, reverse
+def _batched_forward(rule: ForwardRule, pattern: Pattern, axis_name: str | None, over: Over) -> ForwardRule:
+    given = (*pattern, *(pattern[k] for k in rule.wrt))
+    stacked, flags = over(rule.callee, given, axis_name)
+    return ForwardRule(rule.wrt, _spread(stacked, flags, [True] * len(flags), given))
+
+
+def _batched_reverse(
+    rule: ReverseRule, pattern: Pattern, outs: list[bool], axis_name: str | None, over: Over
+) -> ReverseRule:
+    stacked, flags = over(rule.forward, pattern, axis_name)
+    residuals = flags[len(outs) :]
+    seeds = (*residuals, *(True for _ in rule.seeded), *(pattern[k] for k in rule.reads))
+    pulled, found = over(rule.backward, seeds, axis_name)
+    return ReverseRule(
+        rule.wrt,
+        _spread(stacked, flags, [*outs, *residuals], pattern),
+        _spread(pulled, found, [pattern[k] for k in rule.wrt], seeds),
+        rule.seeded,
+        rule.reads,
+    )
 
 
 def _spread(callee: Callee, now: Sequence[bool], wanted: Sequence[bool], given: Sequence[bool]) -> Callee:
