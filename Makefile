@@ -18,7 +18,7 @@ TESTS   ?=
 
 FUZZ    ?= source --seeds 0:400 --seconds 500
 
-.PHONY: demo test test-fast test-all fuzz check check-lint check-types check-floors check-sizes check-golden bench golden clean
+.PHONY: demo test test-fast test-all matrix fuzz check check-lint check-types check-floors check-sizes check-golden bench golden clean
 
 demo: $(READY)
 	$(BIN)/python samples/demo.py
@@ -31,6 +31,10 @@ test-fast: $(READY)
 
 test-all: $(READY)
 	$(PYTEST) -q -n $(WORKERS) $(TESTS) $(NONE_IS_FINE)
+
+# Every pair of transformations over every program, and triples; writes docs/composition.md.
+matrix: $(READY)
+	cd tests && $(ONE_THREAD) PYTHONPATH=. ../$(BIN)/python -W ignore -m composition $(WORKERS)
 
 # Random programs by the thousand: make fuzz FUZZ="native --seeds 0:60", make fuzz FUZZ="source --texts --seeds 7:90"
 fuzz: $(READY)

@@ -107,3 +107,32 @@ def deep(x):
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@gs.custom_jvp
+def cube(x):
+    return x * x * x
+
+
+@cube.defjvp
+def cube_jvp(primals, tangents):
+    """Another derivative on purpose: 4 x."""
+    (x,), (dx,) = primals, tangents
+    return cube(x), 4.0 * x * dx
+
+
+def test_rules_of_users_are_followed():
+    def in_loop(x):
+        s = 0.0
+        for i in range(3):
+            s = s + cube(x * (i + 1.0))
+        return s
+
+    value, higher = gs.jet(in_loop, (0.5,), ([1.0, 0.0, 0.0],))
+    np.testing.assert_allclose([value, *higher], [4.5, 28.0, 56.0, 0.0], rtol=1e-14)
+
+
+def test_checkpoints_are_followed():
+    expected = gs.jet(collatz_like, (1.3,), ([1.0, 0.5, 0.0],))
+    found = gs.jet(gs.checkpoint(collatz_like), (1.3,), ([1.0, 0.5, 0.0],))
+    np.testing.assert_allclose([found[0], *found[1]], [expected[0], *expected[1]], rtol=1e-13)

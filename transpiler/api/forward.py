@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.composing import (
     as_value,
@@ -123,7 +125,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     Example: `y, push = gs.linearize(f, x); dy = push(dx)`
     """
     derivative = directional(fun, has_aux, silent=True)
-    held = tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, primals)
+    held = tree.map(_own, primals)
     out = transform_identity(fun)(*held)
     if has_aux and (not isinstance(out, tuple) or len(out) != 2):
         raise DTypeError(
@@ -134,6 +136,16 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         return derivative(held, tangents)[1]
 
     return (out[0], push, out[1]) if has_aux else (out, push)
+
+
+def _own(leaf: Any) -> Any:
+    """A leaf that nobody else writes."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+
+
+# Inside a program its text is interpreted: the map that it returns is a function of that program.
+linearize.__gradscribe_text__ = True  # type: ignore[attr-defined]
+_own.__gradscribe_text__ = True  # type: ignore[attr-defined]
 
 
 def _stage_value(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], stage: Stage) -> Staged:

@@ -95,6 +95,8 @@ class Recursion(PythonCalls):
         for outer in reversed(self.activations):
             if outer.place != place or outer.closure.frame is not closure.frame:
                 continue
+            if outer.closure.function is not closure.function:  # of one text, but with other things captured
+                continue
             differences = {_difference(self, outer.slots.get(k), v) for k, v in slots.items()}
             if "kind" in differences:
                 continue

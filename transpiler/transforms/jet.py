@@ -41,9 +41,11 @@ from gradscribe.transpiler.passes.simplify import simplify
 from gradscribe.transpiler.primitives.arithmetic import divide, multiply
 from gradscribe.transpiler.primitives.calls import CALLS, known_function
 from gradscribe.transpiler.primitives.contraction import dot_general
-from gradscribe.transpiler.primitives.primitive import Linear, Reduction, zeros_of
+from gradscribe.transpiler.primitives.custom import custom_call, fitted, inline
+from gradscribe.transpiler.primitives.primitive import Linear, Reduction, RegionPrimitive, zeros_of
 from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries, result_carries
 from gradscribe.transpiler.transforms.activity import varied, varied_by
+from gradscribe.transpiler.transforms.custom_rules import forward_rule, without_mere_batching
 from gradscribe.transpiler.transforms.jvp import conform
 
 Coefficient = Operand | None  # None: structurally zero
@@ -63,7 +65,7 @@ def jet(function: Function, wrt: Sequence[int], order: int) -> Function:
     """
     if order < 1:
         raise ValueError(f"the order is at least 1, not {order}")
-    function = simplify(function)
+    function = without_mere_batching(simplify(function), wrt)
     series = _Series(varied(function, wrt))
     params = series.env.fresh_all(function.params)
     seeds = []
@@ -94,7 +96,7 @@ def jet_of(callee: Callee, wrt: tuple[int, ...], order: int) -> Callee:
     """The callee's own Taylor program, made once."""
     key = ("jet", wrt, order)
     if key not in callee.derived:
-        made = callee.derived[key] = Callee(f"{callee.name}_jet")
+        made = callee.derived[key] = Callee(f"{callee.name}_jet", saves=callee.saves)
         made.function = jet(callee.function, wrt, order)
     known: Callee = callee.derived[key]
     return known
@@ -130,6 +132,8 @@ class _Series:
             self._if(eqn, order)
         elif eqn.operation in CALLS:
             self._call(eqn, order)
+        elif eqn.operation is custom_call and order and any(r in self.moving for r in eqn.results):
+            self._custom_call(eqn, order)
         else:
             append_eqn(clone_eqn(eqn, self.env))
             self._share(eqn)
@@ -171,7 +175,7 @@ class _Series:
         if k == 0:
             self._evaluate(eqn)
             return self.env.operand(x)
-        if eqn.regions:
+        if eqn.regions or isinstance(eqn.operation, RegionPrimitive):
             self._evaluate_regions(eqn, k)
             return self.known.get((x, k))
         self.derivative(x, 0)
@@ -215,7 +219,7 @@ class _Series:
         return found
 
     def _evaluate_regions(self, eqn: Eqn, order: int) -> None:
-        """A loop in a template, to a given order."""
+        """A loop, a branch or a call in a template, to a given order."""
         reads = list(eqn_reads(eqn))
         for x in reads:
             self.env[x] = self._value(x)
@@ -385,6 +389,27 @@ class _Series:
                 self.known[old, n] = moved = Var(_strong(new.type), derivative_name(new.hint, n))
                 higher.append(moved)
         append_eqn(Eqn(eqn.operation, (*operands, *seeds), (*results, *higher), {"callee": callee}, (), eqn.span))
+
+
+    def _custom_call(self, eqn: Eqn, order: int) -> None:
+        """The user's forward rule is the template of the results and of their derivatives."""
+        rule = forward_rule(eqn, [k for k, x in enumerate(eqn.operands) if self.moves(x)])
+        with resume_block(self.scratch):
+            seeds = [
+                self._placeholder(x) if self.moves(x) else zeros_of(_strong(x.type))
+                for x in (eqn.operands[k] for k in rule.wrt)
+            ]
+            found = inline(rule.callee.function, [*eqn.operands, *seeds])
+        tangents = iter(found[len(eqn.results) :])
+        for old, template in zip(eqn.results, found, strict=False):
+            value = self.derivative(template, 0)
+            assert value is not None
+            self.env[old] = new = fitted(value, old.type)
+            if old.type.is_float:
+                tangent = next(tangents)
+                for k in range(1, order + 1):
+                    moved = self.derivative(tangent, k - 1)
+                    self.known[old, k] = None if moved is None else conform(moved, new.type)
 
 
 def _plus(total: Coefficient, term: Operand) -> Operand:
