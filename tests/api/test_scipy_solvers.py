@@ -27,6 +27,8 @@ SCALAR = {
     "bisect": lambda a: scipy.optimize.bisect(lambda x, c: x**3 - c, 0.0, 3.0, args=(a,), xtol=1e-14),
     "ridder": lambda a: scipy.optimize.ridder(lambda x: x**3 - a, 0.0, 3.0),
     "newton": lambda a: scipy.optimize.newton(lambda x: x**3 - a, 1.0, tol=1e-12),
+    "root_scalar": lambda a: scipy.optimize.root_scalar(lambda x: x**3 - a, bracket=(0.0, 3.0)).root,
+    "secant": lambda a: scipy.optimize.root_scalar(lambda x, c: x**3 - c, args=(a,), x0=1.0, x1=1.5, xtol=1e-12).root,
     "fsolve": lambda a: scipy.optimize.fsolve(lambda x: x**3 - a, 1.0, xtol=1e-12)[0],
 }
 

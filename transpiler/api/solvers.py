@@ -39,6 +39,17 @@ class Solution:
 Solution.__gradscribe_text__ = True  # type: ignore[attr-defined]
 
 
+@dataclass
+class ScalarSolution:
+    """Of what `scipy.optimize.root_scalar` returns, what a program can use."""
+
+    root: Any
+    converged: Any
+
+
+ScalarSolution.__gradscribe_text__ = True  # type: ignore[attr-defined]
+
+
 @text
 def _implicit(equation, start, find):
     """`find(start)` is (x, converged), and equation(x) is zero."""
@@ -124,6 +135,26 @@ def _bisect(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=10
 def _ridder(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
     _refuse(full_output, "full_output is not accepted in a program")
     return _bracketed("ridder", f, a, b, args, xtol, rtol, maxiter)
+
+
+@text
+def _root_scalar(
+    f, args=(), method=None, bracket=None, fprime=None, fprime2=None, x0=None, x1=None, xtol=None, rtol=None,
+    maxiter=None, options=None,
+):  # fmt: skip
+    _refuse(
+        fprime is not None or fprime2 is not None or options is not None or (bracket is None and x1 is None),
+        "scipy.optimize.root_scalar in a program takes f, args, method, a bracket or x0 and x1, tolerances and maxiter",
+    )
+    more = _arguments(args)
+    bracketed = bracket is not None
+    a, b = bracket if bracketed else (x0, x1)
+    equation = lambda x: f(x, *more)
+    find = lambda start: solver(
+        "root_scalar", equation, start, b * 1.0, bracketed=bracketed, method=method, xtol=xtol, rtol=rtol,
+        maxiter=maxiter,
+    )  # fmt: skip
+    return ScalarSolution(*_implicit(equation, a * 1.0, find))
 
 
 @text
@@ -278,7 +309,8 @@ TEXTS.update(
     {
         "scipy.optimize.root": _root, "scipy.optimize.fsolve": _fsolve, "scipy.optimize.brentq": _brentq,
         "scipy.optimize.brenth": _brenth, "scipy.optimize.bisect": _bisect, "scipy.optimize.ridder": _ridder,
-        "scipy.optimize.newton": _newton, "scipy.optimize.minimize": _minimize,
+        "scipy.optimize.newton": _newton, "scipy.optimize.root_scalar": _root_scalar,
+        "scipy.optimize.minimize": _minimize,
         "scipy.optimize.least_squares": _least_squares, "scipy.sparse.linalg.cg": _cg,
         "scipy.sparse.linalg.gmres": _gmres, "scipy.linalg.solve": _solve,
         "scipy.linalg.solve_triangular": _solve_triangular, "scipy.linalg.cholesky": _cholesky,

@@ -50,6 +50,16 @@ def _bracketed(name: str) -> Callable[..., Solve]:
     return made
 
 
+def _root_scalar(*, bracketed: bool, **options: Any) -> Solve:
+    def root_scalar(objective: Any, a: Any, b: Any) -> Any:
+        optimize = importlib.import_module("scipy.optimize")
+        given = {"bracket": (a, b)} if bracketed else {"x0": a, "x1": b}
+        found = optimize.root_scalar(lambda x: float(objective(x)), **given, **options)
+        return found.root, bool(found.converged)
+
+    return root_scalar
+
+
 def _newton(**options: Any) -> Solve:
     def newton(objective: Any, start: Any) -> Any:
         optimize = importlib.import_module("scipy.optimize")
@@ -116,7 +126,8 @@ def _quad_vec(**options: Any) -> Solve:
 SOLVERS: dict[str, Callable[..., Solve]] = {
     "root": _vector("root"), "minimize": _vector("minimize"), "least_squares": _vector("least_squares"),
     "fsolve": _fsolve, "brentq": _bracketed("brentq"), "brenth": _bracketed("brenth"), "bisect": _bracketed("bisect"),
-    "ridder": _bracketed("ridder"), "newton": _newton, "cg": _linear("cg"), "gmres": _linear("gmres"),
+    "ridder": _bracketed("ridder"), "newton": _newton, "root_scalar": _root_scalar,
+    "cg": _linear("cg"), "gmres": _linear("gmres"),
     "solve_ivp": _ivp, "odeint": _odeint, "quad": _quad, "quad_vec": _quad_vec,
 }  # fmt: skip
 
