@@ -73,6 +73,11 @@ CLOSE = {
     "pareto": lambda m, k, d: m.pareto(k, 2.0, S, d),
     "weibull_min": lambda m, k, d: m.weibull_min(k, 2.0, 1.5, S, d),
     "lognormal": lambda m, k, d: m.lognormal(k, 0.5, S, d),
+    "f": lambda m, k, d: m.f(k, 3.0, 5.0, S, d),
+    "wald": lambda m, k, d: m.wald(k, np.asarray(1.5, d), S, d),
+    "triangular": lambda m, k, d: m.triangular(k, 0.0, 1.0, 3.0, S, d),
+    "generalized_normal": lambda m, k, d: m.generalized_normal(k, 1.5, S, d),
+    "ball": lambda m, k, d: m.ball(k, 3, 2.0, (50,), d),
     "maxwell": lambda m, k, d: m.maxwell(k, S, d),
     "multivariate_normal": lambda m, k, d: m.multivariate_normal(
         k, np.array([1.0, 2.0], d), np.array([[2.0, 0.5], [0.5, 1.0]], d), (50,)

@@ -17,12 +17,15 @@ there, and why an array of one number is drawn where a number is wanted: scalars
 
 from gradscribe.transpiler.library.random_bits import PRNGKey, bits, fold_in, key, randint, split, uniform
 from gradscribe.transpiler.library.random_continuous import (
+    ball,
     beta,
     cauchy,
     chisquare,
     dirichlet,
     exponential,
+    f,
     gamma,
+    generalized_normal,
     gumbel,
     laplace,
     loggamma,
@@ -34,7 +37,9 @@ from gradscribe.transpiler.library.random_continuous import (
     pareto,
     rayleigh,
     t,
+    triangular,
     truncated_normal,
+    wald,
     weibull_min,
 )
 from gradscribe.transpiler.library.random_discrete import (
@@ -49,6 +54,7 @@ from gradscribe.transpiler.library.random_discrete import (
 
 __all__ = [
     "PRNGKey",
+    "ball",
     "bernoulli",
     "beta",
     "bits",
@@ -58,8 +64,10 @@ __all__ = [
     "choice",
     "dirichlet",
     "exponential",
+    "f",
     "fold_in",
     "gamma",
+    "generalized_normal",
     "geometric",
     "gumbel",
     "key",
@@ -78,7 +86,9 @@ __all__ = [
     "rayleigh",
     "split",
     "t",
+    "triangular",
     "truncated_normal",
     "uniform",
+    "wald",
     "weibull_min",
 ]

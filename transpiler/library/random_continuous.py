@@ -222,3 +222,49 @@ def t(key: Array, df: Any, shape: Any = None, dtype: Any = np.float64) -> Array:
     keys = split(key)
     half = np.asarray(df).astype(dtype) / dtype.type(2)
     return normal(keys[0], shape, dtype) * np.sqrt(half / gamma(keys[1], half, shape, dtype))
+
+
+def f(key: Array, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = np.float64) -> Array:
+    """Numbers of Fisher's distribution with `dfnum` and `dfden` degrees of freedom."""
+    dtype, shape = float_dtype(dtype), _broadcast(shape, dfnum, dfden)
+    above, below = np.asarray(dfnum).astype(dtype), np.asarray(dfden).astype(dtype)
+    keys = split(key)
+    return (chisquare(keys[1], above, shape, dtype) / above) / (chisquare(keys[0], below, shape, dtype) / below)
+
+
+def wald(key: Array, mean: Any, shape: Any = None, dtype: Any = np.float64) -> Array:
+    """Numbers of the inverse Gaussian distribution of the given mean and scale 1."""
+    dtype, shape = float_dtype(dtype), _broadcast(shape, mean)
+    mean = np.asarray(mean).astype(dtype)
+    keys = split(key)
+    y = normal(keys[0], shape, dtype) ** 2
+    root = np.sqrt(4 * mean * y + mean * mean * (y * y))
+    x = mean + mean * mean * y / 2 - mean / 2 * root
+    return np.where(uniform(keys[1], shape, dtype) <= mean / (mean + x), x, mean * mean / x)
+
+
+def triangular(key: Array, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = np.float64) -> Array:
+    """Numbers of the triangular density on [left, right] with its peak at `mode`."""
+    dtype, shape = float_dtype(dtype), _broadcast(shape, left, mode, right)
+    low, peak, high = np.asarray(left).astype(dtype), np.asarray(mode).astype(dtype), np.asarray(right).astype(dtype)
+    u = uniform(key, shape, dtype)
+    rising = low + np.sqrt(u * (high - low) * (peak - low))
+    falling = high - np.sqrt((1 - u) * (high - low) * (high - peak))
+    return np.where(u < (peak - low) / (high - low), rising, falling)
+
+
+def generalized_normal(key: Array, p: Any, shape: Any = (), dtype: Any = np.float64) -> Array:
+    """Numbers of density proportional to exp(-|x|^p)."""
+    dtype, shape = float_dtype(dtype), shape_tuple(shape)
+    keys = split(key)
+    sizes = gamma(keys[0], 1 / p, shape, dtype) ** np.asarray(1 / p).astype(dtype)
+    return np.where(uniform(keys[1], shape) < 0.5, sizes, -sizes)
+
+
+def ball(key: Array, d: Any, p: Any = 2, shape: Any = (), dtype: Any = np.float64) -> Array:
+    """Points uniform in the ball of dimension `d` where the sum of |x_i|^p is at most 1."""
+    dtype, shape = float_dtype(dtype), shape_tuple(shape)
+    keys = split(key)
+    drawn = generalized_normal(keys[0], p, (*shape, d), dtype)
+    total = np.sum(np.abs(drawn) ** p, axis=-1) + exponential(keys[1], shape, dtype)
+    return drawn / (total ** np.asarray(1 / p).astype(dtype))[..., None]
