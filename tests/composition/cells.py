@@ -213,6 +213,8 @@ def cell(word, program, native=False):
 
 
 PAIRS = tuple(itertools.product(NAMES, NAMES))
+# every pair once; the program changes from pair to pair, and each row and column meets all of them
+ONE_EACH = [(pair, PROGRAMS[(k + k // len(NAMES) * 3) % len(PROGRAMS)]) for k, pair in enumerate(PAIRS)]
 FORWARD = ("jvp", "linearize", "jet")  # what meets a function with a rule for reverse mode only
 
 

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from composition import duals
-from composition.cells import NAMES, PAIRS, TOLERANCE, cell, may_be_refused, sampled_triples
+from composition.cells import ONE_EACH, TOLERANCE, cell, may_be_refused, sampled_triples
 from composition.programs import PROGRAMS, X
 
-# every pair once; the program changes from pair to pair, and each row and column meets all of them
-ONE_EACH = [(pair, PROGRAMS[(k + k // len(NAMES) * 3) % len(PROGRAMS)]) for k, pair in enumerate(PAIRS)]
 TRIPLES = sampled_triples(40)
 NATIVE = random.Random(1).sample(ONE_EACH, 10) + random.Random(2).sample(TRIPLES, 4)
 

@@ -77,20 +77,7 @@ class Rules:
         return self.declared
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class CustomCall(Call):
-    def jvp(
-        self, operands: Sequence[Operand], results: Sequence[Operand], tangents: Sequence[Zeroable], params: Params
-    ) -> tuple[Zeroable, ...]:
-        """Forward mode takes the rules by itself; who asks here knows nothing of them."""
-        raise NoRule(
-            current_span(),
-            f"this transformation does not know rules of one's own, and `{params['rules'].name}` has some",
-            "nest jvp or grad instead",
-        )
-
-
-custom_call = CustomCall(name="custom_call", effect=Effect.CHECK)
+custom_call = Call(name="custom_call", effect=Effect.CHECK)
 
 
 def fitted(x: Operand, type: Type) -> Operand:
