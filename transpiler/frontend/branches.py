@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gradscribe.transpiler.errors import GradscribeError
+from gradscribe.transpiler.errors import GradscribeError, IndexRangeError
 from gradscribe.transpiler.frontend.joins import Join
 from gradscribe.transpiler.frontend.python_errors import PythonError, Raised, raised_by
 from gradscribe.transpiler.frontend.store import Entry, World
@@ -190,7 +190,7 @@ def surely_raised(thunk: Thunk) -> Any:
     it runs, and as far as is known yet (a list may grow later in a loop)."""
     try:
         return thunk()
-    except PythonError as error:
+    except (PythonError, IndexRangeError) as error:
         raised = raised_by(error)
         if not issubclass(raised.error, LookupError):
             raise

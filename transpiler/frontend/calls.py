@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gradscribe.transpiler.errors import GradscribeError, Span
-from gradscribe.transpiler.frontend import python_iterators
+from gradscribe.transpiler.frontend import python_iterators, python_queues
 from gradscribe.transpiler.frontend.branches import branch, check_fails
 from gradscribe.transpiler.frontend.fence import OUTSIDE, check_accepted, refused_call
 from gradscribe.transpiler.frontend.generators import BorrowedFile
@@ -26,6 +26,7 @@ from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
+from gradscribe.transpiler.frontend.python_queues import QUEUE_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.superclasses import METHODS_OF_FUNCTIONS, Super, Superclasses, nothing
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
@@ -83,7 +84,10 @@ _KEEPING = ("append", "appendleft")  # methods of containers that take a first a
 _OF_NONE_TOO = frozenset((isinstance, type, print, str, repr, format, callable, bool, hasattr, getattr))
 # modules of ours whose functions are plain Python, staged like the user's text
 _STAGED_TEXTS = frozenset(
-    m.__name__ for m in (python_iterators, numpy_texts, quadrature, random_bits, random_continuous, random_discrete)
+    m.__name__
+    for m in (
+        python_iterators, python_queues, numpy_texts, quadrature, random_bits, random_continuous, random_discrete,
+    )  # fmt: skip
 )
 _NUMBERS = (int, float, complex, np.generic)
 
@@ -164,6 +168,8 @@ class Calls(Superclasses):
             return self.call(self.library(function), args, kwargs)
         if not static and hashable(function) and function in NUMPY_TEXTS:
             return self._call_text(function, args, kwargs)
+        if not static and hashable(function) and function in QUEUE_TEXTS:
+            return self.call(self.library(QUEUE_TEXTS[function]), args, kwargs)
         rule = self._rule_of(function)
         if function is math.hypot and len(args) != 2:
             rule = None

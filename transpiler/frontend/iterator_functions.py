@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.values import (
     Array,
     Generator,
     List,
+    Object,
     Sequence,
     Slice,
     is_data,
@@ -86,7 +87,12 @@ class IteratorFunctions(Statements):
         return self.call(np.array, [self.call(list, [iterable], {})], {"dtype": dtype})
 
     # ---- one value out of many ----
+    def unfolded(self, value: Any) -> Any:
+        """What an object with `__iter__` goes over."""
+        return self.iterable(value) if isinstance(value, Object) and hasattr(value.cls, "__iter__") else value
+
     def call_sum(self, value: Any, start: Any = 0) -> Any:
+        value = self.unfolded(value)
         if isinstance(value, Array):
             return self.apply_rule(BUILTINS[sum], [value, start], {})
         if isinstance(value, Generator):
@@ -106,6 +112,7 @@ class IteratorFunctions(Statements):
 
     def _extremum(self, rule: Any, values: tuple[Any, ...], options: dict[str, Any]) -> Any:
         name = rule.__name__
+        values = tuple(map(self.unfolded, values)) if len(values) == 1 else values
         key = options.pop("key", None)
         if key is not None:
             above = operator.gt if rule is max else operator.lt

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import sys
 import types
-from collections import defaultdict, namedtuple
+from collections import defaultdict, deque, namedtuple
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +22,7 @@ from gradscribe.transpiler.frontend.fence import REFUSED
 from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.python_queues import Deque
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.templates import template_of
 from gradscribe.transpiler.frontend.values import (
@@ -105,6 +106,7 @@ class PythonFunctions(Containers):
         return self.backwards(value)
 
     def call_list(self, value: Any = ()) -> Any:
+        value = self.unfolded(value)
         if isinstance(value, Generator):
             return self.collected(value)
         if isinstance(value, List) and value.grows:
@@ -144,6 +146,9 @@ class PythonFunctions(Containers):
     def call_defaultdict(self, factory: Any = None, *args: Any, **kwargs: Any) -> Any:
         made = self.call_dict(*args, **kwargs)
         return Dict(dict(made.slots), cls=defaultdict, factory=factory)
+
+    def call_deque(self, iterable: Any = (), maxlen: Any = None) -> Any:
+        return self.construct(Deque, [iterable, maxlen], {})
 
     def call_lexsort(self, keys: Any, axis: Any = -1) -> Any:
         if axis != -1:
@@ -362,7 +367,7 @@ _OWN: dict[Any, str] = {
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
     print: "call_print",
     copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
-    defaultdict: "call_defaultdict", namedtuple: "call_namedtuple", np.lexsort: "call_lexsort",
+    defaultdict: "call_defaultdict", deque: "call_deque", namedtuple: "call_namedtuple", np.lexsort: "call_lexsort",
     slice: "call_slice",
     breakpoint: "call_breakpoint", debug.print: "call_debug_print", debug.callback: "call_debug_callback",
     checkpointed: "call_checkpointed",
