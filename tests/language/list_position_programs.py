@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections import Counter, defaultdict, namedtuple
+from collections import Counter, defaultdict, deque, namedtuple
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,3 +167,46 @@ def dicts_with_defaults(x):
 def functions_of_math(x):
     a, b = float(x[0]), float(x[2])
     return math.prod(x) + math.prod([a, b, 2], start=0.5) + math.remainder(7.3 * a, b) + math.dist(x[:2], x[2:4])
+
+
+@program(np.abs(np.arange(9.0).reshape(3, 3) - 3.7) / 4)
+def shortest_paths_by_a_heap(w):
+    dist = [math.inf] * 3
+    dist[0] = 0.0
+    heap = [(0.0, 0)]
+    while heap:
+        d, u = heapq.heappop(heap)
+        if d > dist[u]:
+            continue
+        for v in range(3):
+            if d + w[u, v] < dist[v]:
+                dist[v] = d + w[u, v]
+                heapq.heappush(heap, (dist[v], v))
+    return sum(dist)
+
+
+@program(X)
+def queues_with_two_ends(x):
+    window, last = deque(maxlen=3), deque([0.5])
+    out = np.zeros(len(x))
+    for k, v in enumerate(x):
+        window.append(v * x[0])
+        out[k] = sum(window) / len(window) + max(window) * window[0]
+        if v > 0:
+            last.append(v)
+        elif len(last) > 1:
+            out[k] += last.popleft() * last[-1]
+    return out
+
+
+@program(np.abs(X) + 0.1)
+def merged_by_a_heap(x):
+    heap = list(x)
+    heapq.heapify(heap)
+    cost = 0.0
+    while len(heap) > 1:
+        a = heapq.heappop(heap)
+        b = heapq.heappop(heap)
+        cost += (a + b) ** 2
+        heapq.heappush(heap, a + b)
+    return cost

@@ -217,6 +217,8 @@ _DATA = (
               "a_queue"),
     _in_part(DATA, "`sorted` and `sort` with keys that are data", "sorted_by_keys_of_data", "call sorted",
              "keys are numbers; items are numbers, arrays of one shape, tuples of these"),
+    _accepted(DATA, "`collections.deque`, with `maxlen` too", "queues_with_two_ends", "call deque"),
+    _accepted(DATA, "`heapq`", "shortest_paths_by_a_heap", "call heapq.heappush"),
     _in_part(DATA, "`defaultdict`, `Counter`, `namedtuple` made inside", "dicts_with_defaults", "call defaultdict",
              "with static keys"),
     _accepted(DATA, "an argument rebound in a branch on data, and written after it",

@@ -171,13 +171,17 @@ class Loops(Patterns):
             with open_block() as block, self.facts.region():
                 code = peeled()
         except PeelingFailed:
-            self.store.undo(start)
-            del self.frames[depth:]
-            for memory in self.memories.values():
-                memory.forget()
+            self._give_up(start, depth)
             return mixed()
         current_block().take(block)
         return code
+
+    def _give_up(self, start: int, depth: int) -> None:
+        """Back to where an attempt began; what its loops remember is of values that are gone."""
+        self.store.undo(start)
+        del self.frames[depth:]
+        for memory in self.memories.values():
+            memory.forget()
 
     def _peeled_for(self, s: Any, items: Sequence, frame: Frame) -> Any:
         length = Dim.of(items.length)
@@ -277,11 +281,14 @@ class Loops(Patterns):
                 return self._peeled_or_mixed(peeled, lambda: self._while_code(s, frame, MIXED))
             reason = error
         try:
-            return self._unrolled_while(s, frame, reason)
+            with open_block() as block:  # nothing is left of an attempt that fails
+                code = self._unrolled_while(s, frame, reason)
         except Unbounded as error:
-            self.store.undo(start)
+            self._give_up(start, depth)
             self.doubling(error)
             return self._while_code(s, frame, way)
+        current_block().take(block)
+        return code
 
     def _peeled_while(self, s: Any, frame: Frame) -> Any:
         test = self.test(self._test_of(s, frame)[0], frame)

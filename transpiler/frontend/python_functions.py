@@ -73,6 +73,9 @@ class PythonFunctions(Containers):
             return self.operator_function(function)
         return None if name is None else getattr(self, name)
 
+    def construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
     def _apply(self, function: Any, rule: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
