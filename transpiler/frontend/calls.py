@@ -87,7 +87,7 @@ _STAGED_TEXTS = frozenset(
     m.__name__
     for m in (
         python_iterators, python_queues, numpy_texts, quadrature, random_bits, random_continuous, random_discrete,
-    )  # fmt: skip
+    )
 )
 _NUMBERS = (int, float, complex, np.generic)
 
