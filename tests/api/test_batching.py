@@ -118,3 +118,16 @@ def test_a_loop_over_lanes_allocates_nothing_in_a_lane(f):
     _, _, lane = text.partition("for lane in range(batch):")
     assert lane
     assert not any(word in lane for word in ("np.empty", "np.zeros", "np.full", ".copy()"))
+
+
+@pytest.mark.parametrize("lanes", ["auto", "loop", "array"])
+@pytest.mark.parametrize("backend", ["python", pytest.param("native", marks=pytest.mark.native)])
+def test_every_lane_reads_the_tape_of_a_program_that_all_share(lanes, backend):
+    """The forward sweep runs once, outside; every lane's reverse sweep pops what it has pushed."""
+
+    def pull(a, seed):
+        return gs.vjp(iterated, a)[1](seed)[0]
+
+    seeds = np.array([1.0, 2.0, -3.0])
+    found = gs.jit(gs.vmap(pull, in_axes=(None, 0), lanes=lanes), backend=backend)(2.0, seeds)
+    np.testing.assert_allclose(found, seeds * gs.grad(iterated)(2.0), rtol=1e-12)

@@ -23,6 +23,7 @@ from gradscribe.transpiler.ir.walk import Substitution, dim_vars, eqn_reads
 from gradscribe.transpiler.primitives.arithmetic import equal, greater_equal
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.regions import for_loop
+from gradscribe.transpiler.primitives.stacks import stack_new
 from gradscribe.transpiler.primitives.structure import (
     dim_value,
     empty,
@@ -86,8 +87,9 @@ def run_lanes(
 
 
 def _tapes(eqns: Sequence[Eqn], own: set[Var]) -> dict[Var, Var]:
-    """Tapes from outside that a lane pushes to, and what they are at its end: empty again, since all that is pushed is
-    popped. The next lane goes on with them, so that their memory is there already."""
+    """Empty tapes from outside that a lane pushes to, and what they are at its end: empty again, since all that is
+    pushed is popped. The next lane goes on with them, so that their memory is there already. (What was pushed outside
+    is for every lane to pop.)"""
     first: dict[Var, Var] = {}
     last: dict[Var, Var] = {}
     for eqn in eqns:
@@ -96,7 +98,11 @@ def _tapes(eqns: Sequence[Eqn], own: set[Var]) -> dict[Var, Var]:
                 before = tape_before(result)
                 first[result] = first.get(before, before)
                 last[first[result]] = result
-    return {tape: end for tape, end in last.items() if tape not in own}
+    return {tape: end for tape, end in last.items() if tape not in own and _is_new(tape)}
+
+
+def _is_new(tape: Var) -> bool:
+    return tape.definition is not None and tape.definition.operation is stack_new
 
 
 def _vars_of(guard: Guard) -> list[Var]:
