@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gradscribe.transpiler.ir.index import whole
+from gradscribe.transpiler.ir.index import Index, Slice, whole
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_region, eqn_reads, free_vars, inner_eqns
@@ -26,7 +27,7 @@ from gradscribe.transpiler.passes.ownership import (
 )
 from gradscribe.transpiler.primitives.arithmetic import add, negative, subtract
 from gradscribe.transpiler.primitives.regions import if_, loop, loop_carries
-from gradscribe.transpiler.primitives.structure import copy, update, update_add
+from gradscribe.transpiler.primitives.structure import copy, index, update, update_add
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ class _Walk:
         for eqn in reversed(region.eqns):
             for result in eqn.results:
                 live.pop(result, None)
+            if eqn.operation is update and self._runs_ahead(eqn):
+                self.materialised.add(eqn.operands[1])  # type: ignore[arg-type]
             eqn, *earlier = self.accumulating(eqn, owned, carries, live)
             captures = {v: None for r in eqn.regions for v in free_vars(r, with_types=False)}
             during = {**live, **captures} if eqn.operation is loop else live
@@ -198,6 +201,18 @@ class _Walk:
                     live.pop(result, None)
             out += reversed(before)
         return out[::-1]
+
+    def _runs_ahead(self, eqn: Eqn) -> bool:
+        """Does NumPy overwrite what this assignment still has to read? `x[::2] = x[:3]` does: between vectors of one
+        memory that go in the same direction with different strides NumPy (2.4) makes no copy."""
+        base, value = eqn.operands[0], eqn.operands[1]
+        if not (isinstance(base, Var) and isinstance(value, Var)) or value in self.materialised:
+            return False
+        if len(value.type.dims()) != 1 or view_base(value) is None or self.root(value) is not self.root(base):
+            return False
+        reading = value.definition
+        same = reading is not None and reading.operation is index and reading.operands[0].type == base.type
+        return not (same and reading is not None and _strides(reading.params["at"]) == _strides(eqn.params["at"]))
 
     def moved_with_base(self, x: Var, eqn: Eqn) -> bool:
         """A view given to a loop (or stack) together with its base: the base keeps the memory."""
@@ -253,6 +268,11 @@ class _Walk:
                 eqns.append(Eqn(update, (param, value), (final,), {"at": whole(param.type.shape)}, (), function.span))
                 results[k] = final
         return Region(region.params, tuple(eqns), tuple(results))
+
+
+def _strides(at: Index) -> list[Any]:
+    """How an index goes along each axis."""
+    return [part.step if isinstance(part, Slice) else type(part) for part in at]
 
 
 def _read(live: dict[Var, None], values: Iterable[Operand]) -> None:
