@@ -21,13 +21,13 @@ from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend import python_iterators, python_queues
 from gradscribe.transpiler.frontend.branches import branch, check_fails
 from gradscribe.transpiler.frontend.fence import OUTSIDE, check_accepted, refused_call
-from gradscribe.transpiler.frontend.generators import BorrowedFile
 from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.python_queues import QUEUE_TEXTS
 from gradscribe.transpiler.frontend.reading import Reading
+from gradscribe.transpiler.frontend.source import BorrowedFile
 from gradscribe.transpiler.frontend.superclasses import METHODS_OF_FUNCTIONS, Super, Superclasses, nothing
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
 from gradscribe.transpiler.frontend.trying import UserException

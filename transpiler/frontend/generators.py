@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.frontend.liveness import LEFT, RETURN_CODE, exits, liveness_of
 from gradscribe.transpiler.frontend.loop_statements import Loops
 from gradscribe.transpiler.frontend.python_errors import Raised
-from gradscribe.transpiler.frontend.source import SourceFile, node_of
+from gradscribe.transpiler.frontend.source import BorrowedFile, node_of
 from gradscribe.transpiler.frontend.values import (
     Closure,
     Frame,
@@ -26,20 +25,8 @@ from gradscribe.transpiler.frontend.values import (
     Poison,
     Sequence,
 )
-from gradscribe.transpiler.ir.builder import current_span
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
-
-
-class BorrowedFile(SourceFile):
-    """A file of gradscribe's own: all of it stands where the user calls it."""
-
-    def __init__(self, file: SourceFile) -> None:
-        self.__dict__.update(file.__dict__)
-
-    def span(self, node: Any) -> Span:
-        here = current_span()
-        return super().span(node) if here is None else here
 
 
 class Generators(Loops):

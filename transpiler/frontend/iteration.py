@@ -16,6 +16,7 @@ import numpy as np
 from gradscribe.transpiler.frontend.branches import Live
 from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.source import BorrowedFile
 from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
     LENGTH,
@@ -236,6 +237,8 @@ class Iteration(Texts):
 
     def range_item(self, owner: Sequence, index: Any) -> Any:
         """`range(n)[k]`."""
+        if owner.range is None and self._inside_own_text():
+            return owner.item(index)
         if owner.range is None:
             self.refuse("an iterator has no subscripts", "make a list of it: `list(...)`")
         if isinstance(index, Slice):
@@ -257,6 +260,10 @@ class Iteration(Texts):
                     message = "range object index out of range"
                     emit(PRIMITIVES["check"], (self.operand(inside),), {"message": message, "error": IndexError})
         return owner.item(simplest(place))
+
+    def _inside_own_text(self) -> bool:
+        """Python's iterators are written as if all sequences had subscripts."""
+        return bool(self.frames) and isinstance(self.frames[-1].closure.file, BorrowedFile)
 
     def python_slice(self, s: Slice) -> slice:
         raise NotImplementedError

@@ -17,6 +17,7 @@ import gast
 
 from gradscribe.transpiler.errors import GradscribeError, Span, UnsupportedSyntax
 from gradscribe.transpiler.frontend.rewriting import rewritten
+from gradscribe.transpiler.ir.builder import current_span
 
 
 class SourceFile:
@@ -154,3 +155,14 @@ def _positions(code: types.CodeType) -> list[tuple[int, int, int, int]]:
             continue
         out.append((p.lineno, p.end_lineno, p.col_offset, p.end_col_offset))
     return out  # type: ignore[return-value]
+
+
+class BorrowedFile(SourceFile):
+    """A file of gradscribe's own: all of it stands where the user calls it."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self.__dict__.update(file.__dict__)
+
+    def span(self, node: Any) -> Span:
+        here = current_span()
+        return super().span(node) if here is None else here
