@@ -26,7 +26,17 @@ def carried_array_with_two_names(a, b):
     return a.sum() + 2 * np.sin(b).sum() + 3 * first.sum()
 
 
+def size_that_a_later_argument_decides(a, n):
+    """Both shapes of `v` are taken for one: the shape of `a` mentions `n`, which comes after it."""
+    v = 0.5 * a[:-1] + 0.25 * a[1:]
+    if np.any(a > 1.0):
+        v = a[:n].copy()
+    c = a - a[::-1]
+    return c[0] * a[1] + v.sum()
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
+    size_that_a_later_argument_decides: (np.array([0.75, -0.6, 0.7, 1.2]), 3),
 }

@@ -71,7 +71,7 @@ def _copy(eqn: Eqn, env: Substitution) -> None:
     params = env.params(eqn.params)
     regions = []
     for inner in eqn.regions:
-        fresh = [env.fresh(p) for p in inner.params]
+        fresh = env.fresh_all(inner.params)
         regions.append(build_region(fresh, lambda *_, inner=inner: _copied(inner, env)))
     append_eqn(Eqn(eqn.operation, operands, tuple(env.fresh(r) for r in eqn.results), params, tuple(regions), eqn.span))
 

@@ -42,7 +42,7 @@ class _Promoting:
 
     def function(self, function: Function) -> Function:
         self._collect_writes(function.region)
-        params = [self.env.fresh(p) for p in function.params]
+        params = self.env.fresh_all(function.params)
         region = build_body(params, lambda *_: self._equations(function.region))
         guards = tuple(Guard(g.kind, self.env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
         return replace(function, region=region, guards=guards)
@@ -135,7 +135,7 @@ class _Promoting:
         threads: Sequence[tuple[Promotion, int]],
     ) -> Region:
         """The body, or the condition of a `while` (which hands nothing on)."""
-        params = [self.env.fresh(p) for p in region.params]
+        params = self.env.fresh_all(region.params)
         carried = region.params[len(region.params) - len(entering) :]
         added = [Var(entering[k][p].type, carried[k].hint) for p, k in threads]
         inside = dict(zip(threads, added, strict=True))

@@ -34,7 +34,7 @@ def reassociate_sums(function: Function) -> Function:
     if not terms:
         return function
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _equations(function.region, env, terms))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return replace(function, region=region, guards=guards)
@@ -100,6 +100,6 @@ def _with_regions(eqn: Eqn, env: Substitution, terms: Mapping[Eqn, int]) -> None
     operands = [env.operand(x) for x in eqn.operands]
     regions = []
     for region in eqn.regions:
-        params = [env.fresh(p) for p in region.params]
+        params = env.fresh_all(region.params)
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, terms)))
     emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)

@@ -63,7 +63,7 @@ def rotate_windows(function: Function) -> Function:
     if not found:
         return function
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _equations(function.region, env, found))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return replace(function, region=region, guards=guards)
@@ -160,7 +160,7 @@ def _with_regions(eqn: Eqn, env: Substitution, found: Mapping[Eqn, Sequence[Wind
     operands = [env.operand(x) for x in eqn.operands]
     regions = []
     for region in eqn.regions:
-        params = [env.fresh(p) for p in region.params]
+        params = env.fresh_all(region.params)
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
     emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
@@ -201,7 +201,7 @@ class _Rotating:
     def _body(self, types: Sequence[Type]) -> Region:
         eqn, env = self.eqn, self.env
         body = eqn.regions[-1]
-        params = [env.fresh(p) for p in body.params]
+        params = env.fresh_all(body.params)
         added = [Var(t, loop_carries(eqn)[w.carry].hint) for (w, _), t in zip(self.held, types, strict=True)]
         counter = Dim.of(params[0])
 

@@ -45,7 +45,7 @@ def slice_scatter_loops(function: Function) -> Function:
 
 def _sliced(function: Function, found: Collection[Eqn]) -> Function:
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _equations(function.region, env, found))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return replace(function, region=region, guards=guards)
@@ -160,7 +160,7 @@ def _with_regions(eqn: Eqn, env: Substitution, found: Collection[Eqn]) -> None:
     operands = [env.operand(x) for x in eqn.operands]
     regions = []
     for region in eqn.regions:
-        params = [env.fresh(p) for p in region.params]
+        params = env.fresh_all(region.params)
         regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
     emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 

@@ -126,7 +126,7 @@ def _callee_over(
 def _with_batched_results(function: Function, batched: Sequence[bool], size: Dim) -> Function:
     """The program with the batch axis on every result."""
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
 
     def body(*_: Var) -> list[Operand]:
         for eqn in function.region.eqns:

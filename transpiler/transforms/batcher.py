@@ -326,7 +326,7 @@ class Batcher:
         regions = []
         for region in eqn.regions:
             head = region.params[: len(region.params) - len(params)]
-            fresh = [env.fresh(p) for p in head]
+            fresh = env.fresh_all(head)
             fresh += [
                 self._stand_in(p, self._type(p, x, env), env)
                 for p, x in zip(region.params[len(head) :], inits, strict=True)

@@ -121,7 +121,7 @@ def _split(
     saved = with_sizes(free_vars(backward), set(whole.params))
     outs = [*whole.results[:results], *(v for v in saved if v not in whole.results[:results])]
     forward_env = Substitution()
-    forward_params = [forward_env.fresh(p) for p in whole.params[:count]]
+    forward_params = forward_env.fresh_all(whole.params[:count])
 
     run = build_body(forward_params, lambda *_: _reading(forward_env, head, outs))
     forward = Function(f"{primal.name}_fwd", run, (), (), primal.span)

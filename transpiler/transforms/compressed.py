@@ -51,7 +51,7 @@ def _stacked(
     """`linear` on every direction; its first `fixed` parameters are the parameters, or what `forward` keeps."""
     stacked, depends = vmap(linear, [False] * fixed + [True] * len(seeded), size)
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     seeds = []
     for x in seeded:
         assert isinstance(x.type, ArrayType)

@@ -77,7 +77,7 @@ def _walk(region: Region, env: Substitution, rewrite: Rewrite) -> Sequence[Opera
             operands, params = tuple(env.operand(x) for x in eqn.operands), env.params(eqn.params)
             regions = []
             for inner in eqn.regions:
-                fresh = [env.fresh(p) for p in inner.params]
+                fresh = env.fresh_all(inner.params)
                 regions.append(build_region(fresh, lambda *_, inner=inner: _walk(inner, env, rewrite)))
             results = tuple(env.fresh(r) for r in eqn.results)
             append_eqn(Eqn(eqn.operation, operands, results, params, tuple(regions), eqn.span))
@@ -219,7 +219,7 @@ def transposed(rule: ForwardRule, name: str, differentiate: Differentiate) -> Re
         raise _not_linear(name, pushed.span)
     outs = total - len(seeded)
     env = Substitution()
-    params = [env.fresh(p) for p in kept.params[:count]]
+    params = env.fresh_all(kept.params[:count])
 
     def body(*operands: Var) -> list[Operand]:
         zeros = [zeros_of(env.type(kept.params[k].type)) for k in tangents]

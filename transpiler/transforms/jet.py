@@ -322,7 +322,7 @@ class _Series:
         for region in eqn.regions:
             with self._scope():
                 carries = region.params[-len(params) :] if params else ()
-                fresh = [self.env.fresh(p) for p in region.params]
+                fresh = self.env.fresh_all(region.params)
                 extra = []
                 for k, n in lifted:
                     type = _strong(self.env.operand(carries[k]).type)

@@ -165,7 +165,7 @@ def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> 
     regions = []
     if len(eqn.regions) == 2:
         condition = eqn.regions[0]
-        fresh = [env.fresh(p) for p in condition.params]
+        fresh = env.fresh_all(condition.params)
         extra = [Var(_strong(env.type(condition.params[k].type)), tangent_name(params[k].hint)) for k in lifted]
 
         def test(*_: Var) -> list[Operand]:
@@ -174,7 +174,7 @@ def _loop(eqn: Eqn, env: Substitution, tangents: Tangents, moving: set[Var]) -> 
 
         regions.append(build_region([*fresh, *extra], test))
     body = eqn.regions[-1]
-    fresh = [env.fresh(p) for p in body.params]
+    fresh = env.fresh_all(body.params)
     dparams = [Var(_strong_type(env.operand(params[k])), tangent_name(params[k].hint)) for k in lifted]
     inner = {**tangents, **{params[k]: d for k, d in zip(lifted, dparams, strict=True)}}
 

@@ -128,7 +128,7 @@ class Restoration:
         )
         regions = []
         for reverse, forward in pairs:
-            fresh = [env.fresh(p) for p in reverse.params]
+            fresh = env.fresh_all(reverse.params)
             carried = (
                 [Var(x.type, saved_name(t.var.hint)) for t, x in zip(stacks, before, strict=True)] if is_loop else []
             )

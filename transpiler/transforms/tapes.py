@@ -92,7 +92,7 @@ class TapedForward:
         regions = []
         is_loop = eqn.operation is loop
         for region in eqn.regions:
-            fresh = [env.fresh(p) for p in region.params]
+            fresh = env.fresh_all(region.params)
             carried = [Var(_carried_type(before[t]), saved_name(t.var.hint)) for t in tapes] if is_loop else []
             self.current.update(zip(tapes, carried, strict=True) if is_loop else before.items())
             is_condition = is_loop and region is not eqn.regions[-1]

@@ -33,7 +33,7 @@ def _rebuild(region: Region, env: Substitution) -> list[Operand]:
         counting = eqn.operation is loop and (not is_counted(eqn) or eqn.params["exits"])
         regions = []
         for inner in eqn.regions:
-            fresh = [env.fresh(p) for p in inner.params]
+            fresh = env.fresh_all(inner.params)
             is_body = counting and inner is eqn.regions[-1]
             if counting:
                 fresh.append(Var(COUNTER, "k", Dim.of(0)))

@@ -110,7 +110,7 @@ class _Forwarding:
 
 def _rewritten(region: Region, env: Substitution, found: Mapping[Var, Operand]) -> Region:
     """A clone without the forwarded loads."""
-    params = tuple(env.fresh(p) for p in region.params)
+    params = tuple(env.fresh_all(region.params))
     eqns: list[Eqn] = []
     for eqn in region.eqns:
         if eqn.operation is index and eqn.result in found:

@@ -58,7 +58,7 @@ def _is_small(eqn: Eqn) -> bool:
 
 def _expanded(function: Function) -> Function:
     env = Substitution()
-    params = [env.fresh(p) for p in function.params]
+    params = env.fresh_all(function.params)
     region = build_body(params, lambda *_: _region(function.region, env))
     guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
     return Function(function.name, region, guards, function.result_hints, function.span)
@@ -72,7 +72,7 @@ def _region(region: Region, env: Substitution) -> list[Operand]:
 
 
 def _inner(region: Region, env: Substitution) -> Region:
-    params = [env.fresh(p) for p in region.params]
+    params = env.fresh_all(region.params)
     return build_region(params, lambda *_: _region(region, env))
 
 

@@ -178,7 +178,7 @@ def _arrays(eqn: Eqn) -> int:
 def _merged(first: Eqn, second: Eqn, plan: _Plan) -> Eqn:
     env = Substitution()
     body1, body2 = first.regions[0], second.regions[0]
-    params = [env.fresh(p) for p in body1.params]
+    params = env.fresh_all(body1.params)
     env[body2.params[0]] = params[0]
     fresh = [m for m in range(len(second.operands)) if m not in plan.chained]
     for m in fresh:

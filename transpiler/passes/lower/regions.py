@@ -66,15 +66,14 @@ class _Lowering:
 
     # ---- functions and regions ----
     def function(self, function: Function) -> Function:
-        params = [self._parameter(p) for p in function.params]
+        params = self._parameters(function.params)
         region = build_body(params, lambda *_: self._results(function))
         guards = tuple(Guard(g.kind, self.env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
         return Function(function.name, region, guards, function.result_hints, function.span)
 
-    def _parameter(self, old: Var) -> Var:
-        new = self.env.fresh(old)
-        if is_array(old):
-            self.values[old] = Stored(new)
+    def _parameters(self, old: Sequence[Var]) -> list[Var]:
+        new = self.env.fresh_all(old)
+        self.values.update({p: Stored(q) for p, q in zip(old, new, strict=True) if is_array(p)})
         return new
 
     def _results(self, function: Function) -> list[Operand]:
@@ -93,7 +92,7 @@ class _Lowering:
         return out
 
     def region(self, region: Region, params: Sequence[Var] | None = None) -> Region:
-        new = [self._parameter(p) for p in region.params] if params is None else list(params)
+        new = self._parameters(region.params) if params is None else list(params)
         saved, uses = dict(self.values), self.uses
         built = build_region(new, lambda *_: self.equations(region))
         self.values, self.uses = saved, uses
