@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the folder `gradscribe`
 INDENT = "    "
 
 
@@ -64,9 +65,12 @@ class Span:
 
 
 def shown_file(file: str) -> str:
-    """The name of a file as messages show it: relative if it lies below the working directory, else unchanged."""
+    """The name of a file as messages show it: relative if it lies below the working directory, else unchanged. Files of
+    this package are called alike wherever it is installed."""
     if not os.path.isabs(file):
         return file
+    if file.startswith(_PACKAGE + os.sep):
+        return "gradscribe" + file[len(_PACKAGE) :]
     try:
         relative = os.path.relpath(file)
     except (OSError, ValueError):  # another drive, or a working directory that is gone

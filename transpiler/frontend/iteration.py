@@ -237,7 +237,7 @@ class Iteration(Texts):
 
     def range_item(self, owner: Sequence, index: Any) -> Any:
         """`range(n)[k]`."""
-        if owner.range is None and self._inside_own_text():
+        if owner.range is None and self.inside_own_text():
             return owner.item(index)
         if owner.range is None:
             self.refuse("an iterator has no subscripts", "make a list of it: `list(...)`")
@@ -261,8 +261,9 @@ class Iteration(Texts):
                     emit(PRIMITIVES["check"], (self.operand(inside),), {"message": message, "error": IndexError})
         return owner.item(simplest(place))
 
-    def _inside_own_text(self) -> bool:
-        """Python's iterators are written as if all sequences had subscripts."""
+    def inside_own_text(self) -> bool:
+        """Whether the text that runs is ours: Python's iterators are written as if all sequences had subscripts, and their
+        names are not the user's."""
         return bool(self.frames) and isinstance(self.frames[-1].closure.file, BorrowedFile)
 
     def python_slice(self, s: Slice) -> slice:

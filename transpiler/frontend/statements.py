@@ -294,8 +294,8 @@ class Statements(Trying):
             value.box.name = name
         var = value.box.slots.get("value") if isinstance(value, Array) and not value.chain else value
         if isinstance(var, Dim):
-            atom = var.single_atom
-            self.solver.call_symbol(atom, name)
+            if not self.inside_own_text():
+                self.solver.call_symbol(var.single_atom, name)
             return
         if isinstance(var, Var) and not var.hint:
             var.hint = name
