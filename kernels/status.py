@@ -39,7 +39,7 @@ TOO_LARGE_FOR_INTEGER = 13
 RAISED = 14
 
 _MESSAGES: dict[int, tuple[type[Exception], str]] = {
-    INDEX: (IndexError, "index {first} is out of bounds for an axis of size {second}"),
+    INDEX: (IndexError, "index {first} is out of bounds for axis with size {second}"),
     ZERO_DIVISION: (ZeroDivisionError, "integer division or modulo by zero"),
     OVERFLOW: (OverflowError, "integer overflow in an operation on {first} and {second}: Python ints are int64 here"),
     NEGATIVE_EXPONENT: (ValueError, "integers to negative integer powers are not allowed: {first} ** {second}"),
@@ -65,7 +65,7 @@ def failure(status: np.ndarray) -> tuple[type[Exception], str] | None:
     """What a status array says: None if all is well, else an exception class and a message.
 
     >>> failure(np.array([INDEX, 17, 9, 5]))
-    (<class 'IndexError'>, 'index 9 is out of bounds for an axis of size 5')
+    (<class 'IndexError'>, 'index 9 is out of bounds for axis with size 5')
     """
     code, _span_id, first, second = (int(entry) for entry in status)
     if code == OK:

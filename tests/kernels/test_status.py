@@ -54,7 +54,7 @@ def test_only_the_maximum_form_vectorises():
 
 def test_message():
     status = np.array([status_codes.INDEX, 5, -51, 50])
-    assert kernels.failure(status) == (IndexError, "index -51 is out of bounds for an axis of size 50")
+    assert kernels.failure(status) == (IndexError, "index -51 is out of bounds for axis with size 50")
 
 
 @pytest.mark.parametrize("run", [compiled, lambda function: function])

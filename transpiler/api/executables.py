@@ -16,7 +16,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.api.composing import with_results
 from gradscribe.transpiler.api.leaves import is_marker
 from gradscribe.transpiler.api.settings import settings
-from gradscribe.transpiler.backends.execute import execute, raising_line, user_span
+from gradscribe.transpiler.backends.execute import execute, index_message, raising_line, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
 from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, UnsupportedSyntax, internal_error, reporting
@@ -93,7 +93,7 @@ def located(module: Source) -> Executable:
             if type(error) is NameError:  # the text mentions what it has not got
                 raise internal_error(span, "running the NumPy source", error) from error
             if type(error) is IndexError and not lines[line - 1].lstrip().startswith("raise "):  # NumPy's
-                raise IndexRangeError(span, str(error)) from None
+                raise IndexRangeError(span, index_message(error, function)) from None
             error.add_note("\n".join([f"at {span.location}", *span.excerpt()]))
             raise
 

@@ -16,6 +16,7 @@ from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Opera
 from gradscribe.transpiler.ir.walk import dim_vars, inner_eqns, param_dims
 from gradscribe.transpiler.passes.dead_code import has_effect
 from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
+from gradscribe.transpiler.passes.positions import bare_positions, is_position_along
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
 from gradscribe.transpiler.primitives.calls import CALLS
@@ -132,13 +133,8 @@ class _Folder:
                 if eqn.operation is wrap_index:
                     wrapped[eqn.result] = region
                 fitting: list[Var] = []
-                for axis, x in self._positions(eqn):
-                    definition = x.definition
-                    if (
-                        x in wrapped
-                        and definition is not None
-                        and definition.params["size"] == eqn.operands[0].shape[axis]
-                    ):
+                for axis, x in bare_positions(eqn):
+                    if x in wrapped and is_position_along(x, eqn, axis):
                         fitting.append(x)
                         if wrapped[x] is region:
                             here.add(x)
@@ -158,19 +154,6 @@ class _Folder:
             intact = not isinstance(position, Var) or _root(position) not in written
             if v in here and v not in elsewhere and intact:
                 self.folding.bare.add(v)
-
-    def _positions(self, eqn: Eqn) -> Iterator[tuple[int, Var]]:
-        """Integer values that are bare positions along an axis of the array that the equation indexes."""
-        if eqn.operation not in (index, *WRITES):
-            return
-        first = 1 if eqn.operation is index else 2
-        for axis, component in enumerate(eqn.params["at"]):
-            if isinstance(component, Take):
-                x: object = eqn.operands[first + component.operand]
-            else:
-                x = component.position.single_atom if isinstance(component, At) else None
-            if isinstance(x, Var):
-                yield axis, x
 
     def bare_masks(self, region: Region) -> None:
         """Positions of a mask that only index are printed as the mask: `x[m]`."""

@@ -130,6 +130,8 @@ class NativeFunction:
         found = kernels.failure(status)
         assert found is not None
         error, message = found
+        if failure.axis is not None:
+            message = message.replace("for axis with", f"for axis {failure.axis} with")
         if int(status[0]) in _BY_KIND:
             raise _BY_KIND[int(status[0])](failure.span, message)
         raise _located(error(message), failure)

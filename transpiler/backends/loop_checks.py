@@ -28,11 +28,12 @@ from gradscribe.transpiler.primitives.primitive import Primitive
 @dataclass(frozen=True)
 class Failure:
     """What a status record with this number means: the error class and message of a `check`, or the kernel's own
-    message (`message` empty) at this place of the user's program. `names` fills `{name}` of entry checks."""
+    message (`message` empty) at this place of the user's program. `axis`: that of a position out of range, if known."""
 
     span: Span | None
     message: str = ""
     error: type[Exception] | None = None
+    axis: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,12 @@ class LoopChecks:
     # ---- checks ----
     def check(self, eqn: Eqn) -> None:
         if eqn.operation is checked_index:
-            number = self._failure(Failure(eqn.span))
+            number = self._failure(Failure(eqn.span, axis=eqn.params["axis"]))
             place, size = self.text.operand(eqn.operands[0]), self.text.dim(eqn.params["size"])
             self.out.add(f"{self.names.of(eqn.results[0])} = check_index({place}, {size}, status, {number})")
             self.out.add("if status[0] != 0:")
         elif eqn.operation is check_indices:
-            number = self._failure(Failure(eqn.span))
+            number = self._failure(Failure(eqn.span, axis=eqn.params["axis"]))
             self._check_indices(eqn, number)
             self.out.add("if status[0] != 0:")
         elif eqn.operation is checked_operation:

@@ -109,7 +109,7 @@ class Indexing(Choices):
                 at.append(Take(len(takes)))
                 takes.append(operand)
             else:
-                at.append(At(self.position(item, size)))
+                at.append(At(self.position(item, size, len(at))))
         alone = items[0] if items and _is_mask(items[0]) and all(_is_whole_slice(i) for i in items[1:]) else None
         return Subscript(tuple(at), tuple(takes), tuple(new_axes), alone)
 
@@ -169,8 +169,8 @@ class Indexing(Choices):
             return Dim.of(value)
         return self.solver.normalize(Dim.of(int(value) if isinstance(value, (bool, np.integer)) else value))
 
-    def position(self, value: Any, size: Dim) -> Dim:
-        """A position inside an axis of this size; negative ones count from the end."""
+    def position(self, value: Any, size: Dim, axis: int = 0) -> Dim:
+        """A position inside an axis of this size; negative ones count from the end. Messages name the `axis`."""
         p = self.as_dim(value)
         for candidate, negative in ((p, False), (p + size, True)):
             proved = self.solver.proved
@@ -191,7 +191,7 @@ class Indexing(Choices):
                 self.solver.nonnegative(p + size)  # a `try` may go on from here: other values are staged again
                 self.solver.nonnegative(size - 1 - p)
                 where = f"index {here}" if p.constant is not None else f"index {self.solver.named(p)} (here {here})"
-                self.fail(IndexRangeError, f"{where} is out of bounds for axis with size {extent}")
+                self.fail(IndexRangeError, f"{where} is out of bounds for axis {axis} with size {extent}")
         checked = emit(
             PRIMITIVES["wrap_index"], (self.operand(value if isinstance(value, Operand) else p),), {"size": size}
         )[0]

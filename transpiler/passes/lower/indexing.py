@@ -48,7 +48,7 @@ class TakeIndex:
             if isinstance(c, Take) and wanted[c.operand]:
                 value = self.takes[c.operand]
                 source = value.var if isinstance(value, Stored) else value.scalar  # type: ignore[union-attr]
-                emit(check_indices, (source,), {"size": self.base.shape[axis]})
+                emit(check_indices, (source,), {"size": self.base.shape[axis], "axis": axis})
 
     def position(self, subscripts: Subscripts) -> Subscripts:
         """Where element `subscripts` of the result lies in the base; emits the loads of the index arrays."""

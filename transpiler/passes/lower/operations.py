@@ -70,7 +70,7 @@ def initial_value(reduction: Reduction, dtype: np.dtype) -> Literal:
     return Literal(dtype.type(value))
 
 
-def _check_indices(positions: Any, *, size: int) -> tuple[()]:
+def _check_indices(positions: Any, *, size: int, axis: int | None) -> tuple[()]:
     bad = (positions < -size) | (positions >= size)
     if np.any(bad):
         first = int(np.asarray(positions)[bad].flat[0])
@@ -78,13 +78,14 @@ def _check_indices(positions: Any, *, size: int) -> tuple[()]:
     return ()
 
 
-# Every element of an index array is a valid position of an axis of `size`, negative ones counting from the end.
+# Every element of an index array is a valid position of an axis of `size`, negative ones counting from the end. `axis`:
+# its number in the message, if known.
 check_indices = LoopOperation(
-    name="check_indices", effect=Effect.CHECK, infer_types=lambda positions, *, size: (), run=_check_indices
+    name="check_indices", effect=Effect.CHECK, infer_types=lambda positions, *, size, axis: (), run=_check_indices
 )
 
 
-def _checked(i: Any, *, size: int) -> tuple[int]:
+def _checked(i: Any, *, size: int, axis: int | None) -> tuple[int]:
     if not -size <= i < size:
         raise IndexError(f"index {i} is out of bounds for axis with size {size}")
     return (int(i) + size if i < 0 else int(i),)
@@ -94,7 +95,7 @@ def _checked(i: Any, *, size: int) -> tuple[int]:
 checked_index = LoopOperation(
     name="checked_index",
     effect=Effect.CHECK,
-    infer_types=lambda i, *, size: (ArrayType(INT64, (), True),),
+    infer_types=lambda i, *, size, axis: (ArrayType(INT64, (), True),),
     run=_checked,
 )
 

@@ -42,6 +42,7 @@ from gradscribe.transpiler.passes.lower.pulling import (
 from gradscribe.transpiler.passes.lower.reductions import lower_reduction
 from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
 from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
+from gradscribe.transpiler.passes.positions import checked_axes
 from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
@@ -63,9 +64,11 @@ class _Lowering:
         self.env = Substitution()  # scalars and dims
         self.values: dict[Var, Value] = {}  # arrays
         self.uses = UseTable(Region((), (), ()))
+        self.axes: dict[Var, int] = {}  # of checked positions
 
     # ---- functions and regions ----
     def function(self, function: Function) -> Function:
+        self.axes = checked_axes(function.region)
         params = self._parameters(function.params)
         region = build_body(params, lambda *_: self._results(function))
         guards = tuple(Guard(g.kind, self.env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
@@ -231,12 +234,13 @@ class _Lowering:
     def _wrap_index(self, eqn: Eqn) -> None:
         """Positions are checked here, all at once; what reads them only wraps."""
         size = self.env.dim(eqn.params["size"])
+        checked = {"size": size, "axis": self.axes.get(eqn.result)}
         x = self.operand(eqn.operands[0])
         if not is_array(x):
-            (place,) = emit(checked_index, (with_dtype(x, INT64),), {"size": size}, hint=eqn.result.hint)
+            (place,) = emit(checked_index, (with_dtype(x, INT64),), checked, hint=eqn.result.hint)
             self.env[eqn.result] = place
             return
-        emit(check_indices, (x,), {"size": size})
+        emit(check_indices, (x,), checked)
         source = self.value(eqn.operands[0])
         load = lambda s: emit(wrapped, (with_dtype(source.element(s), INT64),), {"size": size})[0]
         self.define(eqn, Pulled(self._type(eqn), load, source.bases, 1))
