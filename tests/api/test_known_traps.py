@@ -166,3 +166,85 @@ def test_what_was_overwritten_is_read_in_reverse(backend):
     slopes = [(powers(x + step * e, 3) - powers(x - step * e, 3)) / (2 * step) for e in np.eye(2)]
     np.testing.assert_allclose(gs.jit(gs.grad(powers), backend=backend)(x, 3), slopes, rtol=1e-8)
     np.testing.assert_array_equal(gs.jit(gs.grad(powers), backend=backend)(x, 0), np.ones(2))
+
+
+# ---- control flow whose way through decides what the backward pass reads ----
+
+
+def return_out_of_two_loops(x, limit):
+    """Leaves both loops where the running sum exceeds the limit: what comes later has no part in the result."""
+    total = 0.0
+    for i in range(3):
+        for j in range(len(x)):
+            total = total + (i + 1) * x[j] ** 2
+            if total > limit:
+                return total * x[j]
+    return -total
+
+
+def loop_in_a_branch_in_a_loop(x, n):
+    """A value carried by a `while` that runs a number of times that differs, only where an element is positive."""
+    total = 0.0
+    for v in x:
+        if v > 0.0:
+            y = v
+            k = 0
+            while k < n and y < 3.0:
+                y = y * y + v
+                k += 1
+            total = total + y
+        else:
+            total = total - v * total
+    return total
+
+
+def overwritten_where_positive(x, scale):
+    """An element that a branch overwrites gives its cotangent to the new value alone; the others keep theirs."""
+    y = x.copy()
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            y[i] = scale * x[i - 1]
+        if y[i] < -1.0:
+            y[i] *= x[i]
+    return np.sum(y**2)
+
+
+TRAPS = [  # (function, x, the other argument, gradient by hand or None)
+    # 0.25 + 1 > 1.2: (0.25 + x1^2) x1, before anything of the second row
+    (return_out_of_two_loops, np.array([0.5, 1.0, 2.0]), 1.2, [2 * 0.5 * 1.0, 0.25 + 3 * 1.0, 0.0]),
+    # in the second row, after its first element: (sum of squares + 2 x0^2) x0
+    (return_out_of_two_loops, np.array([1.0, 0.5, 0.25]), 2.0, [9 + 0.3125, 2 * 0.5, 2 * 0.25]),
+    (return_out_of_two_loops, np.array([1.0, 0.5, 0.25]), 100.0, [-12.0, -6.0, -3.0]),
+    (return_out_of_two_loops, np.zeros(0), 1.0, []),
+    # 0.5 -> 0.75 -> 1.0625, then (1 - x1) of it: x1 = -2
+    (loop_in_a_branch_in_a_loop, np.array([0.5, -2.0]), 2, [3 * (2 * 0.75 * (2 * 0.5 + 1) + 1), -1.0625]),
+    (loop_in_a_branch_in_a_loop, np.array([0.5, -2.0, 1.5]), 0, [3.0, -0.5, 1.0]),
+    (loop_in_a_branch_in_a_loop, np.array([0.9, 1.6, -0.3, 2.0, 0.2]), 4, None),
+    (loop_in_a_branch_in_a_loop, np.array([-1.0, -2.0]), 4, [0.0, 0.0]),
+    # y = (3 x2, x1^2, 3 x1 x2): the last is overwritten twice
+    (overwritten_where_positive, np.array([1.0, -2.0, 0.5]), 3.0, [0.0, -32.0 - 9.0, 9.0 + 36.0]),
+    (overwritten_where_positive, np.array([-0.5, 2.0, -0.25]), -3.0, [-1.0 + 18 * -0.5, 0.0, -0.5]),
+    (overwritten_where_positive, np.array([1.0, 0.5, -0.7, 2.0]), 1.5, None),
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("case", range(len(TRAPS)), ids=lambda k: f"{TRAPS[k][0].__name__}{k}")
+def test_ways_through_loops_and_branches(case, backend):
+    function, x, other, by_hand = TRAPS[case]
+
+    def ours(x, other):
+        forward = gs.jacfwd(function)(x, other)
+        return *gs.value_and_grad(function)(x, other), forward, gs.hessian(function)(x, other)
+
+    value, reverse, forward, curvature = gs.jit(ours, backend=backend)(x, other)
+    np.testing.assert_allclose(value, function(x, other), rtol=1e-14)
+    step = 1e-6
+    slopes = [(function(x + step * e, other) - function(x - step * e, other)) / (2 * step) for e in np.eye(x.size)]
+    np.testing.assert_allclose(reverse, np.reshape(slopes, x.shape), rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-13)
+    if by_hand is not None:
+        np.testing.assert_allclose(reverse, by_hand, rtol=1e-13, atol=1e-15)
+    gradient = gs.grad(function)
+    bends = [(gradient(x + step * e, other) - gradient(x - step * e, other)) / (2 * step) for e in np.eye(x.size)]
+    np.testing.assert_allclose(curvature, np.reshape(bends, (x.size, x.size)), rtol=1e-7, atol=1e-7)

@@ -262,8 +262,8 @@ class Iteration(Texts):
         return owner.item(simplest(place))
 
     def inside_own_text(self) -> bool:
-        """Whether the text that runs is ours: Python's iterators are written as if all sequences had subscripts, and their
-        names are not the user's."""
+        """Whether the text that runs is ours: Python's iterators are written as if all sequences had subscripts, and
+        their names are not the user's."""
         return bool(self.frames) and isinstance(self.frames[-1].closure.file, BorrowedFile)
 
     def python_slice(self, s: Slice) -> slice:
