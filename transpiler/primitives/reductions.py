@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradscribe.transpiler.ir.bounds import is_positive
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import BOOL, INT64
@@ -136,9 +137,14 @@ def _products_of_others(x: Operand, axes: tuple[int, ...]) -> Operand:
     rows = rows if len(axes) == 1 else reshape(rows, shape=(*outer, length))
     axis = len(rest)
     one = ones(shape=(*outer, Dim.of(1)), dtype=x.dtype)
-    before = concatenate(one, cumprod(slice_axis(rows, axis, 0, length - 1), axis=axis), axis=axis)
-    backwards = cumprod(flip(slice_axis(rows, axis, 1, length - 1), axis), axis=axis)
-    after = concatenate(flip(backwards, axis), one, axis=axis)
+    if is_positive(length):
+        before = concatenate(one, cumprod(slice_axis(rows, axis, 0, length - 1), axis=axis), axis=axis)
+        backwards = cumprod(flip(slice_axis(rows, axis, 1, length - 1), axis), axis=axis)
+        after = concatenate(flip(backwards, axis), one, axis=axis)
+    else:  # a group may be empty, so that there is no slice of one element less: one element more is cut off again
+        before = slice_axis(concatenate(one, cumprod(rows, axis=axis), axis=axis), axis, 0, length)
+        backwards = slice_axis(concatenate(one, cumprod(flip(rows, axis), axis=axis), axis=axis), axis, 0, length)
+        after = flip(backwards, axis)
     others: Operand = before * after
     if len(axes) > 1:
         others = reshape(others, shape=tuple(x.shape[k] for k in order))
