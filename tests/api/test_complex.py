@@ -88,3 +88,25 @@ def test_refused_where_jax_refuses(transform, name, holomorphic):
             getattr(gs, transform)(function, holomorphic=holomorphic)(argument)
     else:
         getattr(gs, transform)(function, holomorphic=holomorphic)(argument)
+
+
+@pytest.mark.parametrize("backend", ["python", pytest.param("native", marks=pytest.mark.native)])
+def test_complex64_beside_numbers_of_python(backend):
+    """Numbers of Python are weak: nothing becomes complex128, and the gradient is that of double precision, rounded."""
+
+    def scaled(z, y):
+        w = z * y + 1j
+        w = 2 * w - 1.5 + (0.5 - 1j) * z
+        return w, w.real * 2.0, np.conj(w) ** 2, 1 / w, np.exp(1j * y), np.sum(w) / 3, y * 1j
+
+    def loss(z, y):
+        return 0.5 * np.sum(np.abs(scaled(z, y)[0]) ** 2) + 1
+
+    z, y = np.array([0.3 + 0.5j, -0.7, 1.2 - 1j], np.complex64), np.array([0.3, -0.7, 1.2], np.float32)
+    for mine, numpys in zip(gs.jit(scaled, backend=backend)(z, y), scaled(z, y), strict=True):
+        assert mine.dtype == numpys.dtype and mine.dtype in (np.complex64, np.float32)
+        np.testing.assert_allclose(mine, numpys, rtol=4 * np.finfo(np.float32).eps)
+    gradient = gs.jit(gs.grad(loss, argnums=(0, 1)), backend=backend)
+    for single, double in zip(gradient(z, y), gradient(z.astype(complex), y.astype(float)), strict=True):
+        assert single.dtype in (np.complex64, np.float32)
+        np.testing.assert_allclose(single, double, rtol=1e-5)
