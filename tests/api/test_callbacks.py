@@ -104,3 +104,15 @@ def test_a_broken_promise_is_an_error(backend):
         gs.jit(lambda x: np.sum(gs.callback(turned, x, x)), backend=backend)(X)
     with pytest.raises(KeyError, match="no such entry"):
         gs.jit(lambda x: np.sum(gs.callback(fails, x, x)), backend=backend)(X)
+
+
+@pytest.mark.native
+def test_a_result_that_takes_the_name_of_its_operand():
+    """The operand is read for the last time by the call: the result's memory must not stand in for it."""
+
+    def f(t, u):
+        t = u - np.cumsum(t)
+        t = gs.callback(table, t, t)
+        return gs.callback(table, t, t + 1.0)
+
+    np.testing.assert_allclose(gs.jit(f)(X, 2.0 * X), table(table(2.0 * X - np.cumsum(X)) + 1.0))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.optimize
+import scipy.sparse
 import scipy.sparse.linalg
 
 import gradscribe as gs
@@ -113,6 +114,8 @@ LINEAR = {
     "solve_pos": lambda a, b: scipy.linalg.solve(a, b, assume_a="pos"),
     "cho": lambda a, b: scipy.linalg.cho_solve(scipy.linalg.cho_factor(a), b),
     "cho_lower": lambda a, b: scipy.linalg.cho_solve(scipy.linalg.cho_factor(a, lower=True), b),
+    "lu": lambda a, b: scipy.linalg.lu_solve(scipy.linalg.lu_factor(a), b),
+    "spsolve": lambda a, b: scipy.sparse.linalg.spsolve(scipy.sparse.csc_array(a), b),
     "triangles": lambda a, b: scipy.linalg.solve_triangular(
         scipy.linalg.cholesky(a), scipy.linalg.solve_triangular(scipy.linalg.cholesky(a), b, trans=1)
     ),

@@ -2,4 +2,6 @@
 
 # enters SciPy's functions into the frontend's table
 from gradscribe.transpiler.api import integrators as integrators
+from gradscribe.transpiler.api import direct_solvers as direct_solvers
 from gradscribe.transpiler.api import solvers as solvers
+from gradscribe.transpiler.api import sparse_systems as sparse_systems

@@ -2,8 +2,8 @@
 
 `scipy.optimize.root`, `fsolve`, `brentq` and its kin, `newton`, `minimize`, `least_squares`, and `cg` and `gmres` of
 `scipy.sparse.linalg` run in Python, calling the objective as a program; their derivatives (with respect to what the
-objective captures or gets in `args`) come from the implicit function theorem. `scipy.linalg`'s solves are compositions
-of NumPy's. Establishes: a derivative where the solver did not converge is an error.
+objective captures or gets in `args`) come from the implicit function theorem. Establishes: a derivative where the
+solver did not converge is an error.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gradscribe.transpiler.api.executables import executable
 from gradscribe.transpiler.api.forward import jvp
 from gradscribe.transpiler.api.gradients import grad
 from gradscribe.transpiler.api.implicit import dense_solve, text
+from gradscribe.transpiler.api.sparse_systems import SparseMatrix
 from gradscribe.transpiler.frontend.converting import TEXTS
 from gradscribe.transpiler.library.custom_rules import closure_convert, custom_jvp
 from gradscribe.transpiler.library.solvers import solver
@@ -213,6 +214,7 @@ def _least_squares(
 
 @text
 def _linear(name, matrix, b, x0, rtol, atol, maxiter):
+    _refuse(isinstance(matrix, SparseMatrix), "cg and gmres in a program take a dense matrix: A.toarray(), or use spsolve")
     _refuse(np.ndim(b) != 1, "one right-hand side, a vector, is accepted")
     start = np.zeros_like(b) if x0 is None else x0
     equation = lambda x: matrix @ x - b
@@ -234,77 +236,6 @@ def _gmres(A, b, x0=None, *, rtol=1e-05, atol=0.0, restart=None, maxiter=None, M
     return _linear("gmres", A, b, x0, rtol, atol, maxiter)
 
 
-# ---- scipy.linalg ----
-
-
-@text
-def _from_triangle(a, lower):
-    part = np.tril(a) if lower else np.triu(a)
-    return part + part.T - np.diag(np.diag(a))
-
-
-@text
-def _solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False):
-    if assume_a in ("sym", "pos", "symmetric", "positive definite"):
-        a = _from_triangle(a, lower)
-    elif assume_a not in (None, "gen", "general"):
-        raise NotImplementedError("assume_a is None, 'gen', 'sym' or 'pos' in a program")
-    return np.linalg.solve(a.T if transposed else a, b)
-
-
-@text
-def _solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_b=False, check_finite=True):
-    t = np.tril(a) if lower else np.triu(a)
-    if unit_diagonal:
-        t = t - np.diag(np.diag(t)) + np.eye(len(t))
-    return np.linalg.solve(t if trans in (0, "N") else t.T, b)
-
-
-@text
-def _cholesky(a, lower=False, overwrite_a=False, check_finite=True):
-    factor = np.linalg.cholesky(_from_triangle(a, lower))
-    return factor if lower else factor.T
-
-
-@text
-def _cho_factor(a, lower=False, overwrite_a=False, check_finite=True):
-    return _cholesky(a, lower), lower
-
-
-@text
-def _cho_solve(c_and_lower, b, overwrite_b=False, check_finite=True):
-    c, lower = c_and_lower
-    factor = np.tril(c) if lower else np.triu(c).T
-    return np.linalg.solve(factor.T, np.linalg.solve(factor, b))
-
-
-@text
-def _toeplitz(c, r=None):
-    row = c if r is None else r
-    k = np.arange(len(c))[:, None] - np.arange(len(row))[None, :]
-    return np.where(k >= 0, c[np.maximum(k, 0)], row[np.maximum(-k, 0)])
-
-
-@text
-def _solve_toeplitz(c_or_cr, b, check_finite=True):
-    if isinstance(c_or_cr, tuple):
-        c, r = c_or_cr
-        return np.linalg.solve(_toeplitz(c, r), b)
-    return np.linalg.solve(_toeplitz(c_or_cr), b)
-
-
-@text
-def _solve_banded(l_and_u, ab, b, overwrite_ab=False, overwrite_b=False, check_finite=True):
-    below, above = l_and_u
-    n = ab.shape[1]
-    a = np.diag(ab[above])
-    for k in range(1, above + 1):
-        a = a + np.diag(ab[above - k, k:], k)
-    for k in range(1, below + 1):
-        a = a + np.diag(ab[above + k, : n - k], -k)
-    return np.linalg.solve(a, b)
-
-
 TEXTS.update(
     {
         "scipy.optimize.root": _root, "scipy.optimize.fsolve": _fsolve, "scipy.optimize.brentq": _brentq,
@@ -312,10 +243,6 @@ TEXTS.update(
         "scipy.optimize.newton": _newton, "scipy.optimize.root_scalar": _root_scalar,
         "scipy.optimize.minimize": _minimize,
         "scipy.optimize.least_squares": _least_squares, "scipy.sparse.linalg.cg": _cg,
-        "scipy.sparse.linalg.gmres": _gmres, "scipy.linalg.solve": _solve,
-        "scipy.linalg.solve_triangular": _solve_triangular, "scipy.linalg.cholesky": _cholesky,
-        "scipy.linalg.cho_factor": _cho_factor, "scipy.linalg.cho_solve": _cho_solve,
-        "scipy.linalg.toeplitz": _toeplitz, "scipy.linalg.solve_toeplitz": _solve_toeplitz,
-        "scipy.linalg.solve_banded": _solve_banded,
+        "scipy.sparse.linalg.gmres": _gmres,
     }
 )  # fmt: skip

@@ -6,6 +6,7 @@ values to Python (`kernels.tell`); `Failure`s and `Site`s, by which the loader k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,19 +156,23 @@ class LoopChecks:
         return self.text.kernel_call("tell", str(len(self.sites) - 1), *values, *outputs)
 
     def python_call(self, eqn: Eqn) -> None:
-        """A Python function fills arrays made for its results; a number comes in an array of one element."""
+        """A Python function fills arrays made for its results; a number comes in an array of one element. A result may
+        have the name of an operand that is read for the last time: it gets it after the call."""
+        read = set(re.findall(r"\w+", " ".join(self.text.operand(x) for x in eqn.operands)))
         outputs = []
         for result in eqn.results:
             assert isinstance(result.type, ArrayType)
             sizes = [self.text.dim(d) for d in result.type.shape] or ["1"]
             name = self.names.of(result) if result.type.shape else self.fresh("number")
+            name = self.fresh("out") if name in read else name
             shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
             self.out.add(f"{name} = np.empty({shape}, {dtype_name(result.dtype)})")
             outputs.append(name)
         self.fail_if(f"{self._tell(eqn, outputs)} != 0", RAISED, eqn)
         for result, name in zip(eqn.results, outputs, strict=True):
-            if not result.type.dims():
-                self.out.add(f"{self.names.of(result)} = {name}[0]")
+            own = self.names.of(result)
+            if own != name:
+                self.out.add(f"{own} = {name if result.type.dims() else f'{name}[0]'}")
 
     def _check_fits(self, eqn: Eqn) -> None:
         dim, dtype = eqn.params["dim"], eqn.params["dtype"]

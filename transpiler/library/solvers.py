@@ -84,6 +84,18 @@ def _linear(name: str) -> Callable[..., Solve]:
     return made
 
 
+def _spsolve(**options: Any) -> Solve:
+    """Of the matrix with these entries."""
+
+    def spsolve(_: Any, start: Any, data: Any, rows: Any, columns: Any) -> Any:
+        n = len(start)
+        matrix = importlib.import_module("scipy.sparse").csc_array((data, (rows, columns)), shape=(n, n))
+        x = importlib.import_module("scipy.sparse.linalg").spsolve(matrix, start, **options)
+        return np.reshape(x, np.shape(start)), bool(np.all(np.isfinite(x)))
+
+    return spsolve
+
+
 def _ivp(**options: Any) -> Solve:
     """start is [t0, *y0]: the states at the times, one in each row; SciPy's last step ends at `end`."""
 
@@ -127,7 +139,7 @@ SOLVERS: dict[str, Callable[..., Solve]] = {
     "root": _vector("root"), "minimize": _vector("minimize"), "least_squares": _vector("least_squares"),
     "fsolve": _fsolve, "brentq": _bracketed("brentq"), "brenth": _bracketed("brenth"), "bisect": _bracketed("bisect"),
     "ridder": _bracketed("ridder"), "newton": _newton, "root_scalar": _root_scalar,
-    "cg": _linear("cg"), "gmres": _linear("gmres"),
+    "cg": _linear("cg"), "gmres": _linear("gmres"), "spsolve": _spsolve,
     "solve_ivp": _ivp, "odeint": _odeint, "quad": _quad, "quad_vec": _quad_vec,
 }  # fmt: skip
 
