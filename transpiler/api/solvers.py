@@ -214,7 +214,7 @@ def _least_squares(
 
 @text
 def _linear(name, matrix, b, x0, rtol, atol, maxiter):
-    _refuse(isinstance(matrix, SparseMatrix), "cg and gmres in a program take a dense matrix: A.toarray(), or use spsolve")
+    _refuse(isinstance(matrix, SparseMatrix), "cg and gmres in a program take a dense matrix: A.toarray()")
     _refuse(np.ndim(b) != 1, "one right-hand side, a vector, is accepted")
     start = np.zeros_like(b) if x0 is None else x0
     equation = lambda x: matrix @ x - b
