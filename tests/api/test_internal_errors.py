@@ -42,7 +42,7 @@ STAGES = {
     "reverse": (reverse, "sweep", lambda f: gs.grad(f)(X), "reverse mode"),
     "reverse planning": (reverse, "plan_residuals", lambda f: gs.vjp(f, X), "reverse mode"),
     "forward": (forward, "_differentiate", lambda f: gs.jvp(f, (X,), (X,)), "forward mode"),
-    "batching": (batch, "_Batcher", lambda f: gs.vmap(f)(np.ones((2, 2))), "batching"),
+    "batching": (batch, "Batcher", lambda f: gs.vmap(f)(np.ones((2, 2))), "batching"),
     "jacobian": (jacobian, "_identity_seeds", lambda f: gs.jacfwd(lambda x: np.sin(x))(X), "writing the Jacobian"),
     "simplifying": (simplify, "drop_dead_code", lambda f: gs.grad(f)(X), "simplifying"),
     "source": (numpy_source, "write_function", lambda f: gs.grad(f)(X), "writing the NumPy source"),

@@ -114,13 +114,13 @@ def test_native_code(seed):
     check_vjp(p, seed)
 
 
-def test_array_mode_refuses_what_depends_on_the_lane_with_a_reason():
-    refused = 0
+def test_array_mode_is_the_loop_or_refuses_with_a_reason():
+    compared = 0
     for seed in range(2000, 2030):
         p = program(seed)
         try:
             check_vmap(p, [True] * len(p.args), seed, "array")
+            compared += 1
         except NoRule as error:
-            refused += 1
             assert "lane" in error.message or "batch" in error.message
-    assert 0 < refused
+    assert compared > 20

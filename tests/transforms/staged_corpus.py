@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytest
 
 from fuzz.derivatives import Execute, Program
 from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.transformed import stage_inside
+from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ArgumentLeaf, ResultLeaf, Staged, StaticLeaf
 from gradscribe.transpiler.ir.verify import verify
 from programs.program import Program as Entry
@@ -64,9 +65,8 @@ def _placed(place: Any, flat: Sequence[Any], params: Sequence[Any]) -> Any:
 @functools.cache
 def stage_entry(entry: Entry, execute: Execute, seed: int = 3, dtype: type = np.float64) -> StagedProgram:
     """Stage a program of the corpus on the arguments of `seed`."""
-    stage = pytest.importorskip("gradscribe.transpiler.frontend.stage").stage
     args = entry.make_inputs(seed, dtype=dtype)
-    staged = stage(entry.function, args, {})
+    staged = stage(entry.function, args, {}, transform_call=stage_inside)
     verify(staged.function)
     leaves, _ = flatten((args, {}))
     flat = [leaves[p.leaf] if isinstance(p, ArgumentLeaf) else p.read() for p in staged.parameters]

@@ -101,9 +101,10 @@ def test_only_the_while_loop_and_the_branch_become_loops_over_lanes():
     assert "multiply" in outermost  # w * root stays array code
 
 
-def test_array_mode_refuses_lanes_that_part_ways():
-    with pytest.raises(NoRule, match="lane"):
-        vmap(newton(), (True, False), 3, "array")
+def test_array_mode_masks_lanes_that_part_ways():
+    assert compare(newton(), "array", (True, False), 3, Dim.of(3)) == (True, True, False)
+    new, _ = vmap(newton(), (True, False), 3, "array")
+    assert [e.operation.name for e in new.region.eqns].count("loop") == 1  # of the trips; none over lanes
 
 
 def test_a_result_whose_size_depends_on_the_lane_is_refused():

@@ -12,6 +12,7 @@ import pytest
 import scipy.special
 
 import gradscribe as gs
+from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.builder import append_eqn, build_body
 from gradscribe.transpiler.ir.evaluate import evaluate
 from gradscribe.transpiler.ir.nodes import Function, Literal, Var
@@ -29,6 +30,8 @@ from transforms.staged_corpus import stage_entry
 
 LANGUAGE = sorted(test_language.LANGUAGE.items())
 ORDER = 5
+# gaps.toml: a third derivative with respect to the shape parameter of the gamma distribution
+ORDER_BEFORE_A_GAP = {"gamma_slope": 1, "log_gamma_slope": 1, "gammainc": 2, "gammaincc": 2}
 
 
 def inlined(function, operands):
@@ -102,7 +105,12 @@ def differentiable(case):
 def test_every_primitive_to_order_five(case):
     operands = case.operands(np.float64)
     wrt = [k for k, x in enumerate(operands) if is_float(x)]
-    check(program(case.apply, operands), operands, wrt, ORDER)
+    function = program(case.apply, operands)
+    order = ORDER_BEFORE_A_GAP.get(case.primitive.name, ORDER)
+    check(function, operands, wrt, order)
+    if order < ORDER:
+        with pytest.raises(NoRule, match="slope_in_a"):
+            check(function, operands, wrt, order + 1)
 
 
 def check_program(entry, order):
