@@ -120,3 +120,13 @@ def test_what_is_no_system():
     iterative = lambda d: scipy.sparse.linalg.cg(scipy.sparse.csr_array((d, COLUMNS, POINTERS), shape=(4, 4)), B)[0]
     with pytest.raises(Exception, match="toarray"):
         gs.jit(iterative, backend="python")(DATA)
+
+
+@pytest.mark.parametrize("backend", ["python", pytest.param("native", marks=pytest.mark.native)])
+def test_negative_positions_are_refused_as_by_scipy(backend):
+    def product(data, rows):
+        return scipy.sparse.coo_array((data, (rows, np.array([1, 2, 0]))), (3, 3)) @ np.ones(3)
+
+    for function in (product, gs.jit(product, backend=backend)):
+        with pytest.raises(ValueError, match="negative"):
+            function(np.ones(3), np.array([0, -1, 2]))

@@ -78,6 +78,14 @@ SparseMatrix.__gradscribe_text__ = True  # type: ignore[attr-defined]
 
 
 @text
+def _positions(given):
+    positions = np.asarray(given)
+    if np.any(positions < 0):
+        raise ValueError("negative index found in a sparse array")
+    return positions
+
+
+@text
 def _compressed(given, shape, by_rows):
     if isinstance(given, SparseMatrix):
         return given
@@ -90,10 +98,11 @@ def _compressed(given, shape, by_rows):
         raise NotImplementedError("a sparse array in a program needs shape=")
     if len(given) == 2:
         data, (rows, columns) = given
-        return SparseMatrix(data, rows, columns, shape)
+        return SparseMatrix(data, _positions(rows), _positions(columns), shape)
     data, indices, starts = given
     if len(starts) != (shape[0] if by_rows else shape[1]) + 1:
         raise ValueError("a sparse array needs one index pointer more than it has rows (csr) or columns (csc)")
+    indices = _positions(indices)
     others = np.searchsorted(starts, np.arange(len(indices)), side="right") - 1
     return SparseMatrix(data, others, indices, shape) if by_rows else SparseMatrix(data, indices, others, shape)
 
