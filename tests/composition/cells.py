@@ -219,12 +219,17 @@ FORWARD = ("jvp", "linearize", "jet")  # what meets a function with a rule for r
 
 
 def may_be_refused(word):
-    """JAX refuses these too: forward mode of custom_vjp. (Under reverse mode, as in a Hessian, it is fine.)"""
-    reversed_ = False
+    """JAX refuses these too: forward mode of custom_vjp. (Under reverse mode, as in a Hessian, it is fine.) The rule of
+    our custom_jvp is forward mode too, and every derivative asks for it."""
+    reversed_ = ruled = False
     for name in reversed(word):
         if name == "custom_vjp":
             reversed_ = True
+        elif name == "custom_jvp":
+            ruled = ruled or reversed_
         elif name in ("grad", "vjp", "hessian"):
+            if ruled:
+                return True
             reversed_ = False  # its rule is ordinary code from here on
         elif name in FORWARD and reversed_:
             return True
