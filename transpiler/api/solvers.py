@@ -114,28 +114,15 @@ def _bracketed(name, f, a, b, args, xtol, rtol, maxiter):
     return x
 
 
-@text
-def _brentq(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
-    _refuse(full_output, "full_output is not accepted in a program")
-    return _bracketed("brentq", f, a, b, args, xtol, rtol, maxiter)
+def _bracketing(name):
+    """SciPy's function of this name. The four that look for a root between two points have one signature."""
 
+    @text
+    def find(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
+        _refuse(full_output, "full_output is not accepted in a program")
+        return _bracketed(name, f, a, b, args, xtol, rtol, maxiter)
 
-@text
-def _brenth(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
-    _refuse(full_output, "full_output is not accepted in a program")
-    return _bracketed("brenth", f, a, b, args, xtol, rtol, maxiter)
-
-
-@text
-def _bisect(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
-    _refuse(full_output, "full_output is not accepted in a program")
-    return _bracketed("bisect", f, a, b, args, xtol, rtol, maxiter)
-
-
-@text
-def _ridder(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100, full_output=False, disp=True):
-    _refuse(full_output, "full_output is not accepted in a program")
-    return _bracketed("ridder", f, a, b, args, xtol, rtol, maxiter)
+    return find
 
 
 @text
@@ -238,8 +225,8 @@ def _gmres(A, b, x0=None, *, rtol=1e-05, atol=0.0, restart=None, maxiter=None, M
 
 TEXTS.update(
     {
-        "scipy.optimize.root": _root, "scipy.optimize.fsolve": _fsolve, "scipy.optimize.brentq": _brentq,
-        "scipy.optimize.brenth": _brenth, "scipy.optimize.bisect": _bisect, "scipy.optimize.ridder": _ridder,
+        **{f"scipy.optimize.{name}": _bracketing(name) for name in ("brentq", "brenth", "bisect", "ridder")},
+        "scipy.optimize.root": _root, "scipy.optimize.fsolve": _fsolve,
         "scipy.optimize.newton": _newton, "scipy.optimize.root_scalar": _root_scalar,
         "scipy.optimize.minimize": _minimize,
         "scipy.optimize.least_squares": _least_squares, "scipy.sparse.linalg.cg": _cg,

@@ -45,7 +45,6 @@ from gradscribe.transpiler.primitives.conversion import in_dtype
 from gradscribe.transpiler.primitives.primitive import zeros_of
 
 _NUMBERS = (int, float, complex, np.generic)
-_PATTERNS_UP_TO = 3  # batched arguments for which every combination is staged
 
 
 @dataclass(eq=False)

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import GradscribeError, NoRule
 from gradscribe.transpiler.frontend import custom_texts
@@ -62,7 +60,6 @@ from gradscribe.transpiler.library.custom_rules import (
 from gradscribe.transpiler.passes.closing import captures_of
 from gradscribe.transpiler.primitives.custom import BatchRule, ForwardRule, ReverseRule, Rules
 
-_NUMBERS = (int, float, complex, np.generic)
 _PATTERNS_UP_TO = 3  # batched arguments for which every combination is staged
 
 

@@ -178,13 +178,6 @@ psum: Collective = Collective(
 )
 
 
-def _extremum_over(operation: Callable[[], Collective], reduction: Any) -> Callable[..., Batched]:
-    def over(x: Operand, batched: bool, name: str, size: Dim, *, axes: tuple[str, ...]) -> Batched:
-        return _rest(operation(), reduction(x, axes=(0,)) if batched else x, name, axes), False
-
-    return over
-
-
 def _attained(x: Operand, y: Operand, axes: tuple[str, ...]) -> tuple[Operand, Operand]:
     """Which elements are the extremum, and in how many lanes: tied ones share, as in reductions along axes."""
     attained = equal(x, y)
@@ -203,20 +196,22 @@ def _extremum_transpose(ct: Operand, x: Operand, y: Operand, *, axes: tuple[str,
     return share
 
 
-pmax: Collective = Collective(
-    name="pmax",
-    infer_type=lambda x, *, axes: ArrayType(x.dtype, x.shape),
-    over=_extremum_over(lambda: pmax, reduce_max),
-    forward=_extremum_forward,
-    transpose=_extremum_transpose,
-)
-pmin: Collective = Collective(
-    name="pmin",
-    infer_type=lambda x, *, axes: ArrayType(x.dtype, x.shape),
-    over=_extremum_over(lambda: pmin, reduce_min),
-    forward=_extremum_forward,
-    transpose=_extremum_transpose,
-)
+def _extremum(name: str, reduction: Any) -> Collective:
+    def over(x: Operand, batched: bool, name: str, size: Dim, *, axes: tuple[str, ...]) -> Batched:
+        return _rest(made, reduction(x, axes=(0,)) if batched else x, name, axes), False
+
+    made = Collective(
+        name=name,
+        infer_type=lambda x, *, axes: ArrayType(x.dtype, x.shape),
+        over=over,
+        forward=_extremum_forward,
+        transpose=_extremum_transpose,
+    )
+    return made
+
+
+pmax = _extremum("pmax", reduce_max)
+pmin = _extremum("pmin", reduce_min)
 
 # ---- gathering and scattering: `size` is that of the axis, `at` the place of the new axis in the result ----
 
