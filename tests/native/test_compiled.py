@@ -298,7 +298,8 @@ def test_second_process_compiles_nothing():
 
 
 def test_equal_programs_share_one_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADSCRIBE_CACHE_DIR", str(tmp_path))  # the folder of the run is written by other tests meanwhile
+    # A folder of its own: other tests write to the run's folder meanwhile.
+    monkeypatch.setenv("GRADSCRIBE_CACHE_DIR", str(tmp_path))
     compile_native(softmax())
     before = sorted(cache_directory().glob("*.py"))
     assert len(before) == 1
