@@ -1,5 +1,6 @@
 """The primitive x rule matrix: what is missing is exactly what gaps.toml declares, each with its reason."""
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -8,12 +9,32 @@ import pytest
 
 from gradscribe.transpiler.errors import NoRule
 from gradscribe.transpiler.ir.dims import Dim
+from gradscribe.transpiler.ir.nodes import Effect
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.collectives import Collective, axis_index
 from gradscribe.transpiler.primitives.primitive import Elementwise, Library, Linear, Reduction, RegionPrimitive
 from gradscribe.transpiler.primitives.table import FAMILIES, PRIMITIVES
 
-GAPS = Path(__file__).resolve().parents[2] / "gaps.toml"
+ROOT = Path(__file__).resolve().parents[2]
+GAPS = ROOT / "gaps.toml"
+
+# Generated tests draw arrays and compare values and differences of values. What has no value, works on a tape, or has
+# a derivative that no difference shows, is tested by programs: where.
+TESTED_BY = {
+    "check": "tests/api/test_messages.py::test_raises_what_python_raises",
+    "print": "tests/language/test_printing.py::test_prints_what_python_prints",
+    "callback": "tests/api/test_debugging.py::test_callback_gets_numpy_values_in_order",
+    "breakpoint": "tests/api/test_debugging.py::test_breakpoint_stops_in_generated_source",
+    "stack_new": "tests/transforms/test_reverse_through_regions.py::test_vjp_is_the_transpose_of_jvp",
+    "stack_push": "tests/transforms/test_reverse_through_regions.py::test_vjp_is_the_transpose_of_jvp",
+    "stack_pop": "tests/transforms/test_reverse_through_regions.py::test_vjp_is_the_transpose_of_jvp",
+    "stop_gradient": "tests/api/test_derivatives.py::test_stop_gradient",  # zero by definition
+    # Samples are drawn; their derivatives are those of the quantile of the same number.
+    "standard_gamma": "tests/library/test_random.py::test_samples_move_as_quantiles_do",
+    "standard_log_gamma": "tests/library/test_random.py::test_samples_move_as_quantiles_do",
+    "gamma_slope_in_a": "tests/kernels/test_special.py::test_slopes_of_gamma_quantiles",
+    "log_gamma_slope_in_a": "tests/kernels/test_special.py::test_slopes_of_gamma_quantiles",
+}
 
 
 def declared():
@@ -39,9 +60,9 @@ def holes(primitive):
         if primitive.transpose is None and primitive is not axis_index:
             yield "vjp"
         return
-    if not primitive.source:
+    if not (primitive.source or primitive.syntax):
         yield "source"
-    if not primitive.samples:
+    if not primitive.samples and primitive.name not in TESTED_BY:
         yield "samples"
     if isinstance(primitive, Elementwise):
         if not primitive.scalar:
@@ -59,7 +80,8 @@ def holes(primitive):
         if primitive.batching is None and primitive.linear_in != ():
             yield "batch"
     elif isinstance(primitive, Library):
-        for rule in ("jvp", "vjp", "batch"):
+        lane_by_lane = primitive.effect is Effect.IO  # batched by running the program once for each lane
+        for rule in ("jvp", "vjp") if lane_by_lane else ("jvp", "vjp", "batch"):
             if getattr(primitive, f"{rule}_rule") is None:
                 yield rule
     else:
@@ -69,6 +91,14 @@ def holes(primitive):
 def test_holes_are_the_declared_gaps():
     found = {(primitive.name, rule) for primitive in PRIMITIVES.values() for rule in holes(primitive)}
     assert found == set(declared())
+
+
+@pytest.mark.parametrize(("name", "where"), TESTED_BY.items())
+def test_what_no_sample_shows_is_tested_by_programs(name, where):
+    file, test = where.split("::")
+    assert name in PRIMITIVES and not PRIMITIVES[name].samples
+    tests = ast.parse((ROOT / file).read_text()).body
+    assert test in {node.name for node in tests if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_gap_has_a_reason():

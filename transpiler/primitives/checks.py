@@ -86,6 +86,7 @@ def _check_batch(
 # the other operands are the values that the message mentions.
 check: Library = Library(
     name="check",
+    syntax="if not x: raise error(message)",
     effect=Effect.CHECK,
     infer_types=lambda condition, *values, message, error: (),
     run=_check,

@@ -1,8 +1,8 @@
 """What a program does besides computing: printing, calling back into Python, stopping in a debugger.
 
 These equations have effect IO: they stay, in their order, and happen once each time the program passes them. They are
-part of the primal program; derivatives neither repeat them nor add to them. Batching runs them lane by lane, which is
-why none has a batching rule.
+part of the primal program; derivatives neither repeat them nor add to them. Batching runs the whole program lane by
+lane (effect IO asks for it), so that each lane shows what it shows; none needs a rule of its own.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ def _print(*values: Any, **params: Any) -> tuple[()]:
     return ()
 
 
-def _effect(name: str, run: Callable[..., tuple[()]]) -> Library:
+def _effect(name: str, syntax: str, run: Callable[..., tuple[()]]) -> Library:
     return Library(
         name=name,
+        syntax=syntax,
         effect=Effect.IO,
         infer_types=lambda *operands, **params: (),
         run=run,
@@ -41,7 +42,7 @@ def _effect(name: str, run: Callable[..., tuple[()]]) -> Library:
 
 
 # `print(*texts, sep=, end=, file=sys.stdout or sys.stderr, flush=)`; the operands are the values in the texts.
-print_: Library = _effect("print", _print)
+print_: Library = _effect("print", "print(x, y)", _print)
 
 
 def _call(*values: Any, function: Callable[..., Any], names: tuple[str, ...]) -> tuple[()]:
@@ -56,7 +57,7 @@ def call_back(function: Callable[..., Any], names: tuple[str, ...], values: tupl
 
 
 # `function(*operands)` in Python, for what it does; the last operands are keyword arguments called `names`.
-callback: Library = _effect("callback", _call)
+callback: Library = _effect("callback", "function(x, y)", _call)
 
 # Stop in the debugger, where the program runs as Python text.
-breakpoint_: Library = _effect("breakpoint", lambda: ())
+breakpoint_: Library = _effect("breakpoint", "breakpoint()", lambda: ())

@@ -34,16 +34,19 @@ PRIMITIVES: dict[str, Primitive] = {}
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Primitive:
     """Base of all kinds. `source` is the NumPy text of the operation over operand names x, y, z, w (x0, x1, ... when
-    `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text. `scalar` is the
-    text of one element for loop bodies, over the same names, calling `gradscribe.kernels` functions. `expand(*operands,
-    **params)` says the same operation in terms of other primitives, for whoever has no kernel of it. `view` says that
-    NumPy's result shares the memory of operand 0."""
+    `variadic`); a callable gets (params, operand types, result type, dim writer) and returns that text. `syntax` shows
+    the Python syntax that it is instead of a call or an operator: the backends write that themselves, because they know
+    which array it reads and decide what happens in place. `scalar` is the text of one element for loop bodies, over the
+    same names, calling `gradscribe.kernels` functions. `expand(*operands, **params)` says the same operation in terms
+    of other primitives, for whoever has no kernel of it. `view` says that NumPy's result shares the memory of operand
+    0."""
 
     name: str
     effect: Effect = Effect.PURE
     allocates: bool = False
     view: bool = False
     source: str | Callable[..., str] = ""
+    syntax: str = ""
     scalar: str | Callable[..., str] = ""
     expand: Callable[..., Any] | None = None
     variadic: bool = False

@@ -61,6 +61,7 @@ def _push_vjp(operands: Sequence[Operand], results: Sequence[Operand], cotangent
 
 stack_push: Library = Library(
     name="stack_push",
+    syntax="x.append(y)",
     infer_types=lambda s, v: (s,),
     run=_push,
     jvp_rule=_push_jvp,
@@ -89,6 +90,7 @@ def _pop_vjp(
 
 stack_pop: Library = Library(
     name="stack_pop",
+    syntax="x.pop()",
     infer_types=_popped,
     run=lambda s, *, shape: (s[:-1], s[-1]),
     jvp_rule=_pop_jvp,

@@ -206,6 +206,7 @@ def _all(length: int) -> Slice:
 
 index: Reindex = Reindex(
     name="index",
+    syntax="x[at]",
     infer_type=_index_type,
     run=_read,
     transpose=_index_transpose,
@@ -307,6 +308,7 @@ _writes = (
 )
 update: Linear = Linear(
     name="update",
+    syntax="x[at] = y",
     linear_in=(0, 1),
     infer_type=_update_type,
     run=_written,
@@ -321,6 +323,7 @@ update: Linear = Linear(
 )
 update_add: Linear = Linear(
     name="update_add",
+    syntax="x[at] += y",
     linear_in=(0, 1),
     infer_type=_update_type,
     run=_added,
