@@ -61,6 +61,7 @@ _LAZY: dict[str, str] = {
     "custom_vmap": "gradscribe.transpiler.library.custom_rules",
     "debug": "gradscribe.transpiler.library.debug",
     "eval_shape": f"{_API}.inspection",
+    "explain": f"{_API}.explaining",
     "functional_grad": f"{_API}.functional",
     "grad": f"{_API}.gradients",
     "dense_solve": f"{_API}.implicit",

@@ -17,6 +17,8 @@ Computer Programs, ch. 3.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from gradscribe.transpiler.ir.dims import Dim, Symbol
@@ -115,11 +117,13 @@ class Tape:
 
 @dataclass
 class ResidualPlan:
+    forward: Function
     homes: Homes
     tapes: dict[Var, Tape] = field(default_factory=dict)
     rereads: dict[Var, Reread] = field(default_factory=dict)
     flags: dict[Var, ExitFlag] = field(default_factory=dict)
     needed: dict[Var, None] = field(default_factory=dict)  # everything the reverse sweep materialises
+    reasons: dict[Var, str] = field(default_factory=dict)  # why each tape is one, for people
 
     def sources(self, var: Var) -> Iterator[Var]:
         """Forward values that materialising `var` reads."""
@@ -141,10 +145,27 @@ class ResidualPlan:
         return self.homes.home[var] is self.homes.root or var in self.homes.mirrored
 
 
+_recording: ContextVar[list[ResidualPlan] | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def recorded_plans() -> Iterator[list[ResidualPlan]]:
+    """Every plan made within the block, in order: one for each reverse transformation, however they nest."""
+    plans: list[ResidualPlan] = []
+    token = _recording.set(plans)
+    try:
+        yield plans
+    finally:
+        _recording.reset(token)
+
+
 def plan_residuals(forward: Function, reverse: Region, save_everything: bool = False) -> ResidualPlan:
     """Decide for every demanded value; with `save_everything` each one is taped (the tests' oracle)."""
     homes = Homes(forward)
-    plan = ResidualPlan(homes)
+    plan = ResidualPlan(forward, homes)
+    recording = _recording.get()
+    if recording is not None:
+        recording.append(plan)
     demanded: dict[Var, None] = {}
     for var in _reads(reverse):
         if var in homes.home and not plan.is_given(var):
@@ -174,6 +195,7 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
         if not any(var in way for way in (plan.tapes, plan.rereads, plan.flags)) and not graph.can_recompute(var):
             plan.tapes[var] = _tape(var, homes)
         pending.extend(plan.sources(var))
+    plan.reasons = {var: graph.reason(var) for var in plan.tapes}
     return plan
 
 
@@ -235,6 +257,17 @@ class _DataFlow:
                 return False
             return operation.name in _CHEAP
         return isinstance(operation, Reindex) or operation in (convert, dim_value, wrap_index, *_OF_MASKS)
+
+    def reason(self, var: Var) -> str:
+        """Why a saved value is not had otherwise."""
+        if var.definition is None:
+            return "it changes from trip to trip, and no array still holds it"
+        if not self.can_recompute(var):
+            operation = var.definition.operation
+            if operation.name in _CHEAP:
+                return "a decision depends on its last bit, which repeating it might change"
+            return f"no array still holds it, and `{operation.name}` is not repeated"
+        return "it is smaller than what it is made of"
 
     def close_exact(self, demanded: list[Var]) -> None:
         """Whatever an exact value (or an integer or a decision) would be recomputed from must be exact too: a load, a
