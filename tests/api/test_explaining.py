@@ -87,6 +87,18 @@ def test_nested_transformations_explain_each_reverse_sweep(capsys):
     assert {s.name for s in twice.saved} >= {"h", "h_bar"}
 
 
+def test_loops_whose_trips_are_data(capsys):
+    def halved(x):
+        while np.max(np.abs(x)) > 1.0:
+            x = 0.5 * x
+        return x
+
+    found = gs.explain(halved, RNG.normal(size=(3, 4)))
+    assert all(nest.depth == 2 for nest in found.loops.nests) and len(found.loops.nests) >= 2
+    (nest,) = gs.explain(root, 2.0).loops.nests or [None]
+    assert nest is None or nest.trips == ()
+
+
 def test_abstract_arguments_leave_sizes_open(capsys):
     found = gs.explain(gs.grad(recurrence), gs.F64["n n"], gs.F64["n"], 5)
     assert [s.bytes for s in found.saved] == [None, None]

@@ -182,6 +182,18 @@ def test_products_with_second_derivatives():
         gs.hvp(scalar, X, X)
 
 
+def test_an_array_given_twice_has_two_gradients():
+    def f(p, x):
+        return np.sum(p["a"][0] * x + p["b"] * p["b"] * np.sin(x))
+
+    same, x = np.ones(3), np.arange(3.0)
+    expected = gs.grad(f)({"a": (np.ones(3),), "b": np.ones(3)}, x)
+    for transformed in (gs.grad(f), gs.jit(gs.grad(f)), gs.jit(lambda p, x: gs.grad(f)(p, x))):
+        found = transformed({"a": (same,), "b": same}, x)
+        np.testing.assert_array_equal(found["a"][0], expected["a"][0])
+        np.testing.assert_array_equal(found["b"], expected["b"])
+
+
 def test_eval_shape():
     for value in (X, W.T, np.float32(1.0), 3):
         for function in (lambda x: {"a": np.sin(x) * 2, "b": (x, None)}, lambda x: np.ones((2, 3)) * x):

@@ -250,7 +250,7 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
             var.hint = readable_name(parameter.path)
         return staged
 
-    args, kwargs = _as_views(args, kwargs, keep_aliases=not isinstance(target, Transformed) or target.kind.writes)
+    args, kwargs = _as_views(args, kwargs, keep_aliases=_writes(target))
     # Every kind keeps the parameters of what is inside it in front and in order, so positions stay true.
     staged = stage_call(target, args, kwargs, plain)
     leaves = flatten((args, kwargs))[0]
@@ -264,6 +264,16 @@ def stage_in_process(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
         )
         staged = replace(staged, parameters=moved)
     return staged, Written(tuple(written), bool(containers))
+
+
+def _writes(target: Any) -> bool:
+    """A call writes into the caller's arrays: it is a plain function's, under `jit` or not. What a derivative is given
+    are values."""
+    while isinstance(target, Transformed):
+        if not target.kind.writes:
+            return False
+        target = target.function
+    return True
 
 
 def _as_views(

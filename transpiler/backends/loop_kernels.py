@@ -14,7 +14,7 @@ from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.passes.lower.contractions import matmul
+from gradscribe.transpiler.passes.lower.contractions import matmul, matmul_add
 from gradscribe.transpiler.passes.lower.sorting import argsort_rows, sort_rows
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
@@ -78,11 +78,21 @@ def shape_text(writer: TextWriter, dims: tuple[Dim, ...]) -> str:
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
-def _matmul(call: Call) -> None:
+def _product(call: Call, x: str, y: str, beta: float, out: str) -> None:
     kernel = "gemm" if call.type.rank == 2 else "gemm_batched"
     flags = f"{int(call.eqn.params['trans_x'])}, {int(call.eqn.params['trans_y'])}"
+    call.line(f"{kernel}({flags}, 1.0, {x}, {y}, {beta}, {out})")
+
+
+def _matmul(call: Call) -> None:
     x, y = call.operands
-    call.filled(lambda out: call.line(f"{kernel}({flags}, 1.0, {x}, {y}, 0.0, {out})"))
+    call.filled(lambda out: _product(call, x, y, 0.0, out))
+
+
+def _matmul_add(call: Call) -> None:
+    """Onto the first operand, whose memory and name the result has."""
+    _, x, y = call.operands
+    _product(call, x, y, 1.0, call.target)
 
 
 def _sort_rows(call: Call) -> None:
@@ -198,6 +208,7 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     copy: lambda call: call.assign(f"{call.operands[0]}.copy()"),
     reshape: lambda call: call.assign(f"{call.operands[0]}.reshape({call.shape})"),
     matmul: _matmul,
+    matmul_add: _matmul_add,
     sort_rows: _sort_rows,
     argsort_rows: _argsort_rows,
     true_positions: _true_positions,

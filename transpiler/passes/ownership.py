@@ -10,6 +10,7 @@ from __future__ import annotations
 from gradscribe.transpiler.ir.index import Take
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Var
 from gradscribe.transpiler.ir.types import StackType
+from gradscribe.transpiler.passes.lower.contractions import matmul_add
 from gradscribe.transpiler.primitives.primitive import Reindex
 from gradscribe.transpiler.primitives.regions import if_, loop
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
@@ -51,7 +52,7 @@ def is_broadcast_view(x: Var) -> bool:
 def consumed_operands(eqn: Eqn) -> tuple[int, ...]:
     """Positions of operands whose memory the equation takes over: the array that is written, the carries of a loop, a
     stack, and an array that is pushed on one (the stack keeps a reference)."""
-    if eqn.operation in WRITES or eqn.operation is stack_pop:
+    if eqn.operation in (*WRITES, matmul_add, stack_pop):
         return (0,) if has_memory(eqn.operands[0]) else ()
     if eqn.operation is loop or eqn.operation is stack_push:
         return tuple(k for k, x in enumerate(eqn.operands) if has_memory(x))

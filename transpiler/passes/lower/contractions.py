@@ -40,6 +40,13 @@ def _multiply(x: Any, y: Any, *, trans_x: bool, trans_y: bool) -> tuple[Any]:
 # Product of two matrices, or of stacks of them (one axis in front; an operand without it is shared).
 matmul = LoopOperation(name="matmul", infer_types=_product_type, run=_multiply)
 
+# The same, added to a third array in its memory: BLAS does both at once.
+matmul_add = LoopOperation(
+    name="matmul_add",
+    infer_types=lambda total, x, y, **params: (total,),
+    run=lambda total, x, y, **params: (total + _multiply(x, y, **params)[0],),
+)
+
 
 def matrix_product(x: Operand, y: Operand, *, a: str, b: str, out: str) -> Operand:
     """Emit the contraction x[a] y[b] -> out."""

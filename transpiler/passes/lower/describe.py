@@ -1,8 +1,8 @@
 """What a loop-level program consists of, for explanations: its loop nests, its calls of library kernels, its arrays.
 
 In: a loop-level `Function`, as `lower` makes it. Out: a `Description`; nothing is changed. A nest is a loop that does
-array work alone (what lowering made of array equations, or a counted loop of the user's that touches elements), with
-the user's lines that met in it. Sizes stay symbolic.
+array work alone (what lowering made of array equations, or a loop of the user's that touches elements and is not a
+`while` around others), with the user's lines that met in it. Sizes stay symbolic.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import inner_eqns
+from gradscribe.transpiler.passes.lower.contractions import matmul_add
 from gradscribe.transpiler.passes.lower.operations import LoopOperation
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
 from gradscribe.transpiler.primitives.primitive import Library, Linear, Reindex
-from gradscribe.transpiler.primitives.regions import loop
+from gradscribe.transpiler.primitives.regions import is_counted, loop
 from gradscribe.transpiler.primitives.structure import index, update, update_add
 
 
@@ -79,7 +80,7 @@ def _origins(function: Function) -> set[Var]:
         eqn = var.definition
         if eqn is None:
             continue
-        if eqn.operation in (update, update_add) or isinstance(eqn.operation, Reindex):
+        if eqn.operation in (update, update_add, matmul_add) or isinstance(eqn.operation, Reindex):
             sources = list(eqn.operands[:1])
         elif eqn.regions:
             k = eqn.results.index(var)
@@ -98,10 +99,14 @@ def _line(eqn: Eqn) -> int | None:
 def _enter(region: Region, out: Description, loops: int, results: set[Var]) -> None:
     for eqn in region.eqns:
         type = eqn.results[0].type if eqn.results else None
-        if eqn.operation is loop and not _has_whole_arrays(eqn.regions[-1]):
+        around = eqn.operation is loop and not is_counted(eqn) and any(_loops(eqn.regions[-1]))
+        if eqn.operation is loop and not around and not _has_whole_arrays(eqn.regions[-1]):
             if any(e.operation in (index, update, update_add) for e in inner_eqns(eqn.regions[-1])):
                 out.nests.append(_nest(eqn))
             continue
+        if eqn.operation is matmul_add:
+            assert isinstance(type, ArrayType)
+            out.calls.append(KernelCall(eqn.operation.name, _line(eqn), type))
         if isinstance(type, ArrayType) and type.shape and _allocates(eqn):
             kept = eqn.results[0] in results
             out.allocations.append(Allocation(eqn.results[0].hint, type, _line(eqn), loops, kept))
@@ -113,6 +118,8 @@ def _enter(region: Region, out: Description, loops: int, results: set[Var]) -> N
 
 def _allocates(eqn: Eqn) -> bool:
     operation = eqn.operation
+    if operation is matmul_add:
+        return False
     if operation.allocates:
         return True
     return not operation.view and isinstance(operation, (Library, LoopOperation, Linear)) and not _is_write(eqn)
@@ -136,7 +143,7 @@ def _nest(eqn: Eqn) -> Nest:
     lines = {e.span.line for e in inner_eqns(body) if e.span is not None}
     trips: list[Dim] = []
     current: Eqn | None = eqn
-    while current is not None and "hi" in current.params:
+    while current is not None and is_counted(current):
         trips.append(current.params["hi"] - current.params["lo"])
         current = next((e for e in current.regions[-1].eqns if e.operation is loop), None)
     return Nest(_depth(eqn), tuple(sorted(lines)), tuple(trips), bool(eqn.params.get("independent")))

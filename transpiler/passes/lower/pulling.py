@@ -83,6 +83,7 @@ class UseTable:
 
     def __init__(self, region: Region) -> None:
         self.table: dict[Var, Uses] = {}
+        self.defined = {x: k for k, eqn in enumerate(region.eqns) for x in eqn.results}  # at which position
         self._scan(region, None, False)
         for x in region.results:
             if is_array(x):

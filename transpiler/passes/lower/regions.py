@@ -8,7 +8,7 @@ so that no base is ever copied for the sake of a slice of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as, open_block
@@ -16,8 +16,9 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, eqn_reads, inner_eqns
 from gradscribe.transpiler.passes.lower.accumulations import AdditionRun, addition_run, lower_additions
+from gradscribe.transpiler.passes.lower.contractions import matmul, matmul_add
 from gradscribe.transpiler.passes.lower.elements import (
     Pulled,
     Stored,
@@ -44,12 +45,13 @@ from gradscribe.transpiler.passes.lower.scalars import compute, with_dtype
 from gradscribe.transpiler.passes.lower.sorting import lower_extremum_position, lower_sort, search_value
 from gradscribe.transpiler.passes.positions import checked_axes
 from gradscribe.transpiler.primitives.allocation import arange, dim_value, full, ones, zeros
+from gradscribe.transpiler.primitives.arithmetic import add
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.masks import count_true, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
-from gradscribe.transpiler.primitives.regions import if_, loop
+from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries
 from gradscribe.transpiler.primitives.sorting import argmax, argmin, argsort, searchsorted, sort
 from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
 
@@ -65,6 +67,9 @@ class _Lowering:
         self.values: dict[Var, Value] = {}  # arrays
         self.uses = UseTable(Region((), (), ()))
         self.axes: dict[Var, int] = {}  # of checked positions
+        self.position = 0  # of the equation at hand in its region
+        self.successors: dict[Var, Var] = {}  # next value of a carry of the loop whose body this is -> the carry
+        self.products: dict[Var, tuple[Operand, Operand]] = {}  # factors of products that are added where they are read
 
     # ---- functions and regions ----
     def function(self, function: Function) -> Function:
@@ -94,17 +99,19 @@ class _Lowering:
             out.append(new)
         return out
 
-    def region(self, region: Region, params: Sequence[Var] | None = None) -> Region:
-        new = self._parameters(region.params) if params is None else list(params)
-        saved, uses = dict(self.values), self.uses
+    def region(self, region: Region, successors: Mapping[Var, Var] | None = None) -> Region:
+        new = self._parameters(region.params)
+        saved = dict(self.values), self.uses, self.position, self.successors
+        self.successors = dict(successors or {})
         built = build_region(new, lambda *_: self.equations(region))
-        self.values, self.uses = saved, uses
+        self.values, self.uses, self.position, self.successors = saved
         return built
 
     def equations(self, region: Region) -> list[Operand]:
         self.uses = UseTable(region)
         runs = self._addition_runs(region)
         for position, eqn in enumerate(region.eqns):
+            self.position = position
             with at_span(eqn.span):
                 if eqn in runs:
                     run = runs[eqn]
@@ -112,6 +119,7 @@ class _Lowering:
                         self._additions(run, position)
                 else:
                     self._equation(eqn, position)
+        self.position = len(region.eqns)
         return [self.operand(x) for x in region.results]
 
     def _addition_runs(self, region: Region) -> dict[Eqn, AdditionRun | None]:
@@ -143,9 +151,34 @@ class _Lowering:
         assert isinstance(x, Var)
         value = self.values[x]
         if not isinstance(value, Stored):
-            value = Stored(store(value, x.hint))
+            value = Stored(self._over_its_predecessor(x, value) or store(value, x.hint))
             self.values[x] = value
         return value.var
+
+    def _over_its_predecessor(self, x: Var, value: Value) -> Var | None:
+        """The next value of a carry, written where the old one is that nothing reads any more."""
+        if not self._succeeds(x) or isinstance(value, Uniform):
+            return None
+        target = self.stored(self.successors[x])
+        if target.type != value.type or any(
+            y is not x and isinstance(other, Pulled) and target in other.bases and not self._is_done(y, x)
+            for y, other in self.values.items()
+        ):
+            return None
+        extents, everywhere = value.type.shape, lambda s: s
+        reads = target in value.bases
+        if reads and not self._reads_only_what_it_writes(target, value, extents, everywhere):
+            return None
+        return write(target, value, extents, everywhere, through_carry=reads)
+
+    def _succeeds(self, x: Var) -> bool:
+        return x in self.successors and self._is_done(self.successors[x], x)
+
+    def _is_done(self, y: Var, x: Var) -> bool:
+        """Nothing reads `y` when `x` is stored, be it now or, because its own equation is at hand, by that."""
+        last = max(self.uses.get(y).positions, default=-1)
+        defining = self.uses.defined.get(x) == self.position
+        return last < self.position or (defining and last == self.position)
 
     def define(self, eqn: Eqn, value: Value) -> None:
         """Enter the value of an equation's one result: pulled if that is worth it, else stored now."""
@@ -178,6 +211,10 @@ class _Lowering:
             self._wrap_index(eqn)
         elif operation in CALLS:
             self._call(eqn)
+        elif operation is matmul and self._is_added_where_read(eqn):
+            self.products[eqn.results[0]] = self.operand(eqn.operands[0]), self.operand(eqn.operands[1])
+        elif operation is add and self._add_product(eqn):
+            pass
         elif not any(is_array(x) for x in eqn.results) and not any(is_array(x) for x in eqn.operands):
             self._scalar(eqn)
         elif isinstance(operation, Elementwise) or operation is convert:
@@ -295,6 +332,29 @@ class _Lowering:
         else:
             self.define(eqn, Pulled(type, load, merged_bases(operands), cost))
 
+    def _is_added_where_read(self, product: Eqn) -> bool:
+        """The product of matrices is read once: added to a carry, whose memory the sum may have."""
+        uses = self.uses.get(product.results[0])
+        if len(uses.positions) != 1 or len(uses.direct) != 1 or uses.direct[0].operation is not add:
+            return False
+        (sum_,) = uses.direct[0].results
+        total = self.successors.get(sum_)
+        if total is None or total not in uses.direct[0].operands or total.type != sum_.type:
+            return False
+        return product.results[0].type == sum_.type and self.uses.get(total).positions == uses.positions
+
+    def _add_product(self, eqn: Eqn) -> bool:
+        """total + x @ y, by BLAS in the memory of `total`; False if the equation is something else."""
+        product = next((x for x in eqn.operands if x in self.products), None)
+        if product is None:
+            return False
+        assert isinstance(product, Var) and product.definition is not None
+        total = self.stored(self.successors[eqn.results[0]])
+        self.settle_readers(total, self.position)
+        params = self.env.params(product.definition.params)
+        self._bind(eqn, emit(matmul_add, (total, *self.products[product]), params, hint=eqn.results[0].hint)[0])
+        return True
+
     def _reindex(self, eqn: Eqn) -> None:
         source, type, params = self.value(eqn.operands[0]), self._type(eqn), self.env.params(eqn.params)
         if eqn.operation is index and any(isinstance(c, Take) for c in params["at"]):
@@ -362,7 +422,8 @@ class _Lowering:
         with open_block() as block:
             broadcast_element(value, subscripts)
         written = tuple(At(p) for p in position_of(subscripts))
-        return all(e.operation is index and e.params["at"] == written for e in block.eqns if target in e.operands)
+        readers = [e for e in block.eqns if target in eqn_reads(e, with_types=False)]
+        return all(e.operation is index and e.params["at"] == written for e in readers)
 
     def _additions(self, run: AdditionRun, position: int) -> None:
         target = self.stored(run.eqns[0].operands[0])
@@ -385,7 +446,13 @@ class _Lowering:
                 self.settle_readers(x, position, inclusive=True)
         self._settle_captures(eqn, position)
         params = self.env.params(eqn.params)
-        regions = [self.region(r) for r in eqn.regions]
+        results = list(body_carries(eqn))
+        successors = {
+            x: p
+            for p, x in zip(loop_carries(eqn), results, strict=True)
+            if isinstance(x, Var) and is_array(x) and x is not p and sum(x is y for y in eqn.regions[-1].results) == 1
+        }
+        regions = [self.region(r, successors if r is eqn.regions[-1] else None) for r in eqn.regions]
         self._emit_regions(eqn, inits, params, regions)
 
     def _if(self, eqn: Eqn, position: int) -> None:
