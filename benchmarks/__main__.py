@@ -1,5 +1,5 @@
-"""`make bench`: every contender on every workload, batches, what a first gradient costs (cold and cached), and what
-snapshots save."""
+"""`make bench`: every contender on every workload, batches, second derivatives, what a first gradient costs (cold and
+cached), and what snapshots save."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def main() -> int:
     print()
     batches = subprocess.run([sys.executable, str(here / "batching.py")], check=False)
     print()
+    second = subprocess.run([sys.executable, str(here / "second_derivatives.py")], check=False)
+    print()
     first = subprocess.run([sys.executable, str(here / "first_gradient.py")], check=False)
     print()
     checkpointing = subprocess.run([sys.executable, str(here / "checkpointing.py")], check=False)
-    return timing.returncode or batches.returncode or first.returncode or checkpointing.returncode
+    return max(abs(part.returncode) for part in (timing, batches, second, first, checkpointing))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ code.
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gradscribe.transpiler import tree
+from gradscribe.transpiler.api.donation import with_donations
 from gradscribe.transpiler.api.executables import BACKENDS, Backend
 from gradscribe.transpiler.api.leaves import flatten, is_marker
 from gradscribe.transpiler.api.transformed import Kind, Stage, Transformed, decorate, define, static_arguments
@@ -103,7 +105,28 @@ def _positions(args: tuple[Any, ...], kwargs: dict[str, Any], static: dict[Any, 
     return numbers
 
 
-JIT = define(Kind("jit", stage_with_static, writes=True, static=static_of_options))
+def take_donated(transformed: Transformed, args: tuple[Any, ...], kwargs: dict[str, Any], staged: Staged) -> Staged:
+    """Results of native code in the memory of the arguments that `transformed` may overwrite."""
+    numbers, names = transformed.options["donate_argnums"], transformed.options["donate_argnames"]
+    if not (numbers or names) or transformed.backend != "native":
+        return staged
+    positional = positional_names(transformed)
+    wanted = [k % len(args) if -len(args) <= k < len(args) else k for k in numbers]
+    chosen = {positional[k] for k in wanted if k < len(positional)} | set(names)
+    given = [
+        *((value, k in wanted or (k < len(positional) and positional[k] in chosen)) for k, value in enumerate(args)),
+        *((value, name in chosen) for name, value in sorted(kwargs.items())),
+    ]
+    leaves = [(x, donated) for value, donated in given for x in flatten(value)[0] if not isinstance(x, StaticLeaf)]
+    counts = Counter(id(x) for x, _ in leaves)
+    donated = [k for k, (x, donated) in enumerate(leaves) if donated and counts[id(x)] == 1]
+    return with_donations(
+        staged,
+        [k for k, p in enumerate(staged.parameters) if isinstance(p, ArgumentLeaf) and p.leaf in donated],
+    )
+
+
+JIT = define(Kind("jit", stage_with_static, writes=True, static=static_of_options, finish=take_donated))
 
 
 def jit(
@@ -122,8 +145,9 @@ def jit(
 
     Args:
         static_argnums, static_argnames: arguments whose values are compiled in; they must be hashable.
-        donate_argnums, donate_argnames: arguments that the caller does not read again. They may be overwritten;
-            accepted for JAX's sake and checked, for in place is what the function itself writes in place.
+        donate_argnums, donate_argnames: arguments that the caller does not read again: what is in their arrays after
+            the call is undefined. Native code writes a result of the same dtype and shape into such an array, where
+            that saves one, and returns it. It must be writable then, and share no memory with other arguments.
         backend: "native", or "python" to run the generated NumPy source (for a debugger).
 
     Raises what Python would, and AliasError for written arguments that overlap others.
@@ -140,7 +164,8 @@ def jit(
     both = [*(set(donated) & set(numbers)), *(set(_texts(donate_argnames)) & set(names))]
     if both:
         raise ValueError(f"argument {both[0]!r} is static and donated")
-    return decorate(JIT, fun, {"static_argnums": numbers, "static_argnames": names, "backend": backend})
+    options = {"static_argnums": numbers, "static_argnames": names, "backend": backend}
+    return decorate(JIT, fun, options | {"donate_argnums": donated, "donate_argnames": _texts(donate_argnames)})
 
 
 def _texts(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -35,13 +35,17 @@ Stage = Callable[[Any, Sequence[Any], Mapping[str, Any]], Staged]
 class Kind:
     """A transformation. `stage(transformed, args, kwargs, inner)` makes the staged call, `inner` staging any callable;
     `static(transformed, args, kwargs)` finds arguments that are static: (position or name, value). `writes`: the
-    caller sees what the function writes."""
+    caller sees what the function writes. `finish(transformed, args, kwargs, staged)`: a call from ordinary Python,
+    about to be made into a version."""
 
     name: str
     stage: Callable[[Transformed, tuple[Any, ...], dict[str, Any], Stage], Staged]
     writes: bool = False
     static: Callable[[Transformed, tuple[Any, ...], dict[str, Any]], list[tuple[Any, Any]]] = (
         lambda transformed, args, kwargs: static_arguments(transformed.function, args, kwargs)
+    )
+    finish: Callable[[Transformed, tuple[Any, ...], dict[str, Any], Staged], Staged] = (
+        lambda transformed, args, kwargs, staged: staged
     )
 
 
@@ -109,6 +113,9 @@ class Transformed:
     def _specialise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
         staged, written = stage_in_process(self, args, kwargs)
         with reporting("preparing a version", staged.function.span):
+            staged = self.kind.finish(self, args, kwargs, staged)
+            seen = (m.parameter for m in staged.mutations)
+            written = replace(written, parameters=tuple(dict.fromkeys((*written.parameters, *seen))))
             return Specialisation(staged, written, self.backend, self.kind.writes)
 
     def __get__(self, owner: Any, owner_type: Any = None) -> Any:
