@@ -144,3 +144,30 @@ def views_that_are_not_written(x, a):
     c = np.take(a, [0, 1])
     c[0] = 7.0
     return b * x, m, c, a
+
+
+@program(np.array([0.4, -0.9, 1.3, 0.7, -0.2]))
+def parts_of_complex_numbers_written(x):
+    z = np.zeros(5, dtype=np.complex128)
+    z.real = x
+    z.imag = np.sin(x)
+    z.real[1:3] *= x[0]
+    z.imag[x > 0] += 2.0
+    z.imag[[0, 3, 1]] = 3.0 * x[:3]
+    z.real += x * z.imag
+    return np.abs(z * z), z.imag, complex(x[0], x[1] * x[2])
+
+
+@program(np.array([[0.5, -0.7, 1.1, 0.3], [-0.4, 0.8, 0.9, -1.2], [1.3, 0.2, -0.6, 0.7]]))
+def parts_of_views_written_in_a_loop(a):
+    z = a + 1j * a**2
+    w = z.T[1:]
+    re, im = w.real, np.imag(z)[::2]
+    for i in range(3):
+        if a[i, 0] > 0:
+            re[i] = re[i] * im[0, i]
+        else:
+            im[:, i] -= re[i, 0]
+    w *= 1.5
+    np.multiply(re, re, out=re)
+    return z, re

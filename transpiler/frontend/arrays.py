@@ -40,17 +40,18 @@ VIEW_NAMES = (
     "reshape", "ravel", "transpose", "permute_dims", "matrix_transpose", "swapaxes", "moveaxis", "rollaxis",
     "expand_dims", "squeeze", "broadcast_to", "split", "array_split", "hsplit", "vsplit", "dsplit", "flip", "flipud",
     "fliplr", "rot90", "atleast_1d", "atleast_2d", "atleast_3d", "asarray", "asanyarray", "ascontiguousarray",
-    "diagonal", "diag", "real",
+    "diagonal", "diag", "real", "imag",
 )  # fmt: skip
 VIEWS = {getattr(np, name): None for name in VIEW_NAMES if hasattr(np, name)}
 VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
+_MOVES = ("permute", "reshape", "index", "broadcast_to", "real", "imag")
 _READ_ONLY = {np.diagonal: None, np.diag: None}
 # What is a view, or surely none; what is a view where the array lies in C order without gaps, else a copy.
-_VIEW_OR_COPY = dict.fromkeys((np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray))
+_VIEW_OR_COPY = dict.fromkeys((np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray, np.imag))
 _PACKED = {np.ravel: None, np.ascontiguousarray: None}
 # Functions whose result may be a view, not writable where it surely is one.
 MAY_SHARE: dict[Any, bool] = {
-    np.imag: True, np.einsum: True, np.broadcast_arrays: False,
+    np.einsum: True, np.broadcast_arrays: False,
     np.nan_to_num: True, np.require: True,
 }  # fmt: skip
 
@@ -198,6 +199,8 @@ class Arrays(Writers):
             views = [self._follow(x, chain, function not in _READ_ONLY) for chain in found]
             return List.of(views) if many else views[0]
         result = self.apply_rule(rule, [x, *args], kwargs)
+        if function is np.imag and isinstance(result, Array):  # of real numbers: zeros of their own
+            result.box.writable = False
         if function in _VIEW_OR_COPY:
             return result
         for made in result if isinstance(result, (list, tuple)) else (result,):
@@ -215,6 +218,8 @@ class Arrays(Writers):
                 handle = self.views.reshaped(handle, params["shape"])
             elif name == "broadcast_to":
                 handle = self.views.stepped(handle, BroadcastStep(params["shape"]), params["shape"])
+            elif name in ("real", "imag"):
+                handle = self.views.part(handle, name)
             elif len(eqn.operands) == 1:
                 handle = self.views.indexed(handle, params["at"])
             else:
@@ -248,11 +253,11 @@ class Arrays(Writers):
 
 
 def _chain_to(result: Any, proxy: Var) -> Chain | None:
-    """The equations from the proxy to the result, if they only move elements of it."""
+    """The equations from the proxy to the result, if they only move elements of it, or take their parts."""
     steps: list[Any] = []
     while result is not proxy:
         eqn = result.definition if isinstance(result, Var) else None
-        if eqn is None or eqn.operation.name not in ("permute", "reshape", "index", "broadcast_to"):
+        if eqn is None or eqn.operation.name not in _MOVES:
             return None
         if len(eqn.operands) != 1 and not _is_diagonal(eqn):
             return None

@@ -241,6 +241,8 @@ _DATA = (
     _refused(DATA, "an array beside an object with operators of its own, the array first", "array_before_an_object",
              ("of an array and a Scale goes element by element in NumPy", "write a Scale first")),
     _accepted(DATA, "complex numbers", "complex_loop_with_writes"),
+    _accepted(DATA, "`z.real` and `z.imag` written, whole or in part, through views too",
+              "parts_of_complex_numbers_written"),
 )
 
 OUTSIDE = "Python's own machinery"

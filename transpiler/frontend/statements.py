@@ -370,6 +370,9 @@ class Statements(Trying):
         if isinstance(owner, Array) and name == "flat":
             self.set_flat_item(Flat(self.views.flat(owner)), slice(None), value)
             return
+        if isinstance(owner, Array) and name in ("real", "imag"):
+            self.set_item(self.get_attribute(owner, name), (Ellipsis,), value)
+            return
         if not isinstance(owner, Object):
             remedy = "write x = x.reshape(...)" if isinstance(owner, Array) and name == "shape" else ""
             self.refuse(f"setting an attribute of {describe(owner)} is not accepted", remedy)

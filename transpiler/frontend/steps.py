@@ -46,4 +46,11 @@ class DiagonalStep:
     writable: bool
 
 
-Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep | DiagonalStep
+@dataclass(frozen=True)
+class PartStep:
+    """The real or the imaginary parts of complex elements: "real" or "imag"."""
+
+    name: str
+
+
+Step = IndexStep | PermuteStep | ReshapeStep | BroadcastStep | DiagonalStep | PartStep

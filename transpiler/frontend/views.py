@@ -7,13 +7,24 @@ equal views compare equal.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradscribe.transpiler.errors import ReadOnlyError
 from gradscribe.transpiler.frontend.solver import Solver
-from gradscribe.transpiler.frontend.steps import BroadcastStep, DiagonalStep, IndexStep, PermuteStep, ReshapeStep, Step
+from gradscribe.transpiler.frontend.steps import (
+    BroadcastStep,
+    DiagonalStep,
+    IndexStep,
+    PartStep,
+    PermuteStep,
+    ReshapeStep,
+    Step,
+)
 from gradscribe.transpiler.frontend.store import Store
 from gradscribe.transpiler.frontend.values import (
     VALUE,
@@ -28,6 +39,8 @@ from gradscribe.transpiler.ir.index import Take as TakeComponent
 from gradscribe.transpiler.ir.nodes import Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.primitives.allocation import arange
+from gradscribe.transpiler.primitives.complex_numbers import complex_of
+from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 from gradscribe.transpiler.primitives.structure import broadcast_to, index, permute, reshape, update, update_add
 
 
@@ -57,6 +70,11 @@ class Views:
 
     def indexed(self, x: Array, at: Index) -> Array:
         return self.stepped(x, IndexStep(at), result_shape(at))
+
+    def part(self, x: Array, name: str) -> Array:
+        """The real or the imaginary parts of a complex array."""
+        real = dataclasses.replace(x.type, dtype=np.empty(0, x.dtype).real.dtype)
+        return Array(x.box, (*x.chain, PartStep(name)), real)
 
     def permuted(self, x: Array, axes: tuple[int, ...]) -> Array:
         if axes == tuple(range(x.rank)):
@@ -232,6 +250,8 @@ class Views:
             return emit(reshape, (value,), {"shape": step.after})[0]
         if isinstance(step, DiagonalStep):
             return emit(index, (value, *_diagonal(step)), {"at": _diagonal_index(value)})[0]
+        if isinstance(step, PartStep):
+            return emit(PRIMITIVES[step.name], (value,), {})[0]
         return emit(broadcast_to, (value,), {"shape": step.shape})[0]
 
     # ---- writing ----
@@ -299,6 +319,8 @@ class Views:
             return emit(permute, (part,), {"axes": tuple(step.axes.index(k) for k in range(len(step.axes)))})[0]
         if isinstance(step, DiagonalStep):
             return emit(update, (base, part, *_diagonal(step)), {"at": _diagonal_index(base)})[0]
+        if isinstance(step, PartStep):
+            return _with_part(base, step.name, part)
         assert isinstance(step, ReshapeStep)
         return emit(reshape, (part,), {"shape": base.shape})[0]
 
@@ -307,6 +329,13 @@ class Views:
         while value.rank > len(shape) and value.shape[0] == 1:
             value = emit(reshape, (value,), {"shape": value.shape[1:]})[0]
         return value
+
+
+def _with_part(base: Operand, name: str, part: Operand) -> Operand:
+    """The complex `base` with other real or imaginary parts."""
+    if name == "real":
+        return complex_of(part, PRIMITIVES["imag"](base))
+    return complex_of(PRIMITIVES["real"](base), part)
 
 
 def _diagonal(step: DiagonalStep) -> list[Operand]:
@@ -343,6 +372,8 @@ def _normal(chain: tuple[Step, ...], step: Step, solver: Solver) -> tuple[Step, 
     if not chain:
         return (step,)
     last = chain[-1]
+    if isinstance(last, PartStep):  # of elements, wherever they are: it stands last
+        return (*_normal(chain[:-1], step, solver), last)
     if isinstance(step, IndexStep) and isinstance(last, IndexStep):
         return (*chain[:-1], IndexStep(_composed(last.at, step.at)))
     if isinstance(step, IndexStep) and isinstance(last, PermuteStep):

@@ -22,7 +22,6 @@ from gradscribe.transpiler.library.arguments import (
     strong,
 )
 from gradscribe.transpiler.library.elementwise_rules import as_numpy
-from gradscribe.transpiler.library.operator_rules import BINARY
 from gradscribe.transpiler.primitives import complex_numbers
 from gradscribe.transpiler.primitives.allocation import zeros
 from gradscribe.transpiler.primitives.elementary import arctan2
@@ -75,7 +74,7 @@ def python_complex(re: Any = 0.0, im: Any = 0.0) -> Any:
         raise DTypeError(current_span(), "`complex(re, im)` is supported for real parts only", "write `z + 1j * w`")
     parts = [python_number(x, FLOAT64) for x in (re, im)]
     assert all(array_type(x).weak for x in parts)
-    return BINARY["Add"](parts[0], BINARY["Mult"](1j, parts[1]))
+    return complex_numbers.complex_of(*parts)
 
 
 COMPLEX_RULES: dict[Any, Rule] = {

@@ -1,4 +1,4 @@
-"""Complex numbers and their parts: real and imaginary part, conjugate.
+"""Complex numbers and their parts: real and imaginary part, a number of two parts, conjugate.
 
 Derivatives with respect to a complex z are bilinear, without conjugation: a cotangent of z is d/dx - i d/dy of what is
 differentiated, as in JAX. These operations and `absolute` are linear over the reals only, so their partials say both
@@ -7,16 +7,17 @@ directions. Assumes complex operands: of real ones callers make no equation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradscribe.transpiler.ir.nodes import Operand
+from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.primitives.conversion import convert
 from gradscribe.transpiler.primitives.primitive import Elementwise, RealLinear
-from gradscribe.transpiler.primitives.sample import complexes, draw
-from gradscribe.transpiler.primitives.source_text import numpy_or_python
+from gradscribe.transpiler.primitives.sample import complexes, draw, uniform
+from gradscribe.transpiler.primitives.source_text import dtype_text, numpy_or_python
 
 _samples = (draw(complexes()), draw(complexes(2, 3)))
 
@@ -42,6 +43,42 @@ def _part(name: str, pull: Callable[[Operand, Operand], Any]) -> Elementwise:
 
 real = _part("real", widened)
 imag = _part("imag", lambda ct, x: -1j * widened(ct, x))
+
+
+def _of_parts(x: Any, y: Any) -> Any:
+    if isinstance(x, float) and isinstance(y, float) and not isinstance(x + y, np.generic):
+        return complex(x, y)
+    z = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
+    z.real, z.imag = x, y
+    return z[()]
+
+
+def _of_parts_text(params: Any, operands: Sequence[Type], result: Type, write: Any) -> str:
+    """Not x + 1j * y, which is NaN where y is infinite."""
+    assert isinstance(result, ArrayType)
+    if not result.shape:
+        return "complex(x, y)" if result.weak else f"{dtype_text(result.dtype)}(complex(x, y))"
+    same = len({t.shape for t in operands if isinstance(t, ArrayType)}) == 1
+    parts = "(x, y)" if same else "np.broadcast_arrays(x, y)"
+    return f"np.stack({parts}, -1).view({dtype_text(result.dtype)})[..., 0]"
+
+
+complex_of: Elementwise = Elementwise(
+    name="complex_of",
+    function=_of_parts,
+    arity=2,
+    source=_of_parts_text,
+    scalar=lambda params, operands, result, write: f"{dtype_text(result.dtype)}(complex(x, y))",
+    partials=lambda z, x, y: [
+        RealLinear(lambda t: widened(t, z), lambda ct: real(ct)),
+        RealLinear(lambda t: 1j * widened(t, z), lambda ct: -imag(ct)),
+    ],
+    samples=(
+        draw(uniform(-1, 1), uniform(-1, 1)),
+        draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 2, 3)),
+        draw(uniform(-1, 1, 2, 3), uniform(-1, 1, 3)),
+    ),
+)
 
 conjugate: Elementwise = Elementwise(
     name="conjugate",
