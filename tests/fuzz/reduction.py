@@ -1,13 +1,15 @@
 """A wrong program made small: statements are removed while it stays wrong.
 
 In: a seed and a flavour, and the name of the check that is wrong. Out: the text of the smallest program found. A
-candidate must run in Python for the inputs of the seed, and must be wrong in the same check (natively: the same way).
+candidate must run in Python for the inputs of the seed and return a number, and must be wrong in the same check, the
+same way: its message says the same but for names and numbers.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -28,20 +30,22 @@ def outcomes(seed: int, flavour: str, native: bool) -> Iterator[Outcome]:
         yield from check_native(made, seed)
 
 
-def is_wrong(seed: int, flavour: str, check: str) -> bool:
+def way_wrong(seed: int, flavour: str, check: str) -> str | None:
+    """What the check says, without names and numbers; None where the program is right, or is no program."""
     try:
         function = programs.load_program(programs.program_text(seed, flavour))
     except Exception:
-        return False
+        return None
     args = programs.make_arguments(1000 * seed, flavour)
-    _, raised = python_outcome(function, copy.deepcopy(args))
-    if raised is not None:
-        return False
+    value, raised = python_outcome(function, copy.deepcopy(args))
+    if raised is not None or np.ndim(value) or value is None:
+        return None
     try:
-        native = check.startswith("native")
-        return any(o.check == check and o.verdict == "wrong" for o in outcomes(seed, flavour, native))
+        found = [o for o in outcomes(seed, flavour, check.startswith("native")) if o.check == check]
     except Exception:
-        return False
+        return None
+    wrong = next((o for o in found if o.verdict == "wrong"), None)
+    return None if wrong is None else " ".join(re.findall(r"(?<![\w%.\\/`])[A-Za-z]+(?![\w.\\/`])", wrong.detail)[:8])
 
 
 def smaller(text: str) -> Iterator[str]:
@@ -85,13 +89,14 @@ def reduce_program(seed: int, flavour: str, check: str) -> str:
     def holds(candidate: str) -> bool:
         programs.STAND_INS[seed, flavour] = candidate
         try:
-            return is_wrong(seed, flavour, check)
+            return way_wrong(seed, flavour, check) == way
         finally:
             del programs.STAND_INS[seed, flavour]
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        if not is_wrong(seed, flavour, check):
+        way = way_wrong(seed, flavour, check)
+        if way is None:
             return "not wrong"
         return reduced(text, holds)
 

@@ -35,8 +35,33 @@ def size_that_a_later_argument_decides(a, n):
     return c[0] * a[1] + v.sum()
 
 
+def array_of_two_dtypes(a, s):
+    """The loop hands on flags or numbers: the memory of the one is not the memory of the other."""
+    t = a > 0.5
+    for i in range(3):
+        if a[i] > s:
+            t = a * 2.0
+        elif a[i] < -s:
+            t = a > 0.0
+        a[i] = a[i] * 0.5
+    return t.sum() * s
+
+
+def array_of_two_ranks(a, s):
+    """The same of arrays of one dtype."""
+    t = a[0] * a
+    for i in range(3):
+        if a[i] > s:
+            t = a.reshape(2, 2) * 0.25
+        elif a[i] < -s:
+            t = a * 3.0
+    return t.sum() * s
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
     size_that_a_later_argument_decides: (np.array([0.75, -0.6, 0.7, 1.2]), 3),
+    array_of_two_dtypes: (np.array([0.2, -0.5, -0.7, 1.2]), 0.4),
+    array_of_two_ranks: (np.array([0.2, -0.5, -0.7, 1.2]), 0.4),
 }

@@ -181,7 +181,8 @@ class Join:
         is_set = len(groups) == 2 and any(v is None for v in groups[0])
         leaf = self._shared_leaf(Leaf(which, codes, (), f"{name or 'value'}_{'set' if is_set else 'case'}"))
         try:
-            parts = [self._plan_present(group, path) for group in groups]
+            # Cells go by their paths over the passes of a loop: those of two options are two.
+            parts = [self._plan_present(group, (*path, k)) for k, group in enumerate(groups)]
         except NeedStatic:  # lists of several lengths
             parts = []
         if not parts or any(part.kind == "poison" for part in parts):
