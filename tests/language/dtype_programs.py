@@ -45,3 +45,11 @@ def fourier_transforms(x, y):
     m = np.fft.fft2(np.outer(x, y), norm="ortho")
     filtered = np.fft.irfft(np.fft.rfft(x[:3]) * np.exp(-np.fft.rfftfreq(3)), n=3)
     return np.sum(np.abs(np.fft.fftshift(z)) ** 2), m.imag, filtered, np.fft.ifft(z * z, axis=0)
+
+
+@program(X, Y)
+def numbers_rounded_to_digits(x, y):
+    total = 0.0
+    for k in range(4):
+        total += x[k] * round(y[k] * x[k], 2) + round(np.float64(2.675), 2) * y[k]
+    return total * round(x.sum()), round(len(x), 1)

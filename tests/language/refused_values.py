@@ -131,3 +131,8 @@ def dict_that_grows_under_its_loop(x):
 @refused(X)
 def subscript_of_an_iterator(x):
     return enumerate(x)[0]
+
+
+@refused(0.7)
+def decimals_of_a_python_float(t):
+    return round(t, 2) * t

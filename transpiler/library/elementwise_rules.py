@@ -32,7 +32,7 @@ from gradscribe.transpiler.library.arguments import (
     truth,
 )
 from gradscribe.transpiler.library.math_domains import check_domain
-from gradscribe.transpiler.library.operator_rules import BINARY
+from gradscribe.transpiler.library.operator_rules import BINARY, round_number
 from gradscribe.transpiler.primitives import arithmetic, elementary, logic, piecewise, powers
 from gradscribe.transpiler.primitives.arithmetic import equal, greater, less, select
 from gradscribe.transpiler.primitives.elementary import log
@@ -174,6 +174,22 @@ def round_to(a: Any, decimals: Any = 0, out: Any = None) -> Any:
     return rint(x * power) / power if digits > 0 else rint(x / power) * power
 
 
+def python_round(number: Any, ndigits: Any = None) -> Any:
+    """`round` of a scalar. With digits, NumPy's numbers are rounded by NumPy's arithmetic."""
+    if ndigits is None:
+        return round_number(number)
+    if not is_data(number):
+        return round(number, static_int(ndigits, "ndigits"))
+    x = data(number)
+    if x.rank:
+        raise DTypeError(current_span(), "`round` takes numbers, not arrays", "use `np.round(x, digits)`")
+    if array_type(x).weak and x.dtype.kind == "f":
+        raise UnsupportedSyntax(
+            current_span(), "`round` of a Python float to digits: it rounds the decimals", "use `np.round(x, digits)`"
+        )
+    return round_to(x, ndigits)
+
+
 def nan_to_num(x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     y = strong(data(x))
     if y.dtype.kind != "f":
@@ -252,6 +268,7 @@ NUMPY_UFUNCS: dict[Any, Rule] = {
     np.divmod: _divmod,
     np.modf: _modf,
     np.clip: clip,
+    round: python_round,
     np.round: round_to,
     np.around: round_to,
     np.nan_to_num: nan_to_num,

@@ -404,12 +404,10 @@ def sum_of(values: Any, start: Any = 0) -> Any:
     return result
 
 
-def round_number(x: Any, digits: Any = None) -> Any:
+def round_number(x: Any) -> Any:
     """`round(x)` of a scalar: an integer, halves to even."""
-    if _is_int(x) and digits is None:
+    if _is_int(x):
         return x
-    if digits is not None:
-        raise UnsupportedSyntax(current_span(), "`round` with digits", "use `np.round(x, digits)`")
     if not is_data(x):
         return round(x)
     return finish(python_number(rint(_scalar(x, "round")), INT64))
@@ -447,7 +445,6 @@ BUILTINS: dict[Any, Rule] = {
     max: maximum_of,
     min: minimum_of,
     sum: sum_of,
-    round: round_number,
     pow: power_of,
     divmod: divide_with_remainder,
     float: to_float,
