@@ -58,10 +58,47 @@ def array_of_two_ranks(a, s):
     return t.sum() * s
 
 
+def name_written_anew_after_continue(c, s):
+    """`c` is written anew before it is read, but not where `continue` jumps over that."""
+    d = c + 1.0
+    q = 0
+    while q < 3:
+        q += 1
+        s = 0.5 * s + c[0]
+        if q > 1:
+            if s < 0.5:
+                continue
+            for i in range(2):
+                s += 0.25 * d[i]
+                c = np.sin(s * d)
+        c = d * 1.25
+    return s + c.sum()
+
+
+def name_written_anew_beside_continue(c, s):
+    """The same in the branch that does not jump."""
+    d = c + 1.0
+    q = 0
+    while q < 3:
+        q += 1
+        s = 0.5 * s + c[0]
+        if s < 1.5:
+            if s < 1.0:
+                continue
+        else:
+            for i in range(2):
+                s += 0.25 * d[i]
+                c = np.sin(s * d)
+        c = d * 1.25
+    return s + c.sum()
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
     size_that_a_later_argument_decides: (np.array([0.75, -0.6, 0.7, 1.2]), 3),
     array_of_two_dtypes: (np.array([0.2, -0.5, -0.7, 1.2]), 0.4),
     array_of_two_ranks: (np.array([0.2, -0.5, -0.7, 1.2]), 0.4),
+    name_written_anew_after_continue: (np.array([0.75, -0.6, 0.7, 1.2]), -1.4),
+    name_written_anew_beside_continue: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
 }

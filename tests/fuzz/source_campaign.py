@@ -35,7 +35,7 @@ from fuzz.derivatives import (
 from fuzz.emitted_text import flat_arguments, function_of, without_comments
 from fuzz.programs import load_program, make_arguments, program_text
 from fuzz.source_derivatives import source_program
-from fuzz.values import agree, compare, python_outcome, staged_at
+from fuzz.values import agree, compare, may_be_refused, python_outcome, staged_at
 from gradscribe.transpiler.api.gradients import value_and_grad
 from gradscribe.transpiler.api.inspection import source, staged_for
 from gradscribe.transpiler.api.jitting import jit
@@ -219,17 +219,17 @@ def outcome_of(name: str, run: Callable[[], Any]) -> Outcome:
 
 
 def _outcome_of(name: str, run: Callable[[], Any]) -> Outcome:
-    """A refusal is an error of the package that is not an internal one."""
+    """A refusal names a place, and a declared gap or one of the reasons that these programs may be refused for. What
+    was staged once is not refused otherwise, least of all by a derivative."""
     try:
         run()
     except Unjudged as error:
         return Outcome(name, "unjudged", str(error))
     except AnotherText as error:
         return Outcome(name, "differs", str(error))
-    except InternalError as error:
-        return Outcome(name, "wrong", f"internal: {error.message}")
     except GradscribeError as error:
-        return Outcome(name, "refused", f"{type(error).__name__}: {error.message}")
+        detail = f"{type(error).__name__}: {error.message}"
+        return Outcome(name, "refused" if may_be_refused(error) else "wrong", detail)
     except Exception as error:
         return Outcome(name, "wrong", f"{type(error).__name__}: {str(error)[:300]}")
     return Outcome(name, "right")

@@ -8,7 +8,9 @@ import collections
 import pytest
 
 from fuzz.programs import ALL_FLAVOURS
+from fuzz.source_campaign import outcome_of
 from fuzz.values import compare
+from gradscribe.transpiler.errors import AliasError, InternalError, NoRule, Span, UnsupportedSyntax
 
 FAST = 25
 SLOW = 1000
@@ -36,3 +38,19 @@ def test_programs_do_what_python_does(flavour: str) -> None:
 @pytest.mark.parametrize("flavour", ALL_FLAVOURS)
 def test_many_programs_do_what_python_does(flavour: str) -> None:
     check(flavour, range(10_000, 10_000 + SLOW))
+
+
+def test_what_a_check_may_be_refused_for():
+    place = Span(file="program.py", line=3, column=5, end_line=3, end_column=9)
+
+    def verdict(error):
+        def check():
+            raise error
+
+        return outcome_of("a check", check).verdict
+
+    assert verdict(NoRule(place, "the size of this differs from lane to lane")) == "refused"
+    assert verdict(NoRule(None, "the size of this differs from lane to lane")) == "wrong"
+    assert verdict(AliasError(place, "this array may or may not share memory with one that was written")) == "refused"
+    assert verdict(UnsupportedSyntax(place, "`c` is not kept past this point")) == "wrong"
+    assert verdict(InternalError(place, "this array may or may not share memory")) == "wrong"

@@ -73,6 +73,8 @@ class Liveness:
 
     def _block(self, statements: list[Any], out: Names, brk: Names, cont: Names) -> Names:
         block_end = out | brk | cont | self.captured
+        if exits(statements):
+            out = out | brk | cont
         for statement in reversed(statements):
             self.end[id(statement)] = block_end
             out = self._statement(statement, out, brk, cont)
@@ -82,7 +84,7 @@ class Liveness:
         if isinstance(s, gast.Raise):
             return _loads(s)
         # A path that leaves the loop still meets, at the join with the code, the path that goes on: what the next
-        # iteration reads stands there in both.
+        # iteration reads stands there in both, also where the path that goes on writes it anew before.
         if isinstance(s, gast.Return):
             return _loads(s) | brk | cont
         if isinstance(s, gast.Break):
@@ -90,7 +92,9 @@ class Liveness:
         if isinstance(s, gast.Continue):
             return cont
         if isinstance(s, gast.If):
-            self.after[id(s)] = out | (brk | cont if exits(s) else _NONE) | self.captured
+            if exits(s):
+                out = out | brk | cont
+            self.after[id(s)] = out | self.captured
             return _loads(s.test) | self._block(s.body, out, brk, cont) | self._block(s.orelse, out, brk, cont)
         if isinstance(s, gast.With):
             loads = frozenset().union(*(_loads(item.context_expr) for item in s.items))
