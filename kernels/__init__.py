@@ -115,6 +115,7 @@ from gradscribe.kernels.vector_math import (
     tan,
     tanh,
 )
+from gradscribe.kernels.windows import window_products, window_products_to_images, window_products_to_weights
 
 __all__ = [
     "INLINED",
@@ -231,6 +232,9 @@ __all__ = [
     "trtrs",
     "trunc",
     "waiting_error",
+    "window_products",
+    "window_products_to_images",
+    "window_products_to_weights",
     "worst_index",
     "wrap_index",
     "zeta",

@@ -33,6 +33,37 @@ def conv2d(images, weights, bias):
     return lax.conv_general_dilated(images, weights, (1, 1), "VALID", dimension_numbers=layout) + bias
 
 
+def _max_pool(x):
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
+def lenet(params, images, labels):
+    h = _max_pool(jax.nn.relu(conv2d(images, params["K1"], params["c1"])))
+    h = _max_pool(jax.nn.relu(conv2d(h, params["K2"], params["c2"])))
+    h = jax.nn.relu(h.reshape(h.shape[0], -1) @ params["W1"] + params["b1"])
+    h = jax.nn.relu(h @ params["W2"] + params["b2"])
+    log_p = jax.nn.log_softmax(h @ params["W3"] + params["b3"], axis=1)
+    return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
+
+
+def _attention(x, layer, heads):
+    batch, length, width = x.shape
+    queries, keys, values = (
+        (x @ layer[name]).reshape(batch, length, heads, width // heads) for name in ("Q", "K", "V")
+    )
+    weights = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", queries, keys) / (width // heads) ** 0.5, axis=-1)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, values).reshape(batch, length, width) @ layer["O"]
+
+
+def transformer(layers, x, heads):
+    for layer in layers:
+        h = jax.nn.standardize(x, axis=-1) * layer["gain1"] + layer["shift1"]
+        x = x + _attention(h, layer, heads)
+        h = jax.nn.standardize(x, axis=-1) * layer["gain2"] + layer["shift2"]
+        x = x + jax.nn.gelu(h @ layer["W1"] + layer["b1"], approximate=True) @ layer["W2"] + layer["b2"]
+    return jnp.mean(x * x)
+
+
 def rosenbrock(x):
     return jnp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
 

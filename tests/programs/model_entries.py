@@ -10,6 +10,7 @@ import numpy as np
 from programs.conv2d import conv2d
 from programs.early_return import early_return
 from programs.first_crossing import first_crossing
+from programs.lenet import lenet
 from programs.lorenz import lorenz
 from programs.lorenz_array import lorenz_array
 from programs.mlp_relu import mlp_relu
@@ -18,6 +19,7 @@ from programs.newton import newton
 from programs.program import Program, Size
 from programs.rosenbrock import rosenbrock
 from programs.softmax import softmax
+from programs.transformer import transformer
 from programs.while_search import while_search
 from programs.while_two_arrays import while_two_arrays
 
@@ -60,6 +62,36 @@ def _images(rng: Rng, size: Size, dtype: type) -> tuple[Any, ...]:
     images = rng.standard_normal((n, h, h, c)).astype(dtype)
     weights = (rng.standard_normal((k, k, c, m)) / k).astype(dtype)
     return images, weights, rng.standard_normal(m).astype(dtype)
+
+
+def _network(rng: Rng, size: Size, dtype: type) -> tuple[Any, ...]:
+    n, side, k, channels, widths = {
+        "small": (2, 10, 3, (1, 2, 3), (6, 5, 4)),
+        "bench": (64, 28, 5, (1, 6, 16), (120, 84, 10)),
+    }[size]
+    params = {}
+    for number, (c, m) in enumerate(pairwise(channels), start=1):
+        params[f"K{number}"] = (rng.standard_normal((k, k, c, m)) / (k * np.sqrt(c))).astype(dtype)
+        params[f"c{number}"] = (0.1 * rng.standard_normal(m)).astype(dtype)
+    pixels = ((side - k + 1) // 2 - k + 1) // 2
+    for number, (weights, bias) in enumerate(_layers(rng, (pixels**2 * channels[-1], *widths), dtype), start=1):
+        params[f"W{number}"] = weights
+        params[f"b{number}"] = bias
+    return params, rng.standard_normal((n, side, side, channels[0])).astype(dtype), rng.integers(0, widths[-1], n)
+
+
+def _transformer_layers(rng: Rng, size: Size, dtype: type) -> tuple[Any, ...]:
+    batch, length, width, heads, count = {"small": (2, 3, 4, 2, 1), "bench": (8, 128, 128, 4, 2)}[size]
+    shapes = dict.fromkeys("QKVO", (width, width)) | {"W1": (width, 4 * width), "W2": (4 * width, width)}
+    layers = []
+    for _ in range(count):
+        layer = {name: (rng.standard_normal(s) / np.sqrt(s[0])).astype(dtype) for name, s in shapes.items()}
+        for name, m in {"shift1": width, "shift2": width, "b1": 4 * width, "b2": width}.items():
+            layer[name] = (0.1 * rng.standard_normal(m)).astype(dtype)
+        for name in ("gain1", "gain2"):
+            layer[name] = (1.0 + 0.1 * rng.standard_normal(width)).astype(dtype)
+        layers.append(layer)
+    return tuple(layers), rng.standard_normal((batch, length, width)).astype(dtype), heads
 
 
 def _lorenz(rng: Rng, size: Size, dtype: type) -> tuple[Any, ...]:
@@ -108,6 +140,8 @@ MODELS: tuple[Program, ...] = (
     Program("mlp_tanh", mlp_tanh, _named_layers, (0, 1), "jax_models", float32=True, notes="dict; integer labels"),
     Program("mlp_relu", mlp_relu, _paired_layers, (0, 1), "jax_models", float32=True, notes="tuple of pairs"),
     Program("conv2d", conv2d, _images, (0, 1, 2), "jax_models", float32=True),
+    Program("lenet", lenet, _network, (0,), "jax_models", float32=True, notes="two conv2d; max by reshape; labels"),
+    Program("transformer", transformer, _transformer_layers, (0,), "jax_models", float32=True, notes="tuple of dicts"),
     Program("rosenbrock", rosenbrock, _valley_point, (0,), "jax_models", float32=True),
     Program("lorenz", lorenz, _lorenz, (0, 1, 2), "jax_models", notes="chaotic: errors grow about 10^4-fold in bench"),
     Program("lorenz_array", lorenz_array, _lorenz_array, (0, 1, 2), "jax_models"),

@@ -16,6 +16,11 @@ from gradscribe.transpiler.ir.nodes import Eqn
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.passes.lower.contractions import matmul, matmul_add
 from gradscribe.transpiler.passes.lower.sorting import argsort_rows, sort_rows
+from gradscribe.transpiler.passes.lower.windows import (
+    window_products,
+    window_products_to_images,
+    window_products_to_weights,
+)
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
 from gradscribe.transpiler.primitives.fourier import fft, ifft
@@ -93,6 +98,12 @@ def _matmul_add(call: Call) -> None:
     """Onto the first operand, whose memory and name the result has."""
     _, x, y = call.operands
     _product(call, x, y, 1.0, call.target)
+
+
+def _window_products(call: Call) -> None:
+    down, across = call.eqn.params["steps"]
+    x, y = call.operands
+    call.filled(lambda out: call.line(f"{call.eqn.operation.name}({x}, {y}, {down}, {across}, {out})"))
 
 
 def _sort_rows(call: Call) -> None:
@@ -209,6 +220,9 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     reshape: lambda call: call.assign(f"{call.operands[0]}.reshape({call.shape})"),
     matmul: _matmul,
     matmul_add: _matmul_add,
+    window_products: _window_products,
+    window_products_to_images: _window_products,
+    window_products_to_weights: _window_products,
     sort_rows: _sort_rows,
     argsort_rows: _argsort_rows,
     true_positions: _true_positions,
