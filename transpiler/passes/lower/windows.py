@@ -93,7 +93,8 @@ window_products_to_weights = LoopOperation(
 
 @dataclass(frozen=True)
 class _Array:
-    """An array of the product. Letters of its axes; `y` and `x` are those of the window ("k" and "l" of the weights)."""
+    """An array of the product. Letters of its axes: of weights, < and > are the places in the window; of the others, ^
+    and _ the axes that the window moves along."""
 
     letters: str
     base: Operand | None  # None: the one that is added to
@@ -199,7 +200,9 @@ class _Reader:
             return None
         term = eqn.operands[1] if eqn.operands[0] is param else eqn.operands[0]
         product = self._definition(term)
-        if product is None or product.operation is not dot_general or term.type != param.type and eqn.operation is add:
+        if product is None or product.operation is not dot_general:
+            return None
+        if eqn.operation is add and term.type != param.type:
             return None
         arrays: dict[str, _Array] = {}
         steps = (1, 1)
@@ -213,9 +216,7 @@ class _Reader:
             steps = kind[2] or steps
         return self._checked(carry, arrays, steps, product)
 
-    def _checked(
-        self, carry: int, arrays: Mapping[str, _Array], steps: tuple[int, int], product: Eqn
-    ) -> _Sum | None:
+    def _checked(self, carry: int, arrays: Mapping[str, _Array], steps: tuple[int, int], product: Eqn) -> _Sum | None:
         """The product if every letter is where it belongs."""
         if set(arrays) != {"images", "weights", "sums"}:
             return None
