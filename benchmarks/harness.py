@@ -1,9 +1,9 @@
 """Times value-and-gradient of the workloads for every registered contender, and prints a markdown table.
 
-One process, one CPU, one thread each (BLAS and XLA too). Contenders take turns within every round, in rotating order,
-so that a change of the machine's speed hits all alike. A sample is process CPU time over enough calls to fill a few
-milliseconds; the table gives medians and quartiles. Before timing, values and gradients are compared, and a contender
-that disagrees is reported and not timed.
+One process, one CPU, one thread each (BLAS and XLA too); with `--threads 2` two of each. Contenders take turns within
+every round, in rotating order, so that a change of the machine's speed hits all alike. A sample is process CPU time
+(with more threads: wall time) over enough calls to fill a few milliseconds; the table gives medians and quartiles.
+Before timing, values and gradients are compared, and a contender that disagrees is reported and not timed.
 
     python benchmarks/harness.py                               # JAX and autograd
     python benchmarks/harness.py --modules peers,my_contender  # modules that call contenders.register
@@ -17,14 +17,7 @@ import os
 import sys
 from pathlib import Path
 
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "JAX_PLATFORMS": "cpu",
-}
+POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PRESCRIBED_BLAS = "OPENBLAS_CORETYPE"
 # Fresh memory costs page faults, which otherwise dominate the memory-bound programs: keep freed memory in the process.
 TUNED_MALLOC = {
@@ -32,6 +25,12 @@ TUNED_MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     "MALLOC_TOP_PAD_": str(256 << 20),
 }
+
+
+def with_threads(threads: int) -> dict[str, str]:
+    """The environment in which everybody has as many threads."""
+    eigen = f"--xla_cpu_multi_thread_eigen={'false' if threads == 1 else 'true'}"
+    return {"XLA_FLAGS": eigen, "JAX_PLATFORMS": "cpu"} | dict.fromkeys(POOLS, str(threads))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -42,15 +41,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--sample-ms", type=float, default=5.0, help="least CPU time of one sample")
     parser.add_argument("--malloc", choices=("tuned", "default"), default="tuned")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", default="", help="file to write the results to")
     return parser.parse_args()
 
 
-def restart_with_environment(malloc: str) -> None:
+def restart_with_environment(malloc: str, threads: int = 1) -> None:
     """Replace this process by one whose threads and allocator are fixed: both are read when a process starts.
 
     A processor type that the environment prescribes to OpenBLAS is dropped: every contender's BLAS detects its own."""
-    wanted = dict(ONE_THREAD)
+    wanted = with_threads(threads)
     if malloc == "tuned":
         wanted |= TUNED_MALLOC
     if all(os.environ.get(key) == value for key, value in wanted.items()) and PRESCRIBED_BLAS not in os.environ:
@@ -62,9 +62,9 @@ def restart_with_environment(malloc: str) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    restart_with_environment(arguments.malloc)
+    restart_with_environment(arguments.malloc, arguments.threads)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-arguments.threads :])
     here = Path(__file__).resolve().parent
     sys.path[:0] = [str(here), str(here.parent / "tests"), str(here.parent / "src")]
 
