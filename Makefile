@@ -75,5 +75,5 @@ $(READY):
 	@rm -f $(VENV)/ready-* && touch $@
 
 $(PEERS): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,demo,peers]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,demo,peers,torch]"
 	@touch $@

@@ -12,12 +12,14 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 MODULES = "peers,hand_contender,torch_contender,gradscribe_contender"
+CONTENDERS = "jax;by hand;torch;autograd;gradscribe;gradscribe, value alone"
 QUICK = ("rosenbrock_S", "trisolv_S", "atax_S")
 
 
@@ -27,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--scales", default="", help="S, M, L and both precisions; without it the headline's rows")
     parser.add_argument("--only", default="", help="comma-separated names of workloads")
-    parser.add_argument("--contenders", default="", help="names separated by semicolons")
+    parser.add_argument("--contenders", default=CONTENDERS, help="names separated by semicolons")
     parser.add_argument("--without", default="", help="measures to leave out: two,default,first,memory,others")
     parser.add_argument("--quick", action="store_true")
     return parser.parse_args()
@@ -43,10 +45,19 @@ def timed(names: list[str], options: list[str]) -> tuple[dict[str, Any], int]:
 
 
 def facts_of(workloads: list[Any]) -> dict[str, dict[str, Any]]:
-    return {
-        w.name: {"jax_form": w.jax[1], "target": w.target, "hand_target": w.hand_target}
-        for w in workloads
-    }  # fmt: skip
+    targets = ("target", "hand_target", "torch_target")
+    return {w.name: {"jax_form": w.jax[1]} | {key: getattr(w, key) for key in targets} for w in workloads}
+
+
+def measured(measure: Callable[[str, str], Any], workloads: list[Any]) -> list[dict[str, Any]]:
+    """A row for each workload that runs; the page says how many are missing."""
+    rows = []
+    for workload in workloads:
+        try:
+            rows.append(asdict(measure(workload.name, workload.label)))
+        except RuntimeError as error:  # a refused program, or a peer that failed
+            print(error, file=sys.stderr)
+    return rows
 
 
 def main() -> int:
@@ -78,9 +89,9 @@ def main() -> int:
         results["timing"][title] = found
         status = status or code
     if "first" not in without:
-        results["first"] = [asdict(first_gradient.measure(w.name, w.label)) for w in chosen]
+        results["first"] = measured(first_gradient.measure, chosen)
     if "memory" not in without:
-        results["memory"] = [asdict(peak_memory.measure(w.name, w.label)) for w in chosen]
+        results["memory"] = measured(peak_memory.measure, chosen)
     write(arguments.into, results, report)
     if "others" not in without:
         for script in ("batching.py", "second_derivatives.py", "checkpointing.py"):

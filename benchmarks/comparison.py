@@ -199,6 +199,14 @@ def processor_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def write_json(arguments: argparse.Namespace, results: Sequence[Result]) -> None:
+    """All rows so far, to the file that the arguments name, if they do."""
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as out:
+            found = {"environment": environment(arguments.malloc, arguments.threads), "rows": [*map(plain, results)]}
+            json.dump(found, out, indent=1)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Import the contenders, time, print; 1 when a contender disagrees."""
     for module in arguments.modules.split(","):
@@ -211,11 +219,8 @@ def run(arguments: argparse.Namespace) -> int:
     for workload in [known[name] for name in names] if names else HEADLINE:
         results += compare(workload, chosen, arguments.rounds, arguments.sample_ms * 1e-3, clock)
         print(f"{workload.name} done", file=sys.stderr)
+        write_json(arguments, results)  # after every row: a long run that is stopped leaves what it found
     print(environment(arguments.malloc, arguments.threads))
     print()
     print(markdown(results))
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as out:
-            found = {"environment": environment(arguments.malloc, arguments.threads), "rows": [*map(plain, results)]}
-            json.dump(found, out, indent=1)
     return 1 if any(result.remark.startswith("DISAGREES") for result in results) else 0

@@ -1,6 +1,7 @@
-"""gradscribe as a contender: native code, and its primal alone for the ratio of gradient to primal time.
+"""gradscribe as a contender: native code, the generated NumPy source run as it stands by CPython, and native code of
+the value alone, for the ratio of gradient to primal time.
 
-Both take sum(weights * f(args)) of the program's own NumPy text. Arrays come in and go out as NumPy arrays.
+All take sum(weights * f(args)) of the program's own NumPy text. Arrays come in and go out as NumPy arrays.
 """
 
 from __future__ import annotations
@@ -36,12 +37,17 @@ def weighted(workload: Workload, weights: Any) -> Callable[..., Any]:
     return loss
 
 
-def gradient(workload: Workload, weights: Any) -> Callable[..., Any]:
-    """The compiled function of the workload's value and gradients, not yet called."""
+def in_numpy(workload: Workload, weights: Any) -> Callable[..., Any]:
+    """The transformed function of the workload's value and gradients, which CPython runs as NumPy source."""
     differentiated = gs.value_and_grad(weighted(workload, weights), argnums=workload.argnums)
     if workload.lanes is not None:
         differentiated = gs.vmap(differentiated, in_axes=workload.lanes)
-    return gs.jit(differentiated)
+    return differentiated
+
+
+def gradient(workload: Workload, weights: Any) -> Callable[..., Any]:
+    """The same to be compiled, not yet called."""
+    return gs.jit(in_numpy(workload, weights))
 
 
 @register("gradscribe")
@@ -49,6 +55,13 @@ def prepare_native(workload: Workload, args: tuple[Any, ...], weights: Any) -> C
     compiled = gradient(workload, weights)
     compiled(*args)
     return lambda: compiled(*args)
+
+
+@register("gradscribe, NumPy source")
+def prepare_source(workload: Workload, args: tuple[Any, ...], weights: Any) -> Call:
+    differentiated = in_numpy(workload, weights)
+    differentiated(*args)
+    return lambda: differentiated(*args)
 
 
 @register("gradscribe, value alone")

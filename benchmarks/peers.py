@@ -1,8 +1,9 @@
 """JAX and HIPS autograd as contenders.
 
 ``jax``: the best idiomatic form of each program (scan, vectorised or library call, as its row says), one
-``jax.jit(jax.value_and_grad(...))`` with float64 on and arguments on the device. ``autograd``: NumPy text that autograd
-accepts, so without writes in place; programs of element-by-element writes have no form there.
+``jax.jit(jax.value_and_grad(...))`` with float64 on and arguments on the device. ``jax, NumPy in and out``: the same
+callable with NumPy arguments in and NumPy gradients out. ``autograd``: NumPy text that autograd accepts, so without
+writes in place; programs of element-by-element writes have no form there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import jax
+import numpy as np
 from contenders import Call, register
 from workloads import Workload
 
@@ -34,6 +36,13 @@ def compiled_and_bound(workload: Workload, args: tuple[Any, ...], weights: Any) 
 def prepare_jax(workload: Workload, args: tuple[Any, ...], weights: Any) -> Call:
     compiled, on_device = compiled_and_bound(workload, args, weights)
     return lambda: jax.block_until_ready(compiled(*on_device))
+
+
+@register("jax, NumPy in and out")
+def prepare_jax_on_host(workload: Workload, args: tuple[Any, ...], weights: Any) -> Call:
+    compiled, on_device = compiled_and_bound(workload, args, weights)
+    on_host = jax.tree.map(np.asarray, on_device)
+    return lambda: jax.tree.map(np.asarray, compiled(*on_host))
 
 
 def temporary_and_output_bytes(workload: Workload, args: tuple[Any, ...], weights: Any) -> int:
