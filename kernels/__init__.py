@@ -13,6 +13,7 @@ any of its compiled functions, or cached machine code, can run.
 from gradscribe.kernels.blas import gemm, gemm_batched, gemv
 from gradscribe.kernels.callbacks import fill_slots, read_slots, tell, telling, waiting_error
 from gradscribe.kernels.complex_math import complex_divide, complex_power, complex_sqrt
+from gradscribe.kernels.decompositions import eigenvectors, orthogonal_factors, singular_vectors
 from gradscribe.kernels.elementary import ceil, floor, fmax, fmin, logaddexp, reciprocal, rint, sign, trunc
 from gradscribe.kernels.fourier import fourier_rows, inverse_fourier_rows
 from gradscribe.kernels.gamma_sampling import (
@@ -156,6 +157,7 @@ __all__ = [
     "determinant_sign",
     "difference_overflows",
     "digamma",
+    "eigenvectors",
     "erf",
     "erfc",
     "erfcinv",
@@ -205,6 +207,7 @@ __all__ = [
     "ndtri",
     "new_status",
     "normal_quantile",
+    "orthogonal_factors",
     "potrf",
     "pow",
     "product_overflows",
@@ -219,6 +222,7 @@ __all__ = [
     "safe_index",
     "sign",
     "sin",
+    "singular_vectors",
     "sinh",
     "solve",
     "standard_gamma",

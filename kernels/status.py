@@ -37,6 +37,7 @@ NAN_TO_INTEGER = 11
 INFINITY_TO_INTEGER = 12
 TOO_LARGE_FOR_INTEGER = 13
 RAISED = 14
+NOT_CONVERGED = 15
 
 _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     INDEX: (IndexError, "index {first} is out of bounds for axis with size {second}"),
@@ -53,6 +54,7 @@ _MESSAGES: dict[int, tuple[type[Exception], str]] = {
     INFINITY_TO_INTEGER: (OverflowError, "cannot convert float infinity to integer"),
     TOO_LARGE_FOR_INTEGER: (OverflowError, "the float is too large for an integer: Python ints are int64 here"),
     RAISED: (RuntimeError, "a call back into Python raised"),
+    NOT_CONVERGED: (np.linalg.LinAlgError, "SVD did not converge"),
 }
 
 

@@ -281,6 +281,20 @@ case(np.linalg.det, floats(2, 4, 4))
 case(np.linalg.det, single(3, 3))
 case(np.linalg.slogdet, floats(3, 3))
 case(np.linalg.cholesky, np.eye(4) + 0.1)
+case(np.linalg.matrix_power, floats(3, 3), -2)
+case(np.linalg.matmul, floats(2, 3, 4), floats(4, 2))
+case(np.linalg.vecdot, floats(2, 3), floats(2, 3))
+case(np.linalg.tensordot, floats(2, 3, 4), floats(4, 3, 5), axes=((1, 2), (1, 0)))
+case(np.linalg.eigh, np.diag([1.0, 2.0, 4.0]) + 0.3)
+case(np.linalg.eigvalsh, np.diag([1.0, 2.0, 4.0]) + 0.3, "U")
+for _a in (floats(4, 4), floats(2, 5, 3), floats(3, 5)):
+    case(np.linalg.svd, _a, full_matrices=False, known_sizes=True)
+    case(np.linalg.svdvals, _a, known_sizes=True)
+    case(np.linalg.qr, _a, known_sizes=True)
+    case(np.linalg.pinv, _a, known_sizes=True)
+for _order in (1, -1, 2, -2, np.inf, -np.inf, "nuc"):
+    case(np.linalg.norm, floats(3, 5), Known(_order), known_sizes=True)
+    case(np.linalg.matrix_norm, floats(2, 3, 5), ord=Known(_order), keepdims=True, known_sizes=True)
 
 # ---- shapes ----
 

@@ -58,7 +58,7 @@ class NumPyDialect:
         """Text of the equation's value; `write` gives a stand-in name for a dim."""
         source = eqn.operation.source
         if callable(source):
-            return str(source(eqn.params, tuple(x.type for x in eqn.operands), eqn.result.type, write))
+            return str(source(eqn.params, tuple(x.type for x in eqn.operands), eqn.results[0].type, write))
         return str(source)
 
     def literal(self, literal: Literal, plain: bool) -> ast.expr:

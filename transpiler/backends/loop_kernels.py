@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name
+from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Eqn
 from gradscribe.transpiler.ir.types import ArrayType
@@ -23,18 +24,20 @@ from gradscribe.transpiler.passes.lower.windows import (
 )
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
+from gradscribe.transpiler.primitives.decompositions import eigh, qr, svd
 from gradscribe.transpiler.primitives.fourier import fft, ifft
 from gradscribe.transpiler.primitives.linear_algebra import cholesky, det, det_sign, inv, log_abs_det, solve
 from gradscribe.transpiler.primitives.masks import true_positions
 from gradscribe.transpiler.primitives.structure import reshape
 
-SINGULAR, NOT_POSITIVE_DEFINITE = 7, 8  # codes of a status record
+SINGULAR, NOT_POSITIVE_DEFINITE, NOT_CONVERGED = 7, 8, 15  # codes of a status record
 
 
 class TextWriter(Protocol):
     """What a kernel needs of the writer."""
 
     text: Expressions
+    names: Names
 
     def line(self, text: str) -> None: ...
 
@@ -135,11 +138,16 @@ def _stack_of_matrices(call: Call, position: int, columns: bool = False) -> str:
     operand = call.eqn.operands[position] if position >= 0 else call.eqn.results[0]
     type = operand.type
     assert isinstance(type, ArrayType)
-    shape = (*type.shape, Dim.of(1)) if columns else type.shape
+    return _stacked(call.writer, (*type.shape, Dim.of(1)) if columns else type.shape, 2)
+
+
+def _stacked(writer: TextWriter, shape: tuple[Dim, ...], rank: int) -> str:
+    """A shape whose axes before the last `rank` ones are one."""
+    outer = shape[: len(shape) - rank]
     count = Dim.of(1)
-    for d in shape[:-2]:
+    for d in outer:
         count = count * d
-    return shape_text(call.writer, (count, *shape[-2:]))
+    return shape_text(writer, (count, *shape[len(outer) :]))
 
 
 def _of_matrices(kernel: str, code: int) -> Callable[[Call], None]:
@@ -156,6 +164,29 @@ def _of_matrices(kernel: str, code: int) -> Callable[[Call], None]:
             call.writer.fail_if(f"{kernel}({', '.join([*operands, result])}) != 0", code, call.eqn)
 
         call.filled(fill)
+
+    return write
+
+
+def _decomposition(kernel: str, option: str = "") -> Callable[[Call], None]:
+    """A kernel that fills several arrays from a stack of matrices; `option` names a parameter that it is told first."""
+
+    def write(call: Call) -> None:
+        given = [str(int(call.eqn.params[option]))] if option else []
+        (matrices,), (operand,) = call.operands, call.eqn.operands
+        given.append(f"{matrices}.reshape({_stacked(call.writer, operand.shape, 2)})")
+        moves = []
+        for result in call.eqn.results:
+            type = result.type
+            assert isinstance(type, ArrayType)
+            target = call.writer.names.of(result)
+            name = call.writer.fresh("out") if target in call.operands else target
+            call.line(f"{name} = np.empty({shape_text(call.writer, type.shape)}, {dtype_name(type.dtype)})")
+            given.append(f"{name}.reshape({_stacked(call.writer, type.shape, type.rank - operand.rank + 2)})")
+            moves += [(target, name)] if name != target else []
+        call.writer.fail_if(f"{kernel}({', '.join(given)}) != 0", NOT_CONVERGED, call.eqn)
+        for target, name in moves:
+            call.line(f"{target} = {name}")
 
     return write
 
@@ -229,6 +260,9 @@ KERNELS: dict[object, Callable[[Call], None]] = {
     solve: _of_matrices("solve", SINGULAR),
     inv: _of_matrices("inverse", SINGULAR),
     cholesky: _of_matrices("cholesky_factor", NOT_POSITIVE_DEFINITE),
+    eigh: _decomposition("eigenvectors", "lower"),
+    svd: _decomposition("singular_vectors", "full"),
+    qr: _decomposition("orthogonal_factors"),
     det: _number_of_matrices("determinant"),
     det_sign: _number_of_matrices("determinant_sign"),
     log_abs_det: _number_of_matrices("log_determinant"),

@@ -83,8 +83,10 @@ class NumberKinds:
     def text(self, eqn: Eqn) -> str:
         """NumPy's function for a division or power of what are Python numbers in the text; empty where the operator
         does."""
+        if eqn.operation not in (divide, power, integer_power):
+            return ""
         type = eqn.result.type
-        if eqn.operation not in (divide, power, integer_power) or not isinstance(type, ArrayType) or type.shape:
+        if not isinstance(type, ArrayType) or type.shape:
             return ""
         if type.weak or type.dtype.name not in ("float64", "complex128") or any(map(self.is_numpy, eqn.operands)):
             return ""

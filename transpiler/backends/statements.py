@@ -35,6 +35,7 @@ from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, n
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
+from gradscribe.transpiler.primitives.primitive import Library
 from gradscribe.transpiler.primitives.python_calls import python_call
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
 from gradscribe.transpiler.primitives.repeated_positions import are_distinct
@@ -109,8 +110,18 @@ class Statements:
             return self.put(depth, "", self.write.equation(eqn), "", eqn.span)
         if len(eqn.results) == 1:
             return self.assign(eqn.result, self.write.equation(eqn), depth, eqn.span)
+        if isinstance(eqn.operation, Library) and (alone := self._alone(eqn)) is not None:
+            k, text = alone
+            value = fill(text, {"x": self.write.operand(eqn, 0)})
+            return self.put(depth, f"{self.write.names.of(eqn.results[k])} = ", value, "", eqn.span)
         targets = ", ".join(self.write.names.of(r) for r in eqn.results)
         return self.put(depth, f"{targets} = " if targets else "", self.write.equation(eqn), "", eqn.span)
+
+    def _alone(self, eqn: Eqn) -> tuple[int, str] | None:
+        """The one result that is read, and a text that gives it alone."""
+        read = [k for k, r in enumerate(eqn.results) if r in self.read_values]
+        texts = eqn.operation.alone(**eqn.params) if len(read) == 1 else {}
+        return (read[0], texts[read[0]]) if texts.keys() & read else None
 
     def assign(self, target: Var, value: ast.expr, depth: int, span: Span | None) -> list[Line]:
         """`target = value`, or `target += ...` where the value is an operation on what the name holds."""

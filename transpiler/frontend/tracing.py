@@ -197,8 +197,8 @@ class Tracing:
     # ---- operands to values ----
     def boxed(self, value: Any, order: Order = ()) -> Any:
         """A result of the IR as a value: arrays get a fresh box, Python ints become dims."""
-        if isinstance(value, tuple) and type(value) is tuple:
-            return tuple(self.boxed(v, order) for v in value)
+        if isinstance(value, tuple) and (type(value) is tuple or hasattr(value, "_fields")):
+            return tuple.__new__(type(value), (self.boxed(v, order) for v in value))
         if isinstance(value, Dim):
             return simplest(self.solver.normalize(value))
         if not isinstance(value, Operand):

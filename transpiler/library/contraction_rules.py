@@ -190,20 +190,6 @@ def polyval(p: Any, x: Any) -> Any:
     return result
 
 
-def matrix_power(a: Any, n: Any) -> Any:
-    exponent = static_int(n, "the exponent of a matrix")
-    if exponent < 1:
-        raise UnsupportedSyntax(current_span(), "`np.linalg.matrix_power` with an exponent below 1")
-    (x,) = _arrays(a)
-    result, square = None, x
-    while exponent:
-        if exponent & 1:
-            result = square if result is None else matmul(result, square)
-        exponent >>= 1
-        square = matmul(square, square) if exponent else square
-    return result
-
-
 # ---- einsum ----
 
 
@@ -282,6 +268,8 @@ CONTRACTION_RULES: dict[Any, Rule] = {
     np.cross: cross,
     np.polyval: polyval,
     np.linalg.multi_dot: multi_dot,
-    np.linalg.matrix_power: matrix_power,
     np.linalg.outer: outer,
+    np.linalg.matmul: matmul,
+    np.linalg.vecdot: lambda x1, x2, /, *, axis=-1: vecdot(x1, x2, axis),
+    np.linalg.tensordot: lambda x1, x2, /, *, axes=2: tensordot(x1, x2, axes),
 }

@@ -24,6 +24,7 @@ from gradscribe.transpiler.library.elementwise_rules import MATH_RULES, NUMPY_UF
 from gradscribe.transpiler.library.fourier_rules import FOURIER_RULES
 from gradscribe.transpiler.library.linear_algebra_rules import LINEAR_ALGEBRA_RULES
 from gradscribe.transpiler.library.mask_rules import MASK_RULES
+from gradscribe.transpiler.library.norm_rules import NORM_RULES
 from gradscribe.transpiler.library.operator_rules import BINARY, BUILTINS, UNARY
 from gradscribe.transpiler.library.polynomial_rules import POLYNOMIAL_RULES
 from gradscribe.transpiler.library.position_rules import POSITION_RULES
@@ -52,6 +53,7 @@ NUMPY_RULES: dict[Any, Rule] = {
     **SELECTION_RULES,
     **MASK_RULES,
     **LINEAR_ALGEBRA_RULES,
+    **NORM_RULES,
     **COMPLEX_RULES,
     **FOURIER_RULES,
     **SPECIAL_RULES,

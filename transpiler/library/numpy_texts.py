@@ -61,20 +61,41 @@ def diagonal(x: Any, *, offset: int = 0) -> Any:
     return np.diagonal(x, offset, -2, -1)
 
 
-def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """The Frobenius norm, and those of largest and smallest sums of columns or rows."""
-    sizes = np.abs(x)
-    if ord == "fro":
-        norm = np.sqrt(np.sum(sizes * sizes, axis=(-2, -1)))
-    elif ord in (1, -1):
-        sums = np.sum(sizes, axis=-2)
-        norm = np.max(sums, axis=-1) if ord == 1 else np.min(sums, axis=-1)
-    elif ord in (np.inf, -np.inf):
-        sums = np.sum(sizes, axis=-1)
-        norm = np.max(sums, axis=-1) if ord == np.inf else np.min(sums, axis=-1)
+def cond(x: Any, p: Any = None) -> Any:
+    """How much a linear system multiplies relative errors: the norm of a matrix times that of its inverse."""
+    x = np.asarray(x)
+    if p is None or p == 2 or p == -2:
+        s = np.linalg.svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+
+
+def matrix_rank(A: Any, tol: Any = None, *, rtol: Any = None) -> Any:
+    """How many singular values are larger than rounding makes of zero."""
+    A = np.asarray(A)
+    if A.ndim < 2:
+        return int(not np.all(A == 0))
+    s = np.linalg.svdvals(A)
+    if tol is None:
+        relative = max(A.shape[-2:]) * np.finfo(s.dtype).eps if rtol is None else np.asarray(rtol)[..., None]
+        limit = np.max(s, axis=-1, keepdims=True) * relative
     else:
-        norm = np.linalg.norm(x, ord, axis=(-2, -1))
-    return norm[..., None, None] if keepdims else norm
+        limit = np.asarray(tol)[..., None]
+    return np.count_nonzero(s > limit, axis=-1)
+
+
+def tensorsolve(a: Any, b: Any) -> Any:
+    """x with np.tensordot(a, x, x.ndim) == b."""
+    a, b = np.asarray(a), np.asarray(b)
+    return np.linalg.solve(a.reshape(b.size, b.size), b.ravel()).reshape(a.shape[b.ndim :])
+
+
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of np.tensordot(a, ., ind)."""
+    rows = 1
+    for d in a.shape[:ind]:
+        rows = rows * d
+    return np.linalg.inv(a.reshape(rows, rows)).reshape(a.shape[ind:] + a.shape[:ind])
 
 
 _PADE = (
@@ -116,6 +137,9 @@ NUMPY_TEXTS: dict[Any, Callable[..., Any]] = {
     np.unique: unique,
     np.linalg.trace: trace,
     np.linalg.diagonal: diagonal,
-    np.linalg.matrix_norm: matrix_norm,
+    np.linalg.cond: cond,
+    np.linalg.matrix_rank: matrix_rank,
+    np.linalg.tensorsolve: tensorsolve,
+    np.linalg.tensorinv: tensorinv,
     scipy.linalg.expm: expm,
 }

@@ -35,7 +35,6 @@ from gradscribe.transpiler.primitives.arithmetic import not_equal, select
 from gradscribe.transpiler.primitives.complex_numbers import squared_size
 from gradscribe.transpiler.primitives.elementary import exp, log, sqrt
 from gradscribe.transpiler.primitives.logic import isfinite, isnan, logical_not
-from gradscribe.transpiler.primitives.piecewise import absolute
 from gradscribe.transpiler.primitives.primitive import Library, Reduction
 from gradscribe.transpiler.primitives.reductions import (
     keep_axes,
@@ -52,7 +51,7 @@ from gradscribe.transpiler.primitives.sorting import argmax, argmin
 Rule = Callable[..., Any]
 
 
-def _kept(y: Operand, x: Operand, axes: tuple[int, ...], keepdims: Any) -> Operand:
+def kept(y: Operand, x: Operand, axes: tuple[int, ...], keepdims: Any) -> Operand:
     """y with the reduced axes as 1 where `keepdims` says so."""
     if not static_value(keepdims, "keepdims"):
         return y
@@ -69,7 +68,7 @@ def count_of(x: Operand, axes: tuple[int, ...]) -> Dim:
 
 def _reduced(operation: Reduction, x: Operand, axes: tuple[int, ...], keepdims: Any) -> Operand:
     y: Operand = operation(x, axes=axes) if axes else x
-    return _kept(y, x, axes, keepdims)
+    return kept(y, x, axes, keepdims)
 
 
 def _plain(
@@ -127,7 +126,7 @@ def mean(
     refuse_given("np.mean", out=(out, None), where=(where, True))
     x = floating(strong(data(a, static_dtype(dtype))))
     axes = many_axes(axis, x.rank, "np.mean")
-    return _kept(_mean(x, axes), x, axes, keepdims)
+    return kept(_mean(x, axes), x, axes, keepdims)
 
 
 def _mean(x: Operand, axes: tuple[int, ...]) -> Operand:
@@ -159,8 +158,8 @@ def var(
     if isinstance(correction, int):
         divisor = count - correction
         divisor = divisor if is_nonnegative(divisor) else divisor.positive()
-        return _kept(total / data(divisor), x, axes, keepdims)
-    return _kept(total / (data(count) - data(correction)), x, axes, keepdims)
+        return kept(total / data(divisor), x, axes, keepdims)
+    return kept(total / (data(count) - data(correction)), x, axes, keepdims)
 
 
 def std(
@@ -178,7 +177,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: Any = False
     if w.rank == 1 and x.rank > 1 and len(axes) == 1:
         w = reshaped(w, [w.shape[0] if k in axes else Dim.of(1) for k in range(x.rank)])
     scale = reduce_sum(w, axes=tuple(k for k in axes if k < w.rank))
-    return _kept(reduce_sum(x * w, axes=axes) / scale, x, axes, keepdims)
+    return kept(reduce_sum(x * w, axes=axes) / scale, x, axes, keepdims)
 
 
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
@@ -229,7 +228,7 @@ def _nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: 
     present = reduce_sum(cast(logical_not(missing), x.dtype), axes=axes)
     mean = reduce_sum(select(missing, zero, x), axes=axes) / present
     deviation = select(missing, zero, x - keep_axes(mean, x, axes))
-    return _kept(reduce_sum(deviation * deviation, axes=axes) / (present - data(ddof)), x, axes, keepdims)
+    return kept(reduce_sum(deviation * deviation, axes=axes) / (present - data(ddof)), x, axes, keepdims)
 
 
 def _nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
@@ -246,11 +245,11 @@ def _position(operation: Library, name: str) -> Rule:
         if axis is None:
             flat = ravel(x)
             found = operation(flat, axis=0)
-            return _kept(found, x, tuple(range(x.rank)), keepdims)
+            return kept(found, x, tuple(range(x.rank)), keepdims)
         k = one_axis(axis, x.rank, f"np.{name}")
         if x.shape[k] == 0:
             raise ShapeError(current_span(), f"`np.{name}` of no elements")
-        return _kept(operation(x, axis=k), x, (k,), keepdims)
+        return kept(operation(x, axis=k), x, (k,), keepdims)
 
     return rule
 
@@ -338,36 +337,6 @@ def _central_difference(x: Operand, axis: int, step: Operand) -> Operand:
     return join(parts, axis)
 
 
-# ---- norms ----
-
-
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    """Vector norms and the Frobenius norm. At 0 the gradient of a root is NaN, as in JAX: guard it with `np.where`."""
-    a = floating(strong(data(x)))
-    kind = static_value(ord, "ord")
-    if axis is None and (kind is None or a.rank == 1 or (a.rank == 2 and kind == "fro")):
-        axes = tuple(range(a.rank))
-        kind = None if kind in ("fro", 2) else kind
-    else:
-        axes = many_axes(axis, a.rank, "np.linalg.norm")
-        if len(axes) > 1 and kind not in (None, "fro"):
-            raise UnsupportedSyntax(current_span(), f"the matrix norm with ord={kind!r} is not supported")
-        kind = None if kind in ("fro", 2) else kind
-    if kind is None:
-        return _kept(sqrt(reduce_sum(squared_size(a), axes=axes)), a, axes, keepdims)
-    size = absolute(a)
-    if kind == np.inf:
-        return _kept(reduce_max(size, axes=axes), a, axes, keepdims)
-    if kind == -np.inf:
-        return _kept(reduce_min(size, axes=axes), a, axes, keepdims)
-    if kind == 0:
-        return _kept(reduce_sum(cast(not_equal(a, 0), size.dtype), axes=axes), a, axes, keepdims)
-    if kind == 1:
-        return _kept(reduce_sum(size, axes=axes), a, axes, keepdims)
-    total = reduce_sum(size**kind, axes=axes)
-    return _kept(total ** (1.0 / kind), a, axes, keepdims)
-
-
 # ---- exponentials of sums ----
 
 
@@ -378,7 +347,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, re
     axes = many_axes(axis, x.rank, "scipy.special.logsumexp")
     shift = _finite_maximum(x, axes)
     total = log(reduce_sum(exp(x - keep_axes(shift, x, axes)), axes=axes)) + shift
-    return _kept(total, x, axes, keepdims)
+    return kept(total, x, axes, keepdims)
 
 
 def _finite_maximum(x: Operand, axes: tuple[int, ...]) -> Operand:
@@ -432,10 +401,6 @@ REDUCTION_RULES: dict[Any, Rule] = {
     np.diff: diff,
     np.gradient: gradient,
     np.trapezoid: trapezoid,
-    np.linalg.norm: norm,
-    np.linalg.vector_norm: lambda x, /, *, axis=None, keepdims=False, ord=2: norm(
-        ravel(x) if axis is None else x, ord, axis, keepdims
-    ),
     scipy.special.logsumexp: logsumexp,
     scipy.special.softmax: softmax,
     scipy.special.log_softmax: log_softmax,

@@ -36,7 +36,7 @@ from gradscribe.transpiler.primitives.structure import broadcast_to, permute, re
 _STACK = "abcdefgh"
 
 
-def _square(x: Type, what: str) -> ArrayType:
+def square(x: Type, what: str) -> ArrayType:
     assert isinstance(x, ArrayType)
     if x.rank < 2:
         raise ShapeError(current_span(), f"`{what}` takes square matrices")
@@ -44,7 +44,7 @@ def _square(x: Type, what: str) -> ArrayType:
     return x
 
 
-def _float(dtype: DType) -> DType:
+def inexact(dtype: DType) -> DType:
     return dtype if dtype.kind in "fc" else FLOAT64
 
 
@@ -54,7 +54,7 @@ def transposed(x: Operand) -> Operand:
     return moved
 
 
-def _product(x: Operand, y: Operand) -> Operand:
+def product(x: Operand, y: Operand) -> Operand:
     """Matrix product of two stacks of one shape, or of a matrix and a vector."""
     stack = _STACK[: x.rank - 2]
     columns = "k" if y.rank > 1 else ""
@@ -67,7 +67,7 @@ def _trace_of_product(x: Operand, y: Operand) -> Operand:
     return contract(x, y, f"{stack}ij", f"{stack}ji", stack)
 
 
-def _scaled(ct: Operand, x: Operand) -> Operand:
+def scaled(ct: Operand, x: Operand) -> Operand:
     """Each matrix of a stack times its own number."""
     column = reshape(ct, shape=(*ct.shape, Dim.of(1), Dim.of(1))) if ct.shape else ct
     product: Operand = column * x
@@ -83,10 +83,10 @@ def _well_conditioned(*shape: int) -> Maker:
 
 
 def _solved(a: Type, b: Type) -> tuple[ArrayType]:
-    matrix = _square(a, "np.linalg.solve")
+    matrix = square(a, "np.linalg.solve")
     assert isinstance(b, ArrayType)
     equalities().require(matrix.shape[-1], b.shape[0] if b.rank == 1 else b.shape[-2], "np.linalg.solve")
-    dtype = np.result_type(_float(matrix.dtype), _float(b.dtype))
+    dtype = np.result_type(inexact(matrix.dtype), inexact(b.dtype))
     return (ArrayType(dtype, b.shape),)
 
 
@@ -95,7 +95,7 @@ def _solve_jvp(
 ) -> Sequence[Zeroable]:
     """A dX = dB - dA X."""
     (a, _), (x,), (da, db) = operands, results, tangents
-    right = db if da is None else -_product(da, x) if db is None else db - _product(da, x)
+    right = db if da is None else -product(da, x) if db is None else db - product(da, x)
     return emit(solve, (a, right))
 
 
@@ -150,7 +150,7 @@ def _inverse_jvp(
     """d(A^-1) = -A^-1 dA A^-1."""
     (y,), (da,) = results, tangents
     assert da is not None
-    return (-_product(_product(y, da), y),)
+    return (-product(product(y, da), y),)
 
 
 def _inverse_vjp(
@@ -159,12 +159,12 @@ def _inverse_vjp(
     (y,), (ct,) = results, cotangents
     assert ct is not None
     y_transposed = transposed(y)
-    return (-_product(_product(y_transposed, ct), y_transposed),)
+    return (-product(product(y_transposed, ct), y_transposed),)
 
 
 inv: Library = Library(
     name="inv",
-    infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.inv").shape),),
+    infer_types=lambda a: (ArrayType(inexact(a.dtype), square(a, "np.linalg.inv").shape),),
     run=lambda a: (np.linalg.inv(a),),
     source="np.linalg.inv(x)",
     expand=inverse_by_elimination,
@@ -191,12 +191,12 @@ def _determinant_vjp(
 ) -> Sequence[Zeroable]:
     (a,), (y,), (ct,) = operands, results, cotangents
     assert ct is not None
-    return (_scaled(ct * y, transposed(inv(a))),)
+    return (scaled(ct * y, transposed(inv(a))),)
 
 
 det: Library = Library(
     name="det",
-    infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.det").shape[:-2]),),
+    infer_types=lambda a: (ArrayType(inexact(a.dtype), square(a, "np.linalg.det").shape[:-2]),),
     run=lambda a: (np.linalg.det(a),),
     source="np.linalg.det(x)",
     scalar="determinant(x)",  # of one matrix; a stack has a loop around it
@@ -221,13 +221,13 @@ def _log_determinant_vjp(
 ) -> Sequence[Zeroable]:
     (a,), (ct,) = operands, cotangents
     assert ct is not None
-    return (_scaled(ct, transposed(inv(a))),)
+    return (scaled(ct, transposed(inv(a))),)
 
 
 # log |det A|; its sign is `det_sign`, a step.
 log_abs_det: Library = Library(
     name="log_abs_det",
-    infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.slogdet").shape[:-2]),),
+    infer_types=lambda a: (ArrayType(inexact(a.dtype), square(a, "np.linalg.slogdet").shape[:-2]),),
     run=lambda a: (np.linalg.slogdet(a)[1],),
     source="np.linalg.slogdet(x)[1]",
     scalar="log_determinant(x)",  # of one matrix; a stack has a loop around it
@@ -239,7 +239,7 @@ log_abs_det: Library = Library(
 )
 det_sign: Library = Library(
     name="det_sign",
-    infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.slogdet").shape[:-2]),),
+    infer_types=lambda a: (ArrayType(inexact(a.dtype), square(a, "np.linalg.slogdet").shape[:-2]),),
     run=lambda a: (np.linalg.slogdet(a)[0],),
     source="np.linalg.slogdet(x)[0]",
     scalar="determinant_sign(x)",  # of one matrix; a stack has a loop around it
@@ -253,7 +253,7 @@ det_sign: Library = Library(
 # ---- Cholesky factor ----
 
 
-def _below(x: Operand, *, strictly: bool, diagonal: float = 1.0) -> Operand:
+def below(x: Operand, *, strictly: bool, diagonal: float = 1.0) -> Operand:
     """The lower triangle of every matrix; its diagonal left out, or times a number."""
     n = x.shape[-1]
     column = emit(arange, (), {"start": Dim.of(0), "length": n, "step": 1})[0]
@@ -268,10 +268,10 @@ def _cholesky_jvp(
     """dL = L phi(L^-1 dS L^-T), phi the lower triangle with half the diagonal, dS the symmetric matrix that is read."""
     (factor,), (da,) = results, tangents
     assert da is not None
-    change = _below(da, strictly=False) + transposed(_below(da, strictly=True))
+    change = below(da, strictly=False) + transposed(below(da, strictly=True))
     half = emit(solve, (factor, change))[0]
     inner = emit(solve, (factor, transposed(half)))[0]
-    return (_product(factor, _below(inner, strictly=False, diagonal=0.5)),)
+    return (product(factor, below(inner, strictly=False, diagonal=0.5)),)
 
 
 def _cholesky_vjp(
@@ -281,10 +281,10 @@ def _cholesky_vjp(
     (factor,), (ct,) = results, cotangents
     assert ct is not None
     upper = transposed(factor)
-    inner = _below(_product(upper, ct), strictly=False, diagonal=0.5)
+    inner = below(product(upper, ct), strictly=False, diagonal=0.5)
     left = emit(solve, (upper, inner))[0]
     s_bar = transposed(emit(solve, (upper, transposed(left)))[0])
-    return (_below(s_bar, strictly=False) + _below(transposed(s_bar), strictly=True),)
+    return (below(s_bar, strictly=False) + below(transposed(s_bar), strictly=True),)
 
 
 def _positive_definite(*shape: int) -> Maker:
@@ -297,7 +297,7 @@ def _positive_definite(*shape: int) -> Maker:
 
 cholesky: Library = Library(
     name="cholesky",
-    infer_types=lambda a: (ArrayType(_float(a.dtype), _square(a, "np.linalg.cholesky").shape),),
+    infer_types=lambda a: (ArrayType(inexact(a.dtype), square(a, "np.linalg.cholesky").shape),),
     run=lambda a: (np.linalg.cholesky(a),),
     source="np.linalg.cholesky(x)",
     expand=cholesky_by_rows,

@@ -372,13 +372,15 @@ class Reduction(Primitive):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Library(Primitive):
-    """An operation with a kernel of its own; every rule is written by hand in terms of primitives."""
+    """An operation with a kernel of its own; every rule is written by hand in terms of primitives. `alone` has texts
+    that give one of several results, by its number, where the others are not read."""
 
     infer_types: Callable[..., Sequence[Type]]
     run: Callable[..., Sequence[Any]]
     jvp_rule: Callable[..., Sequence[Zeroable]] | None = None
     vjp_rule: Callable[..., Sequence[Zeroable]] | None = None
     batch_rule: Callable[..., tuple[Sequence[Operand], Sequence[bool]]] | None = None
+    alone: Callable[..., Mapping[int, str]] = lambda **params: {}
 
     def infer(self, operands: tuple[Type, ...], params: Params, regions: tuple[Region, ...]) -> tuple[Type, ...]:
         return tuple(self.infer_types(*operands, **params))

@@ -16,10 +16,12 @@ from gradscribe.transpiler.primitives import (
     contraction,
     conversion,
     custom,
+    decompositions,
     effects,
     elementary,
     fourier,
     joining,
+    least_squares,
     linear_algebra,
     logic,
     masks,
@@ -53,6 +55,7 @@ FAMILIES = (
     contraction,
     sorting,
     masks,
+    least_squares,
     linear_algebra,
     fourier,
     special,
@@ -65,6 +68,7 @@ FAMILIES = (
     calls,
     collectives,
     custom,
+    decompositions,
     python_calls,
 )
 
