@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from gradscribe.transpiler.ir.index import At, Index
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
 from gradscribe.transpiler.ir.walk import inner_eqns
+from gradscribe.transpiler.passes.access_cost import access_cost
 from gradscribe.transpiler.passes.affine.dependences import Dependences
 from gradscribe.transpiler.passes.dead_code import has_effect
 from gradscribe.transpiler.primitives.regions import body_carries, is_counted, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.structure import index, update, update_add
-
-_CONTIGUOUS, _STRIDED = 1, 8  # cache lines of eight doubles
 
 
 def interchange_loops(function: Function) -> Function:
@@ -54,18 +52,7 @@ def _is_better(eqn: Eqn) -> bool:
     places = [
         e.params["at"] for e in inner.regions[-1].eqns if e.operation in (index, update, update_add) and e.params["at"]
     ]
-    return sum(_cost(at, outer_counter) for at in places) < sum(_cost(at, inner_counter) for at in places)
-
-
-def _cost(at: Index, counter: Var) -> int:
-    """Relative cost of an access while `counter` runs fastest: none, one element after the other, or jumping."""
-    moved = [k for k, c in enumerate(at) if any(leaf is counter for d in c.dims() for leaf in d.leaves())]
-    if not moved:
-        return 0
-    last = at[-1]
-    if moved == [len(at) - 1] and isinstance(last, At) and last.position.is_affine_in([counter]):
-        return _CONTIGUOUS if abs(last.position.coefficient(counter)) == 1 else _STRIDED
-    return _STRIDED
+    return sum(access_cost(at, outer_counter) for at in places) < sum(access_cost(at, inner_counter) for at in places)
 
 
 def _region(region: Region, exchanged: Collection[Eqn]) -> Region:

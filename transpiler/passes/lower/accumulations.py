@@ -1,8 +1,9 @@
 """Runs of additions to one array at shifted boxes, as one gather.
 
 In: consecutive `update_add`s of one value, `x[s1:s1+n] += v1; x[s2:s2+n] += v2; ...`, all boxes of one size. Out: one
-nest over the intersection of the boxes, where every element gets all of its terms, and one guarded nest over the
-boundary strips. Each element receives its terms in the original order, so the sums are the same to the last bit.
+nest over the intersection of the boxes, where every element gets all of its terms, and for each boundary strip one
+nest a term, over what its box has of the strip. Each element receives its terms in the original order, so the sums are
+the same to the last bit.
 
 Source: the box arithmetic of gather-form adjoints of stencils (Hückelheim, Kukreja, Narayanan, Luporini, Gorman,
 Hovland: "Automatic differentiation for adjoint stencil loops", ICPP 2019).
@@ -22,9 +23,9 @@ from gradscribe.transpiler.passes.lower.elements import Subscripts, Value, at_po
 from gradscribe.transpiler.passes.lower.nests import nest
 from gradscribe.transpiler.passes.lower.pulling import UseTable
 from gradscribe.transpiler.passes.lower.scalars import with_dtype
-from gradscribe.transpiler.primitives.arithmetic import add, greater_equal, less, select
-from gradscribe.transpiler.primitives.logic import logical_and
-from gradscribe.transpiler.primitives.regions import cond
+from gradscribe.transpiler.primitives.arithmetic import add, less, select
+from gradscribe.transpiler.primitives.piecewise import maximum, minimum
+from gradscribe.transpiler.primitives.primitive import Elementwise
 from gradscribe.transpiler.primitives.structure import dim_value, index, update, update_add
 
 Term = tuple[Value, Index]
@@ -39,7 +40,7 @@ class AdditionRun:
 
 def addition_run(first: Eqn, uses: UseTable, region: Region) -> AdditionRun | None:
     """The longest run that starts at `first`, or None if it is alone."""
-    if not _is_box(first):
+    if not is_box(first):
         return None
     eqns = [first]
     while True:
@@ -50,13 +51,14 @@ def addition_run(first: Eqn, uses: UseTable, region: Region) -> AdditionRun | No
         following = region.eqns[consumers[0]]
         if following.operation is not update_add or following.operands[0] is not last or following.operands[1] is last:
             break
-        if not _is_box(following) or not _same_size(first, following):
+        if not is_box(following) or not _same_size(first, following):
             break
         eqns.append(following)
     return AdditionRun(tuple(eqns)) if len(eqns) > 1 else None
 
 
-def _is_box(eqn: Eqn) -> bool:
+def is_box(eqn: Eqn) -> bool:
+    """The equation writes a box of elements that lie next to each other along every axis."""
     at = eqn.params["at"]
     return all(isinstance(c, At) or (isinstance(c, Slice) and c.step == 1) for c in at) and any(
         isinstance(c, Slice) for c in at
@@ -134,11 +136,9 @@ class _Gather:
             bounds = [self._bounds(Dim.of(which[0]), d) for d in range(len(self.axes))]
             starts, extents = [b[0] for b in bounds], [b[1] for b in bounds]
 
-            def iteration(subscripts: Subscripts, inner: tuple[Operand, ...]) -> Sequence[Operand]:
-                position = [b + s for b, s in zip(starts, subscripts, strict=True)]
-                return (self._guarded(inner[0], position),)
-
-            return nest(extents, carried, iteration, depth=1)
+            for k in range(len(self.terms)):
+                carried = self._part(k, starts, extents, carried)
+            return carried
 
         (out,) = nest([Dim.of(count)], (target,), strip)
         assert isinstance(out, Var)
@@ -162,24 +162,19 @@ class _Gather:
                 cases += [(self.low[axis], Dim.of(self.spread[axis])), (after, end - after)]
         return _choose(which, [c[0] for c in cases], "start"), _choose(which, [c[1] for c in cases], "extent")
 
-    def _guarded(self, target: Operand, position: Sequence[Dim]) -> Operand:
-        for k in range(len(self.terms)):
-            inside: Operand | None = None
-            for p, s, n in zip(position, self.starts[k], self.lengths, strict=True):
-                for test in (_compare(greater_equal, p - s, Dim.of(0)), _compare(less, p - s, n)):
-                    inside = test if inside is None else emit(logical_and, (inside, test))[0]
-            assert inside is not None
-            target = self._added_if(inside, k, target, position)
-        return target
+    def _part(
+        self, k: int, starts: Sequence[Dim], extents: Sequence[Dim], carried: tuple[Operand, ...]
+    ) -> tuple[Operand, ...]:
+        """Term `k` added where its box meets the strip."""
+        low = [_extreme(maximum, b, s) for b, s in zip(starts, self.starts[k], strict=True)]
+        own = [s + n for s, n in zip(self.starts[k], self.lengths, strict=True)]
+        high = [_extreme(minimum, b + n, e) for b, n, e in zip(starts, extents, own, strict=True)]
 
-    def _added_if(self, inside: Operand, k: int, target: Operand, position: Sequence[Dim]) -> Operand:
-        """`target` with term `k` added at `position`, if that is inside the term's box."""
+        def iteration(subscripts: Subscripts, inner: tuple[Operand, ...]) -> Sequence[Operand]:
+            position = [b + s for b, s in zip(low, subscripts, strict=True)]
+            return emit(update_add, (inner[0], self.element(k, position)), {"at": at_positions(self.place(position))})
 
-        def added() -> Sequence[Operand]:
-            return emit(update_add, (target, self.element(k, position)), {"at": at_positions(self.place(position))})
-
-        (result,) = cond(inside, added, lambda: (target,))
-        return result
+        return nest([h - b for b, h in zip(low, high, strict=True)], carried, iteration, depth=1)
 
 
 def _constant(dim: Dim) -> int:
@@ -191,8 +186,14 @@ def _data(dim: Dim) -> Operand:
     return Literal(dim.constant) if dim.constant is not None else emit(dim_value, (), {"dim": dim})[0]
 
 
-def _compare(test: object, a: Dim, b: Dim) -> Operand:
-    return emit(test, (_data(a), _data(b)))[0]
+def _extreme(operation: Elementwise, a: Dim, b: Dim) -> Dim:
+    """The larger or the smaller of two positions."""
+    difference = (a - b).constant
+    if difference is not None:
+        return a if (difference >= 0) == (operation is maximum) else b
+    (chosen,) = emit(operation, (_data(a), _data(b)))
+    assert isinstance(chosen, Var)
+    return Dim.of(chosen)
 
 
 def _choose(which: Dim, cases: Sequence[Dim], hint: str) -> Dim:
@@ -203,7 +204,7 @@ def _choose(which: Dim, cases: Sequence[Dim], hint: str) -> Dim:
     for k in reversed(range(len(cases) - 1)):
         if isinstance(value, Literal) and cases[k].constant == value.value:
             continue
-        (value,) = emit(select, (_compare(less, which, Dim.of(k + 1)), _data(cases[k]), value), hint=hint)
+        (value,) = emit(select, (emit(less, (_data(which), Literal(k + 1)))[0], _data(cases[k]), value), hint=hint)
     if isinstance(value, Literal):
         return Dim.of(int(value.value))
     assert isinstance(value, Var)

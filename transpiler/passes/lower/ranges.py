@@ -19,7 +19,7 @@ from gradscribe.transpiler.passes.lower.operations import checked_index, wrapped
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import add, multiply, negative, select, subtract
 from gradscribe.transpiler.primitives.conversion import convert, python_scalar
-from gradscribe.transpiler.primitives.piecewise import remainder
+from gradscribe.transpiler.primitives.piecewise import maximum, minimum, remainder
 from gradscribe.transpiler.primitives.regions import (
     body_carries,
     if_,
@@ -190,6 +190,10 @@ class Ranges:
             return found if isinstance(type, ArrayType) and is_within(found, of_dtype(type.dtype)) else None
         if operation is select:
             return _union(self.of(eqn.operands[1]), self.of(eqn.operands[2]))
+        if operation in (maximum, minimum):
+            larger = max if operation is maximum else min
+            (a, b), (c, d) = self.of(eqn.operands[0]), self.of(eqn.operands[1])
+            return (larger(a, c), larger(b, d))
         if operation is remainder:
             low, high = self.of(eqn.operands[1])
             return (min(low + 1, 0), max(high - 1, 0))

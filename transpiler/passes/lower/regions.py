@@ -31,6 +31,7 @@ from gradscribe.transpiler.passes.lower.elements import (
 from gradscribe.transpiler.passes.lower.indexing import index_value, lower_take_write, slice_position
 from gradscribe.transpiler.passes.lower.nests import store, write
 from gradscribe.transpiler.passes.lower.operations import check_indices, checked_index, wrapped
+from gradscribe.transpiler.passes.lower.placement import is_added_where_read, is_written_first, successors_of
 from gradscribe.transpiler.passes.lower.pulling import (
     DEAR,
     UseTable,
@@ -51,7 +52,7 @@ from gradscribe.transpiler.primitives.checks import wrap_index
 from gradscribe.transpiler.primitives.conversion import convert, copy
 from gradscribe.transpiler.primitives.masks import count_true, true_positions
 from gradscribe.transpiler.primitives.primitive import Elementwise, Reduction, Reindex
-from gradscribe.transpiler.primitives.regions import body_carries, if_, loop, loop_carries
+from gradscribe.transpiler.primitives.regions import if_, loop
 from gradscribe.transpiler.primitives.sorting import argmax, argmin, argsort, searchsorted, sort
 from gradscribe.transpiler.primitives.structure import index, reshape, update, update_add
 
@@ -184,8 +185,10 @@ class _Lowering:
         """Enter the value of an equation's one result: pulled if that is worth it, else stored now."""
         (result,) = eqn.results
         self.values[result] = value
-        if not isinstance(value, Stored) and not worth_pulling(
-            value.cost, self.uses.pulls(result), self.uses.is_forced(result)
+        if (
+            not isinstance(value, Stored)
+            and not worth_pulling(value.cost, self.uses.pulls(result), self.uses.is_forced(result))
+            and not is_written_first(self.uses, result)
         ):
             self.stored(result)
 
@@ -211,7 +214,7 @@ class _Lowering:
             self._wrap_index(eqn)
         elif operation in CALLS:
             self._call(eqn)
-        elif operation is matmul and self._is_added_where_read(eqn):
+        elif operation is matmul and is_added_where_read(self.uses, self.successors, eqn):
             self.products[eqn.results[0]] = self.operand(eqn.operands[0]), self.operand(eqn.operands[1])
         elif operation is add and self._add_product(eqn):
             pass
@@ -332,17 +335,6 @@ class _Lowering:
         else:
             self.define(eqn, Pulled(type, load, merged_bases(operands), cost))
 
-    def _is_added_where_read(self, product: Eqn) -> bool:
-        """The product of matrices is read once: added to a carry, whose memory the sum may have."""
-        uses = self.uses.get(product.results[0])
-        if len(uses.positions) != 1 or len(uses.direct) != 1 or uses.direct[0].operation is not add:
-            return False
-        (sum_,) = uses.direct[0].results
-        total = self.successors.get(sum_)
-        if total is None or total not in uses.direct[0].operands or total.type != sum_.type:
-            return False
-        return product.results[0].type == sum_.type and self.uses.get(total).positions == uses.positions
-
     def _add_product(self, eqn: Eqn) -> bool:
         """total + x @ y, by BLAS in the memory of `total`; False if the equation is something else."""
         product = next((x for x in eqn.operands if x in self.products), None)
@@ -411,10 +403,15 @@ class _Lowering:
             return
         extents = [c.length for c in at if isinstance(c, Slice)]
         position_of = slice_position(at)
+        read_there = isinstance(value, Pulled) and is_written_first(self.uses, v)
         through_carry = target in value.bases and self._reads_only_what_it_writes(target, value, extents, position_of)
         if target in value.bases and not through_carry:
             value = Stored(self.stored(v))
-        self._bind(eqn, write(target, value, extents, position_of, eqn.operation, through_carry=through_carry))
+        written = write(target, value, extents, position_of, eqn.operation, through_carry=through_carry)
+        self._bind(eqn, written)
+        if read_there and isinstance(v, Var) and self.values[v] is value:
+            place = Stored(written)
+            self.values[v] = Pulled(value.type, lambda s: place.element(position_of(s)), (written,), 0)
 
     def _reads_only_what_it_writes(self, target: Var, value: Value, extents: Sequence[Dim], position_of: Any) -> bool:
         """Every load of `target` for an element of `value` is at the position that the element is written to."""
@@ -446,13 +443,7 @@ class _Lowering:
                 self.settle_readers(x, position, inclusive=True)
         self._settle_captures(eqn, position)
         params = self.env.params(eqn.params)
-        results = list(body_carries(eqn))
-        successors = {
-            x: p
-            for p, x in zip(loop_carries(eqn), results, strict=True)
-            if isinstance(x, Var) and is_array(x) and x is not p and sum(x is y for y in eqn.regions[-1].results) == 1
-        }
-        regions = [self.region(r, successors if r is eqn.regions[-1] else None) for r in eqn.regions]
+        regions = [self.region(r, successors_of(eqn) if r is eqn.regions[-1] else None) for r in eqn.regions]
         self._emit_regions(eqn, inits, params, regions)
 
     def _if(self, eqn: Eqn, position: int) -> None:
