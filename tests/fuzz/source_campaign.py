@@ -31,6 +31,7 @@ from fuzz.derivatives import (
     close,
     pull,
     push,
+    verified,
 )
 from fuzz.emitted_text import flat_arguments, function_of, without_comments
 from fuzz.programs import load_program, make_arguments, program_text
@@ -207,7 +208,8 @@ def check_program(seed: int, flavour: str, texts: bool = False, thorough: bool =
     if outcomes[0].verdict == "right":
         outcomes += [outcome_of(name, run) for name, run in checks(seed, flavour, texts, thorough)]
     linecache.clearcache()
-    staged_at.cache_clear()
+    for kept in (staged_at, push, pull, verified):  # a program is garbage when it has been checked
+        kept.cache_clear()
     return outcomes
 
 

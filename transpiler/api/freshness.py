@@ -10,6 +10,7 @@ without touching files, and would look like edits.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import time
@@ -20,7 +21,6 @@ from typing import Any
 from gradscribe.transpiler.errors import GradscribeError, Span
 
 _STARTED = time.time()
-_compiled: dict[str, tuple[str, tuple[types.CodeType, ...]]] = {}
 
 
 def check_fresh(function: Any, span: Span | None) -> None:
@@ -37,15 +37,13 @@ def check_fresh(function: Any, span: Span | None) -> None:
         )
 
 
+@functools.lru_cache(128)
 def _codes(name: str, text: str) -> tuple[types.CodeType, ...]:
     """Every function that the text defines, as code."""
-    if name not in _compiled or _compiled[name][0] != text:
-        try:
-            found = tuple(_inner(compile(text, name, "exec", dont_inherit=True)))
-        except (SyntaxError, ValueError):  # in the middle of an edit
-            found = ()
-        _compiled[name] = (text, found)
-    return _compiled[name][1]
+    try:
+        return tuple(_inner(compile(text, name, "exec", dont_inherit=True)))
+    except (SyntaxError, ValueError):  # in the middle of an edit
+        return ()
 
 
 def _inner(code: types.CodeType) -> Iterator[types.CodeType]:

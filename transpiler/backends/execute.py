@@ -1,13 +1,15 @@
 """Run emitted text in this process, so that tracebacks and pdb show it.
 
 In: the text of a module. Out: its function. Establishes: the text is registered with `linecache` under a name of its
-own; an error raised inside can be traced to the user's line through the spans of its `Source`."""
+own, and forgotten with the function; an error raised inside can be traced to the user's line through the spans of its
+`Source`."""
 
 from __future__ import annotations
 
 import ast
 import linecache
 import re
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count, islice
 from types import TracebackType
@@ -27,6 +29,7 @@ def execute(source: str, name: str, outside: Mapping[str, Any] | None = None) ->
     namespace.update(outside or {})
     exec(compile(source, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
+    weakref.finalize(function, linecache.cache.pop, file, None).atexit = False
     return function
 
 

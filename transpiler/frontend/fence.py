@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -178,12 +179,12 @@ def _first_line(file: SourceFile, node: Any) -> Any:
     return file.header(node) if hasattr(node, "body") else file.span(node)
 
 
-_accepted: dict[int, Any] = {}
+_accepted: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def check_accepted(closure: Closure) -> None:
     """Raise all refusals of a function, once per function."""
     node = closure.node
-    if _accepted.get(id(node)) is not node:
+    if node not in _accepted:
         raise_all(refusals(node, closure.file))
-        _accepted[id(node)] = node
+        _accepted.add(node)

@@ -8,7 +8,7 @@ backward data-flow over structured code.
 from __future__ import annotations
 
 import ast
-import functools
+import weakref
 from typing import Any
 
 import gast
@@ -68,6 +68,7 @@ class Liveness:
             if isinstance(inner, gast.Nonlocal):
                 captured.update(inner.names)
         self.captured = frozenset(captured)
+        self.yields = not isinstance(function, gast.Lambda) and any(map(yields_in, function.body))
         if not isinstance(function, gast.Lambda):
             self._block(function.body, _NONE, _NONE, _NONE)
 
@@ -161,10 +162,9 @@ def exits(node: Any) -> frozenset[int]:
     return frozenset()
 
 
-@functools.cache
 def yields(function: Any) -> bool:
     """Is it a generator function: does its own body yield?"""
-    return isinstance(function, gast.FunctionDef) and any(map(yields_in, function.body))
+    return isinstance(function, gast.FunctionDef) and liveness_of(function).yields
 
 
 def yields_in(statement: Any) -> bool:
@@ -195,12 +195,12 @@ def always_leaves(statements: list[Any]) -> bool:
     return False
 
 
-_cache: dict[int, tuple[Any, Liveness]] = {}
+_cache: weakref.WeakKeyDictionary[Any, Liveness] = weakref.WeakKeyDictionary()
 
 
 def liveness_of(function: Any) -> Liveness:
     """The answers for a function's node, computed once."""
-    found = _cache.get(id(function))
-    if found is None or found[0] is not function:
-        found = _cache[id(function)] = (function, Liveness(function))
-    return found[1]
+    found = _cache.get(function)
+    if found is None:
+        found = _cache[function] = Liveness(function)
+    return found

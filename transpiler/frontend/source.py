@@ -8,6 +8,7 @@ its `Span`, with columns in characters.
 from __future__ import annotations
 
 import dis
+import functools
 import linecache
 import os
 import types
@@ -80,7 +81,9 @@ class SourceFile:
         return line[span.column - 1 : span.end_column - 1 if span.end_line == span.line else None].strip()
 
 
-_files: dict[str, tuple[tuple[str, ...], SourceFile]] = {}
+@functools.lru_cache(128)  # texts, not functions: a program of many cells or generated files does not keep them all
+def _parsed(name: str, lines: tuple[str, ...]) -> SourceFile:
+    return SourceFile(name, list(lines))
 
 
 def source_file(name: str, globals: dict[str, Any] | None = None) -> SourceFile:
@@ -94,10 +97,7 @@ def source_file(name: str, globals: dict[str, Any] | None = None) -> SourceFile:
             f"the source of {name} cannot be found",
             "define the function in a file, a module or a notebook cell",
         )
-    key = tuple(lines)
-    if name not in _files or _files[name][0] != key:
-        _files[name] = (key, SourceFile(name, lines))
-    return _files[name][1]
+    return _parsed(name, tuple(lines))
 
 
 def node_of(function: types.FunctionType) -> tuple[Any, SourceFile]:
