@@ -93,6 +93,30 @@ def name_written_anew_beside_continue(c, s):
     return s + c.sum()
 
 
+def name_written_anew_after_a_return(c, s):
+    """The same after a loop that a `return` may leave: the path that returns has no `c` left."""
+    d = c + 1.0
+    q = 0
+    while q < 2:
+        q += 1
+        for i in range(2):
+            s = 0.5 * s + d[i]
+            if s > 40.0:
+                return s
+            c = s * d
+        c = d * 1.25
+    return s + c.sum()
+
+
+def list_longer_by_as_many_items_as_data_decide(a, s):
+    """How many items come is known after the list has its room."""
+    xs = [s, 0.5 * a[1]]
+    if a.sum() < 0.5:
+        xs.append(0.25 * a.sum())
+    xs += [0.5 * t for t in xs[-2:]]
+    return sum(xs)
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
@@ -101,4 +125,6 @@ REGRESSIONS = {
     array_of_two_ranks: (np.array([0.2, -0.5, -0.7, 1.2]), 0.4),
     name_written_anew_after_continue: (np.array([0.75, -0.6, 0.7, 1.2]), -1.4),
     name_written_anew_beside_continue: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
+    name_written_anew_after_a_return: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
+    list_longer_by_as_many_items_as_data_decide: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
 }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.frontend.branches import Live
-from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace
+from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace, Unbounded
 from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.source import BorrowedFile
 from gradscribe.transpiler.frontend.texts import Texts
@@ -142,6 +142,10 @@ class Iteration(Texts):
                 if isinstance(error, NeedPeel) and error.loop in self.births:
                     raise
                 self.store.undo(start)
+                if isinstance(error, Unbounded):
+                    self.doubling(error)
+                    self.for_each(value, body, live, hint)
+                    return
         for k in range(self.static_int(items.length, "the number of items must be static here")):
             body(items.item(k))
         items.check_length()

@@ -74,18 +74,21 @@ class Liveness:
 
     def _block(self, statements: list[Any], out: Names, brk: Names, cont: Names) -> Names:
         block_end = out | brk | cont | self.captured
+        # A path that leaves the loop still meets, at the join with the code, the path that goes on: what the next
+        # iteration reads stands there in both, also where the path that goes on writes it anew before.
+        leaving = brk | cont
         if exits(statements):
-            out = out | brk | cont
+            out = out | leaving
         for statement in reversed(statements):
             self.end[id(statement)] = block_end
+            if exits(statement):
+                out = out | leaving
             out = self._statement(statement, out, brk, cont)
         return out
 
     def _statement(self, s: Any, out: Names, brk: Names, cont: Names) -> Names:
         if isinstance(s, gast.Raise):
             return _loads(s)
-        # A path that leaves the loop still meets, at the join with the code, the path that goes on: what the next
-        # iteration reads stands there in both, also where the path that goes on writes it anew before.
         if isinstance(s, gast.Return):
             return _loads(s) | brk | cont
         if isinstance(s, gast.Break):
@@ -93,8 +96,6 @@ class Liveness:
         if isinstance(s, gast.Continue):
             return cont
         if isinstance(s, gast.If):
-            if exits(s):
-                out = out | brk | cont
             self.after[id(s)] = out | self.captured
             return _loads(s.test) | self._block(s.body, out, brk, cont) | self._block(s.orelse, out, brk, cont)
         if isinstance(s, gast.With):

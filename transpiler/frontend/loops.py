@@ -151,6 +151,8 @@ class LoopTrace:
             values = [entry.slot(cell, key), cell.slots.get(key, MISSING)]
             counted = isinstance(cell, Room) or (isinstance(cell, List) and key == LENGTH)
             plan = self._counted_up(head, cell, key, values, exits) if counted else None
+            if plan is not None and isinstance(cell, Room):
+                self._require_room(cell, plan)
             new.slots[cell, key] = plan or new.join.plan(values, (cell.serial, key))
         for box in sorted(boxes, key=lambda box: box.serial):
             new.boxes[box] = new.join.box_leaf(box)
@@ -196,6 +198,19 @@ class LoopTrace:
                 assert owner is not None
                 raise Unbounded(owner, owner.slots[FORM], self.where)
         return Plan("counted", (Dim.of(values[0]), *linear))
+
+    def _require_room(self, cell: Room, plan: Plan) -> None:
+        """The room for a list must be known where its buffers are made. An outer loop may still bound it."""
+        found = next(((capacity, owner) for capacity, room, _, owner in self.tracing.capacities if room is cell), None)
+        if found is None or not isinstance(self.kind, Counted):
+            return
+        capacity, owner = found
+        _, step, slope = plan.value
+        outermost = next((b for b in self.tracing.growers if b > capacity.serial), None) == self.birth
+        if (step == 0 and slope == 0) or not outermost:
+            return
+        if not self.tracing.visible(self.tracing.solver.normalize(self.kind.hi - self.kind.lo), capacity.serial):
+            raise Unbounded(owner, owner.slots[FORM], self.where)
 
     def _linear_step(self, step: Dim) -> tuple[Dim, int] | None:
         """(b, a) of a step that is b + a t in iteration t, with b known before the loop."""
