@@ -123,9 +123,9 @@ class GrowingLists(Indexing):
         if handler is not None and self.lists_grow and any(old is not MISSING for old in taken):
             self.outgrow(cell, [old for old in taken if old is not MISSING])
 
-    def list_with_room(self, room: Room) -> List | None:
-        """Whose buffers this is the room of."""
-        return next((cell for _, known, _, cell in self.capacities if known is room), None)
+    def list_with_room(self, room: Room) -> tuple[Var, List] | None:
+        """The capacity of the buffers that this is the room of, and their list."""
+        return next(((capacity, cell) for capacity, known, _, cell in self.capacities if known is room), None)
 
     def outgrow(self, cell: List, items: Items[Any]) -> None:
         """The length of `cell` is about to differ between worlds; `items` are more of what it holds. Start again before

@@ -194,14 +194,14 @@ class LoopTrace:
                 return known
             linear = None if bound is None else (bound, 0)
             if linear is None or not (bound == 0 or isinstance(self.kind, Counted)):
-                owner = self.tracing.list_with_room(cell) if isinstance(cell, Room) else None
-                assert owner is not None
-                raise Unbounded(owner, owner.slots[FORM], self.where)
+                found = self.tracing.list_with_room(cell) if isinstance(cell, Room) else None
+                assert found is not None
+                raise Unbounded(found[1], found[1].slots[FORM], self.where)
         return Plan("counted", (Dim.of(values[0]), *linear))
 
     def _require_room(self, cell: Room, plan: Plan) -> None:
         """The room for a list must be known where its buffers are made. An outer loop may still bound it."""
-        found = next(((capacity, owner) for capacity, room, _, owner in self.tracing.capacities if room is cell), None)
+        found = self.tracing.list_with_room(cell)
         if found is None or not isinstance(self.kind, Counted):
             return
         capacity, owner = found

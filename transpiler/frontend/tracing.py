@@ -91,7 +91,7 @@ class Tracing:
     def into_buffers(self, cell: List, form: Form, doubling: bool = False) -> None:
         raise NotImplementedError
 
-    def list_with_room(self, room: Room) -> List | None:
+    def list_with_room(self, room: Room) -> tuple[Var, List] | None:
         raise NotImplementedError
 
     def outgrow(self, cell: List, items: Items[Any]) -> None:

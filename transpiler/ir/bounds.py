@@ -11,19 +11,21 @@ from gradscribe.transpiler.ir.dims import Atom, Dim, FloorDiv, Positive, Symbol
 from gradscribe.transpiler.ir.nodes import Var
 
 _LIMIT = 60
+_WORK = 500  # polynomials looked at for one bound: of nested maxima, each with two ends, there are 2^depth
+Known = dict[Dim, int | None]
 
 
-def _ends(atom: Atom) -> tuple[Dim | None, Dim | None]:
+def _ends(atom: Atom, known: Known) -> tuple[Dim | None, Dim | None]:
     if isinstance(atom, Symbol):
         return Dim.of(atom.lower), None
     if isinstance(atom, Var):
         return atom.lower, atom.upper
     if isinstance(atom, FloorDiv):
         # floor(p / k) <= p / k; a lower end that stays an integer polynomial exists only for constants
-        low = lower_bound(atom.dividend)
+        low = _lower_bound(atom.dividend, known)
         return (None if low is None else Dim.of(low // atom.divisor)), None
     if isinstance(atom, Positive):
-        low = lower_bound(atom.inner)
+        low = _lower_bound(atom.inner, known)
         return (Dim.of(max(low, 0)) if low is not None else Dim.of(0)), None
     return None, None
 
@@ -36,6 +38,19 @@ def _age(atom: Atom) -> int:
 
 def lower_bound(dim: Dim) -> int | None:
     """A constant c with dim >= c for all admissible values, or None."""
+    return _lower_bound(dim, {})
+
+
+def _lower_bound(dim: Dim, known: Known) -> int | None:
+    """`known`: what has been found for this question; ends of atoms may change before the next."""
+    if dim not in known:
+        known[dim] = None  # also where there are too many
+        if len(known) <= _WORK:
+            known[dim] = _eliminated(dim, known)
+    return known[dim]
+
+
+def _eliminated(dim: Dim, known: Known) -> int | None:
     for _ in range(_LIMIT):
         if dim.constant is not None:
             return dim.constant
@@ -52,22 +67,22 @@ def lower_bound(dim: Dim) -> int | None:
             rising = True
         else:
             return None
-        low, high = _ends(atom)
+        low, high = _ends(atom, known)
         if isinstance(atom, FloorDiv) and len(terms) == 1 and len(terms[0][0]) == 1:
             # p - k + 1 <= k floor(p/k) <= p: multiply the whole polynomial by k, which keeps its sign
             c, k = terms[0][1], atom.divisor
             nearest = atom.dividend - (k - 1) if rising else atom.dividend
-            bound = lower_bound((dim - Dim.of(atom) * c) * k + nearest * c)
+            bound = _lower_bound((dim - Dim.of(atom) * c) * k + nearest * c, known)
             tight = None if bound is None else -((-bound) // k)
             if low is None or not rising:
                 return tight
-            loose = lower_bound(dim - (Dim.of(atom) - low) * c)
-            known = [b for b in (tight, loose) if b is not None]
-            return max(known, default=None)
+            loose = _lower_bound(dim - (Dim.of(atom) - low) * c, known)
+            found = [b for b in (tight, loose) if b is not None]
+            return max(found, default=None)
         if isinstance(atom, Positive) and rising and len(terms) == 1 and len(terms[0][0]) == 1:
             # max(p, 0) is at least p, and at least the end found above
             ends = [atom.inner] if low is None else [atom.inner, low]
-            bounds = [lower_bound(dim - (Dim.of(atom) - end) * terms[0][1]) for end in ends]
+            bounds = [_lower_bound(dim - (Dim.of(atom) - end) * terms[0][1], known) for end in ends]
             return max((b for b in bounds if b is not None), default=None)
         end = low if rising else high
         if end is None:
