@@ -19,7 +19,7 @@ from gradscribe.transpiler.api.executables import executable
 from gradscribe.transpiler.api.forward import jvp
 from gradscribe.transpiler.api.gradients import grad
 from gradscribe.transpiler.api.implicit import dense_solve, text
-from gradscribe.transpiler.api.sparse_systems import SparseMatrix
+from gradscribe.transpiler.api.sparse_systems import SparseMatrix, iterated
 from gradscribe.transpiler.frontend.converting import TEXTS
 from gradscribe.transpiler.library.custom_rules import closure_convert, custom_jvp
 from gradscribe.transpiler.library.solvers import solver
@@ -201,9 +201,11 @@ def _least_squares(
 
 @text
 def _linear(name, matrix, b, x0, rtol, atol, maxiter):
-    _refuse(isinstance(matrix, SparseMatrix), "cg and gmres in a program take a dense matrix: A.toarray()")
     _refuse(np.ndim(b) != 1, "one right-hand side, a vector, is accepted")
     start = np.zeros_like(b) if x0 is None else x0
+    if isinstance(matrix, SparseMatrix):
+        x, converged = iterated(name, matrix, b, start, rtol, atol, maxiter)
+        return x, np.where(converged, 0, 1)
     equation = lambda x: matrix @ x - b
     find = lambda guess: solver(name, equation, guess, matrix, b, rtol=rtol, atol=atol, maxiter=maxiter)
     x, converged = _implicit(equation, start, find)

@@ -2,7 +2,8 @@
 
 In: `csr_array((data, indices, indptr), shape=...)` and its kin: the positions are integers, the data may be
 differentiated. Out: a `SparseMatrix`, which multiplies, transposes and becomes dense. `spsolve` runs SciPy's in Python;
-its derivative is that of A x = b: with respect to the data it stays on the pattern, and nothing dense is made.
+its derivative is that of A x = b: with respect to the data it stays on the pattern, and nothing dense is made. What an
+iteration (`cg`, `gmres`) finds has that derivative too, solved for by `spsolve`.
 """
 
 from __future__ import annotations
@@ -137,7 +138,6 @@ def _spsolve(A, b, permc_spec=None, use_umfpack=True):
         raise ValueError("spsolve takes a square matrix and a right-hand side of as many rows")
     data, rows, columns, n = A.data * 1.0, A.rows, A.columns, A.shape[0]
     right = right * np.ones((), data.dtype)
-
     data = data * np.ones((), right.dtype)
 
     def solution(data, rows, columns, right):
@@ -163,6 +163,41 @@ def _spsolve(A, b, permc_spec=None, use_umfpack=True):
     solved = custom_derivatives(solution)
     solved.define(pushed, forward, backward)
     return solved(data, rows, columns, right)
+
+
+@text
+def iterated(name, A, b, start, rtol, atol, maxiter):
+    """(x, converged) of A x = b by an iteration of SciPy's of this name, for a `SparseMatrix`."""
+    n = A.shape[0]
+    if n != A.shape[1] or n != len(b) or n != len(start):
+        raise ValueError(f"{name} takes a square matrix and a right-hand side and a start of as many elements")
+
+    def solution(data, right, start, rows, columns):
+        product = lambda x: _product(data, rows, columns, n, x)
+        return solver(name, product, start, data, rows, columns, right, rtol=rtol, atol=atol, maxiter=maxiter)
+
+    def pushed(primals, tangents):
+        data, right, start, rows, columns = primals
+        x, converged = solved(data, right, start, rows, columns)
+        if not converged:
+            raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+        change = tangents[1] - _product(tangents[0], rows, columns, n, x)
+        return (x, converged), (_spsolve(SparseMatrix(data, rows, columns, A.shape), change), None)
+
+    def forward(data, right, start, rows, columns):
+        x, converged = solved(data, right, start, rows, columns)
+        if not converged:
+            raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+        return (x, converged), (data, rows, columns, x)
+
+    def backward(kept, cotangents):
+        data, rows, columns, x = kept
+        adjoint = _spsolve(SparseMatrix(data, columns, rows, A.shape), cotangents[0])
+        return -(adjoint[rows] * x[columns]), adjoint, None, None, None
+
+    solved = custom_derivatives(solution)
+    solved.define(pushed, forward, backward)
+    return solved(A.data * 1.0, b * 1.0, start * 1.0, A.rows, A.columns)
 
 
 TEXTS.update(
