@@ -71,12 +71,12 @@ def _newton(**options: Any) -> Solve:
 
 
 def _linear(name: str) -> Callable[..., Solve]:
-    """Of scipy.sparse.linalg: (x, converged) of A x = b, for a dense A, or for (data, rows, columns) of a sparse one."""
+    """Of scipy.sparse.linalg: (x, converged) of A x = b; A is dense, or the (data, rows, columns) of a sparse one."""
 
     def made(**options: Any) -> Solve:
         def solve(_: Any, start: Any, *system: Any) -> Any:
             *entries, b = system
-            matrix = entries[0] if len(entries) == 1 else _sparse(*entries, len(start))
+            matrix = entries[0] if len(entries) == 1 else _sparse(len(start), *entries)
             x, info = getattr(importlib.import_module("scipy.sparse.linalg"), name)(matrix, b, x0=start, **options)
             return x, info == 0
 
@@ -86,7 +86,7 @@ def _linear(name: str) -> Callable[..., Solve]:
     return made
 
 
-def _sparse(data: Any, rows: Any, columns: Any, n: int) -> Any:
+def _sparse(n: int, data: Any, rows: Any, columns: Any) -> Any:
     return importlib.import_module("scipy.sparse").csc_array((data, (rows, columns)), shape=(n, n))
 
 
@@ -94,7 +94,7 @@ def _spsolve(**options: Any) -> Solve:
     """Of the matrix with these entries."""
 
     def spsolve(_: Any, start: Any, data: Any, rows: Any, columns: Any) -> Any:
-        matrix = _sparse(data, rows, columns, len(start))
+        matrix = _sparse(len(start), data, rows, columns)
         x = importlib.import_module("scipy.sparse.linalg").spsolve(matrix, start, **options)
         return np.reshape(x, np.shape(start)), bool(np.all(np.isfinite(x)))
 
