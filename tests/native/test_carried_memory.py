@@ -115,7 +115,23 @@ def product_on_the_left(a, b, n):
     return total
 
 
+def cleared_and_added(a, b, n):
+    c = a * 2.0
+    for _ in range(n):
+        c[:] = a
+    return c * c + a * b
+
+
+def old_version_after_a_write(a, b, n):
+    for _ in range(n):
+        old = a
+        a = a * 0.5
+        b = b + old * a
+    return a + b
+
+
 PROGRAMS = {
+    cleared_and_added: (W, V), old_version_after_a_write: (W, V),
     momentum: (W,), exchanged: (W, V), read_afterwards: (W,), old_one_kept: (W,), shifted: (W,), transposed: (W,),
     summed_rows: (W,), one_value_twice: (W,), counted_by_data: (W,), left_early: (W,), sum_of_products: (W, V),
     product_onto_its_factor: (W,), product_read_twice: (W, V), product_on_the_left: (W, V),

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
-from gradscribe.transpiler.ir.walk import inner_eqns
+from gradscribe.transpiler.ir.walk import free_vars, inner_eqns
 from gradscribe.transpiler.passes.access_cost import access_cost
 from gradscribe.transpiler.passes.affine.dependences import Dependences
 from gradscribe.transpiler.passes.dead_code import has_effect
@@ -32,13 +32,17 @@ def interchange_loops(function: Function) -> Function:
 
 
 def _is_pair(eqn: Eqn) -> bool:
-    """A counted loop whose body is one innermost counted loop over the same carries, with bounds of its own."""
+    """A counted loop whose body is one innermost counted loop over the same carries, with bounds of its own. The inner
+    body sees a carry only as its own: the version that an iteration of the outer loop began with would be another one
+    afterwards."""
     if eqn.operation is not loop or not is_counted(eqn) or eqn.params["exits"] or len(eqn.regions[-1].eqns) != 1:
         return False
     (inner,) = eqn.regions[-1].eqns
     if inner.operation is not loop or not is_counted(inner) or inner.params["exits"] or has_effect(inner):
         return False
     if any(e.regions for e in inner.regions[-1].eqns):
+        return False
+    if any(x in loop_carries(eqn) for x in free_vars(inner.regions[-1])):
         return False
     counter = eqn.regions[-1].params[0]
     bounds = (*inner.params["lo"].leaves(), *inner.params["hi"].leaves())

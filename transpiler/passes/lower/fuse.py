@@ -123,6 +123,8 @@ def _plan(first: Eqn, second: Eqn, later: Sequence[Eqn], results: Sequence[Opera
         return None
     plan = _Plan()
     captured = free_vars(second.regions[0])
+    if any(x in captured for x in first.operands if has_memory(x)):
+        return None  # the old version of what the first one writes
     for k, result in enumerate(first.results):
         continued = [m for m, x in enumerate(second.operands) if x is result]
         read = result in captured
