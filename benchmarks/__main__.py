@@ -2,7 +2,7 @@
 
     python -m benchmarks                            # the headline's rows, all measures
     python -m benchmarks --scales S,M,L --rounds 21
-    python -m benchmarks --quick --into /tmp/bench  # small sizes, three programs: seconds; for the tests of this house
+    python -m benchmarks --quick --into build/bench  # small sizes, three programs: seconds; for the tests of this house
 """
 
 from __future__ import annotations

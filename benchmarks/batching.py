@@ -5,20 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
+
+from harness import settle_process
 
 
 def main() -> int:
-    here = Path(__file__).resolve().parent
-    sys.path[:0] = [str(here), str(here.parent / "tests"), str(here.parent / "src")]
-
-    from harness import restart_with_environment
-
-    restart_with_environment("tuned")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    settle_process("tuned")
 
     import batches  # NumPy and JAX must see the environment set above
 

@@ -46,27 +46,27 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def restart_with_environment(malloc: str, threads: int = 1) -> None:
-    """Replace this process by one whose threads and allocator are fixed: both are read when a process starts.
+def settle_process(malloc: str, threads: int = 1) -> None:
+    """Go on in a process whose threads, allocator and processors are fixed, and that finds the programs. Threads and
+    allocator are read when a process starts: this one is replaced.
 
     A processor type that the environment prescribes to OpenBLAS is dropped: every contender's BLAS detects its own."""
     wanted = with_threads(threads)
     if malloc == "tuned":
         wanted |= TUNED_MALLOC
-    if all(os.environ.get(key) == value for key, value in wanted.items()) and PRESCRIBED_BLAS not in os.environ:
-        return
-    dropped = {*TUNED_MALLOC, PRESCRIBED_BLAS}
-    cleared = {key: value for key, value in os.environ.items() if key not in dropped}
-    os.execve(sys.executable, [sys.executable, *sys.argv], cleared | wanted)
+    if any(os.environ.get(key) != value for key, value in wanted.items()) or PRESCRIBED_BLAS in os.environ:
+        dropped = {*TUNED_MALLOC, PRESCRIBED_BLAS}
+        cleared = {key: value for key, value in os.environ.items() if key not in dropped}
+        os.execve(sys.executable, [sys.executable, *sys.argv], cleared | wanted)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    here = Path(__file__).resolve().parent
+    sys.path[:0] = [str(here), str(here.parent / "tests"), str(here.parent / "src")]
 
 
 def main() -> int:
     arguments = parse_arguments()
-    restart_with_environment(arguments.malloc, arguments.threads)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-arguments.threads :])
-    here = Path(__file__).resolve().parent
-    sys.path[:0] = [str(here), str(here.parent / "tests"), str(here.parent / "src")]
+    settle_process(arguments.malloc, arguments.threads)
 
     import comparison  # NumPy and the contenders must see the environment set above
 

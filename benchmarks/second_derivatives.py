@@ -9,12 +9,12 @@ markdown table.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from harness import settle_process
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,7 @@ def run(chosen: list[str]) -> int:
 
 
 def main() -> int:
-    here = Path(__file__).resolve().parent
-    sys.path[:0] = [str(here), str(here.parent / "tests"), str(here.parent / "src")]
-
-    from harness import restart_with_environment
-
-    restart_with_environment("tuned")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    settle_process("tuned")
     return run(sys.argv[1:])
 
 

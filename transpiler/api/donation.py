@@ -21,7 +21,7 @@ from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.bufferize import bufferize
 from gradscribe.transpiler.passes.inline_custom import without_custom_calls
 from gradscribe.transpiler.passes.lower.lowering import lower
-from gradscribe.transpiler.passes.ownership import WRITES, has_memory, is_region, view_base
+from gradscribe.transpiler.passes.ownership import has_memory, made_arrays
 from gradscribe.transpiler.primitives.structure import update
 
 Pair = tuple[int, int]  # of a donated parameter and the result that takes its memory
@@ -99,6 +99,4 @@ def _arrays_made(staged: Staged) -> int:
     function = lower(without_custom_calls(staged.function))
     identities = {m.position: m.parameter for m in staged.mutations}
     written = [function.params[k] for k in sorted(set(identities.values()))]
-    eqns = inner_eqns(bufferize(function, written, identities).function.region)
-    making = [e for e in eqns if e.operation not in WRITES and not is_region(e)]
-    return sum(has_memory(x) and view_base(x) is None for e in making for x in e.results)
+    return sum(len(made_arrays(e)) for e in inner_eqns(bufferize(function, written, identities).function.region))

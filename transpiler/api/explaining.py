@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from gradscribe.transpiler.api.annotations import is_spec
-from gradscribe.transpiler.api.inspection import staged_for
+from gradscribe.transpiler.api.inspection import known_sizes, staged_for
 from gradscribe.transpiler.api.transformed import name_of
 from gradscribe.transpiler.ir.dims import Atom, Dim, Symbol
 from gradscribe.transpiler.ir.index import At, Component, Slice
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Var
-from gradscribe.transpiler.ir.staged import ArgumentLeaf, Staged
+from gradscribe.transpiler.ir.staged import Staged
 from gradscribe.transpiler.ir.types import ArrayType, StackType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.inline_custom import without_custom_calls
@@ -115,22 +112,12 @@ def explain(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
 
 
 class _Sizes:
-    """Sizes that the arguments tell: of symbols, and of integers among the parameters."""
+    """Sizes that the arguments tell, by name: plans are those of programs on the way, with values of their own."""
 
     def __init__(self, staged: Staged, leaves: list[Any]) -> None:
-        self.symbols: dict[str, int] = {}
-        self.integers: dict[str, int] = {}
-        for parameter, var in zip(staged.parameters, staged.function.params, strict=True):
-            value: Any = (
-                leaves[parameter.leaf] if isinstance(parameter, ArgumentLeaf) else parameter.read and parameter.read()
-            )
-            if value is None or is_spec(value) or not isinstance(var.type, ArrayType):
-                continue
-            for dim, size in zip(var.type.shape, np.shape(value), strict=True):
-                if isinstance(dim.single_atom, Symbol):
-                    self.symbols.setdefault(dim.single_atom.name, size)
-            if not var.type.shape and var.dtype.kind in "iu":
-                self.integers[var.hint] = int(value)
+        sizes = known_sizes(staged, leaves)
+        self.symbols = {atom.name: size for atom, size in sizes.items() if isinstance(atom, Symbol)}
+        self.integers = {atom.hint: size for atom, size in sizes.items() if isinstance(atom, Var)}
 
     def value(self, dim: Dim) -> int | None:
         def known(atom: Atom) -> int:

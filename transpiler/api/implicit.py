@@ -30,6 +30,12 @@ def text(function: Function) -> Function:
 
 
 @text
+def require_convergence(converged: Any) -> None:
+    if not converged:
+        raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+
+
+@text
 def _negated(values: Any) -> Any:
     return tree.map(lambda v: -v, values)
 

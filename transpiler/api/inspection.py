@@ -82,14 +82,8 @@ def ir(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     return source(fun, *args, level="ir", **kwargs)
 
 
-def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The result of `fun(*args, **kwargs)` with a `ShapeDtype` in place of each array or number; nothing is computed.
-
-    Raises ShapeError for a result whose size depends on data. Example: `gs.eval_shape(np.outer, x, y).shape`
-    """
-    staged, leaves = staged_for(fun, args, kwargs)
-    staged = as_value(staged)
-    staged, outs, definition = result_leaves(staged, staged.result)
+def known_sizes(staged: Staged, leaves: Sequence[Any]) -> dict[Atom, int]:
+    """What example arguments and captured values tell: the sizes of axes, and the integers among the parameters."""
     sizes: dict[Atom, int] = {}
     for parameter, var in zip(staged.parameters, staged.function.params, strict=True):
         value: Any = (
@@ -101,6 +95,18 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                     sizes.setdefault(dim.single_atom, size)
             if not var.type.shape and var.dtype.kind in "iu":
                 sizes[var] = int(value)
+    return sizes
+
+
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of `fun(*args, **kwargs)` with a `ShapeDtype` in place of each array or number; nothing is computed.
+
+    Raises ShapeError for a result whose size depends on data. Example: `gs.eval_shape(np.outer, x, y).shape`
+    """
+    staged, leaves = staged_for(fun, args, kwargs)
+    staged = as_value(staged)
+    staged, outs, definition = result_leaves(staged, staged.result)
+    sizes = known_sizes(staged, leaves)
 
     def known(dim: Dim) -> int:
         try:

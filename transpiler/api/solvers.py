@@ -18,7 +18,7 @@ import numpy as np
 from gradscribe.transpiler.api.executables import executable
 from gradscribe.transpiler.api.forward import jvp
 from gradscribe.transpiler.api.gradients import grad
-from gradscribe.transpiler.api.implicit import dense_solve, text
+from gradscribe.transpiler.api.implicit import dense_solve, require_convergence, text
 from gradscribe.transpiler.api.sparse_systems import SparseMatrix, iterated
 from gradscribe.transpiler.frontend.converting import TEXTS
 from gradscribe.transpiler.library.custom_rules import closure_convert, custom_jvp
@@ -66,8 +66,7 @@ def _implicit(equation, start, find):
         start, constants, others = primals
         _, dconstants, _ = tangents
         x, converged = solution(start, constants, others)
-        if not converged:
-            raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+        require_convergence(converged)
         _, change = jvp(lambda c: residual(x, *c), (constants,), (dconstants,))
         dx = dense_solve(lambda v: jvp(lambda z: residual(z, *constants), (x,), (v,))[1], -change)
         return (x, converged), (dx, None)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.api.implicit import text
+from gradscribe.transpiler.api.implicit import require_convergence, text
 from gradscribe.transpiler.frontend.converting import TEXTS
 from gradscribe.transpiler.library.custom_rules import custom_derivatives
 from gradscribe.transpiler.library.solvers import solver
@@ -179,15 +179,13 @@ def iterated(name, A, b, start, rtol, atol, maxiter):
     def pushed(primals, tangents):
         data, right, start, rows, columns = primals
         x, converged = solved(data, right, start, rows, columns)
-        if not converged:
-            raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+        require_convergence(converged)
         change = tangents[1] - _product(tangents[0], rows, columns, n, x)
         return (x, converged), (_spsolve(SparseMatrix(data, rows, columns, A.shape), change), None)
 
     def forward(data, right, start, rows, columns):
         x, converged = solved(data, right, start, rows, columns)
-        if not converged:
-            raise ArithmeticError("the solver did not converge: there is no derivative of what it returned")
+        require_convergence(converged)
         return (x, converged), (data, rows, columns, x)
 
     def backward(kept, cotangents):

@@ -15,8 +15,7 @@ from gradscribe.transpiler.ir.index import At, Slice, Take
 from gradscribe.transpiler.ir.nodes import Effect, Eqn, Function, Literal, Operand, Region, Var
 from gradscribe.transpiler.ir.walk import dim_vars, inner_eqns, param_dims
 from gradscribe.transpiler.passes.dead_code import has_effect
-from gradscribe.transpiler.passes.lower.contractions import matmul_add
-from gradscribe.transpiler.passes.ownership import WRITES, consumed_operands, has_memory, view_base
+from gradscribe.transpiler.passes.ownership import IN_PLACE, WRITES, consumed_operands, has_memory, view_base
 from gradscribe.transpiler.passes.positions import bare_positions, is_position_along
 from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.arithmetic import select
@@ -33,7 +32,7 @@ from gradscribe.transpiler.primitives.structure import copy, index
 LINE_WIDTH = 88
 _NAME_WIDTH = 4  # of any name: the estimate must not depend on the names the printer gives
 _SELECTIVE = (select, logical_and, logical_or)  # their text may leave an operand unevaluated
-_STATEMENTS = (*WRITES, matmul_add, stack_push, stack_pop, python_call)
+_STATEMENTS = (*IN_PLACE, stack_push, stack_pop, python_call)
 
 
 @dataclass

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from gradscribe.transpiler.backends.folding import Folding
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Region, Var
-from gradscribe.transpiler.passes.lower.contractions import matmul_add
-from gradscribe.transpiler.passes.ownership import WRITES, has_memory
+from gradscribe.transpiler.passes.ownership import IN_PLACE, has_memory
 from gradscribe.transpiler.primitives.regions import body_carries, if_, is_counted, loop, loop_carries, result_carries
 from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 
@@ -22,7 +21,7 @@ Move = tuple[Var, Operand]
 
 def in_place(eqn: Eqn) -> bool:
     """The first result is the first operand after a write to it."""
-    return eqn.operation in (*WRITES, matmul_add, stack_push, stack_pop) and has_memory(eqn.operands[0])
+    return eqn.operation in (*IN_PLACE, stack_push, stack_pop) and has_memory(eqn.operands[0])
 
 
 def entry_moves(eqn: Eqn) -> list[Move]:

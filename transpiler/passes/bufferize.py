@@ -18,8 +18,8 @@ from gradscribe.transpiler.ir.index import Index, Slice, whole
 from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import Substitution, clone_region, eqn_reads, free_vars, inner_eqns
-from gradscribe.transpiler.passes.lower.contractions import matmul_add
 from gradscribe.transpiler.passes.ownership import (
+    IN_PLACE,
     WRITES,
     consumed_operands,
     has_memory,
@@ -314,7 +314,7 @@ def memory_of(x: Operand) -> Var | None:
     eqn = x.definition
     if eqn is None:
         return x
-    if eqn.operation in (*WRITES, matmul_add):
+    if eqn.operation in IN_PLACE:
         return memory_of(eqn.operands[0])
     position = eqn.results.index(x)
     if eqn.operation is if_:

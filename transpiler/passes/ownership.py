@@ -17,6 +17,7 @@ from gradscribe.transpiler.primitives.stacks import stack_pop, stack_push
 from gradscribe.transpiler.primitives.structure import broadcast_to, index, update, update_add
 
 WRITES = (update, update_add)
+IN_PLACE = (*WRITES, matmul_add)  # the result is the first operand, after a write to it
 
 
 def has_memory(x: Operand) -> bool:
@@ -52,7 +53,7 @@ def is_broadcast_view(x: Var) -> bool:
 def consumed_operands(eqn: Eqn) -> tuple[int, ...]:
     """Positions of operands whose memory the equation takes over: the array that is written, the carries of a loop, a
     stack, and an array that is pushed on one (the stack keeps a reference)."""
-    if eqn.operation in (*WRITES, matmul_add, stack_pop):
+    if eqn.operation in (*IN_PLACE, stack_pop):
         return (0,) if has_memory(eqn.operands[0]) else ()
     if eqn.operation is loop or eqn.operation is stack_push:
         return tuple(k for k, x in enumerate(eqn.operands) if has_memory(x))
@@ -61,3 +62,10 @@ def consumed_operands(eqn: Eqn) -> tuple[int, ...]:
 
 def is_region(eqn: Eqn) -> bool:
     return eqn.operation is loop or eqn.operation is if_
+
+
+def made_arrays(eqn: Eqn) -> tuple[Var, ...]:
+    """The results that the equation makes memory for: no views, nor what lies in memory that it takes over."""
+    if is_region(eqn) or eqn.operation in IN_PLACE:
+        return ()
+    return tuple(x for x in eqn.results if has_memory(x) and view_base(x) is None)

@@ -7,13 +7,11 @@ place where results may differ from the program's own order of operations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Var
+from gradscribe.transpiler.ir.rebuilding import rebuilt
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, inner_eqns
 from gradscribe.transpiler.passes.affine.dependences import Dependence, Dependences
 from gradscribe.transpiler.passes.lower.operations import accumulate
 from gradscribe.transpiler.primitives.arithmetic import add, negative, subtract
@@ -33,11 +31,7 @@ def reassociate_sums(function: Function) -> Function:
                     _collect(loop_carries(eqn)[k], body_carries(eqn)[k], terms)
     if not terms:
         return function
-    env = Substitution()
-    params = env.fresh_all(function.params)
-    region = build_body(params, lambda *_: _equations(function.region, env, terms))
-    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
-    return replace(function, region=region, guards=guards)
+    return rebuilt(function, terms, lambda eqn, env: _emit_accumulation(eqn, terms[eqn], env))
 
 
 def _is_float(x: Var) -> bool:
@@ -79,27 +73,9 @@ def _leads_to(x: Operand, start: Var) -> bool:
     return eqn.operation in (add, subtract) and any(_leads_to(y, start) for y in eqn.operands)
 
 
-def _equations(region: Region, env: Substitution, terms: Mapping[Eqn, int]) -> list[Operand]:
-    for eqn in region.eqns:
-        with at_span(eqn.span):
-            if eqn in terms:
-                place = terms[eqn]
-                total, term = env.operand(eqn.operands[place]), env.operand(eqn.operands[1 - place])
-                if eqn.operation is subtract:
-                    (term,) = emit(negative, (term,))
-                facts = {"reduction": reduce_sum.name}
-                env[eqn.result] = emit(accumulate, (total, term), facts, hint=eqn.result.hint)[0]
-            elif eqn.regions:
-                _with_regions(eqn, env, terms)
-            else:
-                append_eqn(clone_eqn(eqn, env))
-    return [env.operand(x) for x in region.results]
-
-
-def _with_regions(eqn: Eqn, env: Substitution, terms: Mapping[Eqn, int]) -> None:
-    operands = [env.operand(x) for x in eqn.operands]
-    regions = []
-    for region in eqn.regions:
-        params = env.fresh_all(region.params)
-        regions.append(build_region(params, lambda *_, r=region: _equations(r, env, terms)))
-    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
+def _emit_accumulation(eqn: Eqn, place: int, env: Substitution) -> None:
+    """The sum, whose partial sum is the operand at `place`."""
+    total, term = env.operand(eqn.operands[place]), env.operand(eqn.operands[1 - place])
+    if eqn.operation is subtract:
+        (term,) = emit(negative, (term,))
+    env[eqn.result] = emit(accumulate, (total, term), {"reduction": reduce_sum.name}, hint=eqn.result.hint)[0]

@@ -11,12 +11,13 @@ subscripted variables", PLDI 1990).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
+from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_region, emit, emit_as
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
+from gradscribe.transpiler.ir.rebuilding import rebuilt
 from gradscribe.transpiler.ir.types import ArrayType, Type
 from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
 from gradscribe.transpiler.passes.affine.dependences import Dependence, Dependences
@@ -62,11 +63,7 @@ def rotate_windows(function: Function) -> Function:
     found = {e: windows for e in loops if (windows := _windows(e, dependences))}
     if not found:
         return function
-    env = Substitution()
-    params = env.fresh_all(function.params)
-    region = build_body(params, lambda *_: _equations(function.region, env, found))
-    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
-    return replace(function, region=region, guards=guards)
+    return rebuilt(function, found, lambda eqn, env: _Rotating(eqn, env, found[eqn]).emit())
 
 
 # ---- which rows ----
@@ -142,27 +139,6 @@ def _held(window: Window, eqn: Eqn) -> range:
 
 
 # ---- rewriting ----
-
-
-def _equations(region: Region, env: Substitution, found: Mapping[Eqn, Sequence[Window]]) -> list[Operand]:
-    for eqn in region.eqns:
-        with at_span(eqn.span):
-            if eqn in found:
-                _Rotating(eqn, env, found[eqn]).emit()
-            elif eqn.regions:
-                _with_regions(eqn, env, found)
-            else:
-                append_eqn(clone_eqn(eqn, env))
-    return [env.operand(x) for x in region.results]
-
-
-def _with_regions(eqn: Eqn, env: Substitution, found: Mapping[Eqn, Sequence[Window]]) -> None:
-    operands = [env.operand(x) for x in eqn.operands]
-    regions = []
-    for region in eqn.regions:
-        params = env.fresh_all(region.params)
-        regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
-    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
 
 Scalars = dict[tuple[Window, int], Operand]

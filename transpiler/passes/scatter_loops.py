@@ -11,15 +11,15 @@ to vector form", TOPLAS 1987).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from gradscribe.transpiler.ir.bounds import clamp_to_positive
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
+from gradscribe.transpiler.ir.builder import at_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Index, Slice
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Literal, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Operand, Var
+from gradscribe.transpiler.ir.rebuilding import rebuilt
 from gradscribe.transpiler.ir.types import ArrayType
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, eqn_dims, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, eqn_dims, inner_eqns
 from gradscribe.transpiler.passes.affine.dependences import Dependence, Dependences
 from gradscribe.transpiler.primitives.conversion import convert
 from gradscribe.transpiler.primitives.primitive import Elementwise
@@ -39,16 +39,8 @@ def slice_scatter_loops(function: Function) -> Function:
         found = {e for e in candidates if _is_free(e, dependences)}
         if not found:
             break
-        function = _sliced(function, found)
+        function = rebuilt(function, found, lambda eqn, env: _Slicing(eqn, env).emit())
     return function
-
-
-def _sliced(function: Function, found: Collection[Eqn]) -> Function:
-    env = Substitution()
-    params = env.fresh_all(function.params)
-    region = build_body(params, lambda *_: _equations(function.region, env, found))
-    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
-    return replace(function, region=region, guards=guards)
 
 
 # ---- which loops ----
@@ -142,27 +134,6 @@ def _is_free(eqn: Eqn, dependences: Dependences) -> bool:
 
 
 # ---- rewriting ----
-
-
-def _equations(region: Region, env: Substitution, found: Collection[Eqn]) -> list[Operand]:
-    for eqn in region.eqns:
-        with at_span(eqn.span):
-            if eqn in found:
-                _Slicing(eqn, env).emit()
-            elif eqn.regions:
-                _with_regions(eqn, env, found)
-            else:
-                append_eqn(clone_eqn(eqn, env))
-    return [env.operand(x) for x in region.results]
-
-
-def _with_regions(eqn: Eqn, env: Substitution, found: Collection[Eqn]) -> None:
-    operands = [env.operand(x) for x in eqn.operands]
-    regions = []
-    for region in eqn.regions:
-        params = env.fresh_all(region.params)
-        regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
-    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
 
 class _Slicing:

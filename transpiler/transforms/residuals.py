@@ -117,13 +117,12 @@ class Tape:
 
 @dataclass
 class ResidualPlan:
-    forward: Function
     homes: Homes
     tapes: dict[Var, Tape] = field(default_factory=dict)
     rereads: dict[Var, Reread] = field(default_factory=dict)
     flags: dict[Var, ExitFlag] = field(default_factory=dict)
     needed: dict[Var, None] = field(default_factory=dict)  # everything the reverse sweep materialises
-    reasons: dict[Var, str] = field(default_factory=dict)  # why each tape is one, for people
+    reasons: dict[Var, str] = field(default_factory=dict)  # why each tape is one, where plans are recorded
 
     def sources(self, var: Var) -> Iterator[Var]:
         """Forward values that materialising `var` reads."""
@@ -162,10 +161,7 @@ def recorded_plans() -> Iterator[list[ResidualPlan]]:
 def plan_residuals(forward: Function, reverse: Region, save_everything: bool = False) -> ResidualPlan:
     """Decide for every demanded value; with `save_everything` each one is taped (the tests' oracle)."""
     homes = Homes(forward)
-    plan = ResidualPlan(forward, homes)
-    recording = _recording.get()
-    if recording is not None:
-        recording.append(plan)
+    plan = ResidualPlan(homes)
     demanded: dict[Var, None] = {}
     for var in _reads(reverse):
         if var in homes.home and not plan.is_given(var):
@@ -195,7 +191,10 @@ def plan_residuals(forward: Function, reverse: Region, save_everything: bool = F
         if not any(var in way for way in (plan.tapes, plan.rereads, plan.flags)) and not graph.can_recompute(var):
             plan.tapes[var] = _tape(var, homes)
         pending.extend(plan.sources(var))
-    plan.reasons = {var: graph.reason(var) for var in plan.tapes}
+    recording = _recording.get()
+    if recording is not None:
+        plan.reasons = {var: graph.reason(var) for var in plan.tapes}
+        recording.append(plan)
     return plan
 
 

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gradscribe.transpiler.ir.dims import Dim
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Region, Var
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.lower.contractions import matmul_add
-from gradscribe.transpiler.passes.lower.operations import LoopOperation
+from gradscribe.transpiler.passes.ownership import IN_PLACE, made_arrays, view_base
 from gradscribe.transpiler.primitives.allocation import empty, zeros
 from gradscribe.transpiler.primitives.conversion import copy
-from gradscribe.transpiler.primitives.primitive import Library, Linear, Reindex
-from gradscribe.transpiler.primitives.regions import is_counted, loop
+from gradscribe.transpiler.primitives.regions import body_carries, if_, is_counted, loop, result_carries
 from gradscribe.transpiler.primitives.structure import index, update, update_add
 
 
@@ -80,14 +79,14 @@ def _origins(function: Function) -> set[Var]:
         eqn = var.definition
         if eqn is None:
             continue
-        if eqn.operation in (update, update_add, matmul_add) or isinstance(eqn.operation, Reindex):
-            sources = list(eqn.operands[:1])
-        elif eqn.regions:
-            k = eqn.results.index(var)
-            sources = [region.results[k] for region in eqn.regions if k < len(region.results)]
-            sources += [eqn.operands[k]] if eqn.operation is loop and k < len(eqn.operands) else []
-        else:
-            sources = []
+        sources: list[Operand] = []
+        if eqn.operation in IN_PLACE or view_base(var) is not None:
+            sources = [eqn.operands[0]]
+        elif eqn.operation is loop:
+            k = result_carries(eqn).index(var)
+            sources = [body_carries(eqn)[k], eqn.operands[k]]
+        elif eqn.operation is if_:
+            sources = [region.results[eqn.results.index(var)] for region in eqn.regions]
         pending += [x for x in sources if isinstance(x, Var)]
     return origins
 
@@ -98,44 +97,29 @@ def _line(eqn: Eqn) -> int | None:
 
 def _enter(region: Region, out: Description, loops: int, results: set[Var]) -> None:
     for eqn in region.eqns:
-        type = eqn.results[0].type if eqn.results else None
         around = eqn.operation is loop and not is_counted(eqn) and any(_loops(eqn.regions[-1]))
         if eqn.operation is loop and not around and not _has_whole_arrays(eqn.regions[-1]):
             if any(e.operation in (index, update, update_add) for e in inner_eqns(eqn.regions[-1])):
                 out.nests.append(_nest(eqn))
             continue
-        if eqn.operation is matmul_add:
+        for x in made_arrays(eqn):
+            if isinstance(x.type, ArrayType):
+                out.allocations.append(Allocation(x.hint, x.type, _line(eqn), loops, x in results))
+        if eqn.operation is matmul_add or (eqn.operation not in (empty, zeros, copy) and _makes_arrays(eqn)):
+            type = eqn.results[0].type
             assert isinstance(type, ArrayType)
             out.calls.append(KernelCall(eqn.operation.name, _line(eqn), type))
-        if isinstance(type, ArrayType) and type.shape and _allocates(eqn):
-            kept = eqn.results[0] in results
-            out.allocations.append(Allocation(eqn.results[0].hint, type, _line(eqn), loops, kept))
-            if eqn.operation not in (empty, zeros, copy):
-                out.calls.append(KernelCall(eqn.operation.name, _line(eqn), type))
         for inner in eqn.regions:
             _enter(inner, out, loops + (eqn.operation is loop), results)
 
 
-def _allocates(eqn: Eqn) -> bool:
-    operation = eqn.operation
-    if operation is matmul_add:
-        return False
-    if operation.allocates:
-        return True
-    return not operation.view and isinstance(operation, (Library, LoopOperation, Linear)) and not _is_write(eqn)
-
-
-def _is_write(eqn: Eqn) -> bool:
-    return eqn.operation in (index, update, update_add)
+def _makes_arrays(eqn: Eqn) -> bool:
+    return any(isinstance(x.type, ArrayType) for x in made_arrays(eqn))
 
 
 def _has_whole_arrays(region: Region) -> bool:
     """Something in it makes or fills a whole array, so that it is a loop around nests, not a nest."""
-    return any(
-        isinstance(e.results[0].type, ArrayType) and bool(e.results[0].type.shape) and _allocates(e)
-        for e in inner_eqns(region)
-        if e.results
-    )
+    return any(e.operation is matmul_add or _makes_arrays(e) for e in inner_eqns(region))
 
 
 def _nest(eqn: Eqn) -> Nest:

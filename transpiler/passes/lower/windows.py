@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from gradscribe.transpiler.ir.bounds import is_positive
-from gradscribe.transpiler.ir.builder import append_eqn, at_span, build_body, build_region, emit, emit_as
+from gradscribe.transpiler.ir.builder import emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import At, Component, Index, Slice, is_whole
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Guard, Operand, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Operand, Var
+from gradscribe.transpiler.ir.rebuilding import rebuilt
 from gradscribe.transpiler.ir.types import FLOAT32, FLOAT64, ArrayType, Type
-from gradscribe.transpiler.ir.walk import Substitution, clone_eqn, inner_eqns
+from gradscribe.transpiler.ir.walk import Substitution, inner_eqns
 from gradscribe.transpiler.passes.lower.operations import LoopOperation
 from gradscribe.transpiler.primitives.arithmetic import add
 from gradscribe.transpiler.primitives.contraction import dot_general
@@ -123,11 +124,7 @@ def recognise_windows(function: Function) -> Function:
     found = {e: nest for e in inner_eqns(function.region) if (nest := _nest(e)) is not None}
     if not found:
         return function
-    env = Substitution()
-    params = env.fresh_all(function.params)
-    region = build_body(params, lambda *_: _equations(function.region, env, found))
-    guards = tuple(Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span) for g in function.guards)
-    return replace(function, region=region, guards=guards)
+    return rebuilt(function, found, lambda eqn, env: _emit_nest(found[eqn], env))
 
 
 # ---- which loops ----
@@ -284,27 +281,6 @@ class _Reader:
 
 
 # ---- rewriting ----
-
-
-def _equations(region: Region, env: Substitution, found: Mapping[Eqn, _Nest]) -> list[Operand]:
-    for eqn in region.eqns:
-        with at_span(eqn.span):
-            if eqn in found:
-                _emit_nest(found[eqn], env)
-            elif eqn.regions:
-                _with_regions(eqn, env, found)
-            else:
-                append_eqn(clone_eqn(eqn, env))
-    return [env.operand(x) for x in region.results]
-
-
-def _with_regions(eqn: Eqn, env: Substitution, found: Mapping[Eqn, _Nest]) -> None:
-    operands = [env.operand(x) for x in eqn.operands]
-    regions = []
-    for region in eqn.regions:
-        params = env.fresh_all(region.params)
-        regions.append(build_region(params, lambda *_, r=region: _equations(r, env, found)))
-    emit_as([env.fresh(r) for r in eqn.results], eqn.operation, operands, env.params(eqn.params), regions)
 
 
 def _emit_nest(nest: _Nest, env: Substitution) -> None:
