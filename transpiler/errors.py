@@ -7,6 +7,7 @@ location, the source line, a caret, the notes and the hint. Assumes lines and co
 
 import linecache
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -93,6 +94,11 @@ def _blank(text: str) -> str:
     return "".join("\t" if character == "\t" else " " * _character_width(character) for character in text)
 
 
+def in_users_names(text: str) -> str:
+    """`%n_12 + 1`, as the IR writes a size, the way its user would: `n + 1`."""
+    return re.sub(r"%(\w*?)_\d+", lambda found: found[1] or "an integer", text)
+
+
 class GradscribeError(Exception):
     """A program that gradscribe refuses, and where.
 
@@ -112,7 +118,7 @@ class GradscribeError(Exception):
         hint: str = "",
         notes: Iterable[tuple[Span | None, str]] = (),
     ) -> None:
-        notes = tuple(notes)
+        message, notes = in_users_names(message), tuple(notes)
         super().__init__(span, message, hint, notes)
         self.span = span
         self.message = message

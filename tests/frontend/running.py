@@ -11,12 +11,18 @@ import numpy as np
 
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.frontend.stage import stage
-from gradscribe.transpiler.ir.evaluate import evaluate
+from gradscribe.transpiler.ir.evaluate import Environment, GuardFailed, bind_symbols, evaluate, evaluate_dim
+from gradscribe.transpiler.ir.nodes import Function
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ArgumentLeaf, ResultLeaf, Staged, StaticLeaf
 
 
-class NotFit(Exception):
-    """The arguments do not have the types that the program was staged for."""
+def check_sizes(function: Function, args: list[Any]) -> None:
+    """Raise `GuardFailed` where sizes of arguments are not those that were taken to be equal to others."""
+    env: Environment = {}
+    bind_symbols(function.params, args, env)
+    for param, value in zip(function.params, args, strict=True):
+        if np.shape(value) != tuple(evaluate_dim(d, env) for d in param.type.dims()):
+            raise GuardFailed(function.span, f"`{param.hint}` has the shape {np.shape(value)}, not {param.type}")
 
 
 def run_staged(staged: Staged, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
@@ -24,6 +30,7 @@ def run_staged(staged: Staged, args: tuple[Any, ...], kwargs: dict[str, Any] | N
     kwargs = kwargs or {}
     leaves = tree.leaves((args, kwargs))
     given = [leaves[p.leaf] if isinstance(p, ArgumentLeaf) else p.read() for p in staged.parameters]
+    check_sizes(staged.function, given)
     flat = evaluate(staged.function, *[np.array(x) if isinstance(x, np.ndarray) else x for x in given])
 
     def built(node: Any) -> Any:

@@ -8,9 +8,11 @@ dualities (scaled by norms), 1e-12 between two plans of the same derivative.
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -126,8 +128,32 @@ def _as_typed(function: Function, args: Sequence[Any]) -> list[Any]:
     return out
 
 
+def meets_a_singularity(p: Program, seed: int) -> bool:
+    """Is a value or a tangent on the way not finite, at this point?
+
+    An element that overflows and is read no more has the cotangent 0, and 0 times its infinite derivative is no number:
+    so it is in every reverse mode, while forward mode forgets the element.
+    """
+    met: list[str] = []
+
+    def look(value: Any, type: Any, env: Any, where: Callable[[], str]) -> None:
+        if np.asarray(value).dtype.kind in "fc" and not np.all(np.isfinite(value)):
+            met.append(where())
+
+    with mock.patch.object(importlib.import_module(evaluate.__module__), "check_type", look):
+        evaluate(push(p.function, p.wrt), *p.args, *p.tangents(seed))
+    return bool(met)
+
+
+def all_finite(values: Sequence[Any]) -> bool:
+    return all(np.all(np.isfinite(x)) for x in values)
+
+
 def check_vjp(p: Program, seed: int = 0) -> None:
-    """vjp against jvp by duality, against the plan that saves everything, and split against fused, called twice."""
+    """vjp against jvp by duality, against the plan that saves everything, and split against fused, called twice.
+
+    Unjudged where the cotangents are not finite and a value or a tangent on the way is not either.
+    """
     parts = pull(p.function, p.wrt, p.results)
     expected = p.run(p.function, *p.args)
     ct, dx = p.cotangents(seed), p.tangents(seed)
@@ -138,6 +164,10 @@ def check_vjp(p: Program, seed: int = 0) -> None:
     for k, bar in zip(p.wrt, bars, strict=True):
         if np.shape(bar) != np.shape(p.args[k]) or np.asarray(bar).dtype != np.asarray(p.args[k]).dtype:
             raise Wrong(f"cotangent of parameter {k}: {np.asarray(bar).dtype}{np.shape(bar)}")
+    if not all_finite(bars):
+        if meets_a_singularity(p, seed):
+            raise Unjudged("a value or a tangent on the way is not finite")
+        raise Wrong("a cotangent is not finite, and every value and tangent is")
     everything = pull(p.function, p.wrt, p.results, save_everything=True)
     close(p.run(everything.fused, *p.args, *ct), out, p.allowed(PLANS), "chosen plan against the plan that saves all")
     pushed = p.run(push(p.function, p.wrt), *p.args, *dx)[count:]

@@ -90,7 +90,9 @@ KINDS = {
         "kinds": 0.7,
     }),
 }  # fmt: skip
-NOT_COPIED = 0.06  # of the names that an array may or may not be shared with, before a write
+# Of the names that an array may or may not be shared with, before a write; a quarter of the programs is bolder, and
+# refused more often.
+NOT_COPIED, BOLD = 0.06, 0.5
 
 
 class Writer(Growing):
@@ -103,6 +105,7 @@ class Writer(Growing):
         self.lines: list[str] = []
         self.budget = self.random.randint(8, 32)
         self.copies = random.Random(f"copies:{flavour}:{seed}")  # apart, so that a loop written again is the same
+        self.not_copied = BOLD if seed % 4 == 0 else NOT_COPIED
 
     def put(self, indent: int, lines: list[str]) -> None:
         self.lines += ["    " * indent + line for line in lines]
@@ -116,7 +119,7 @@ class Writer(Growing):
         first: list[str] = []
         for name in self.written:
             for other in self.sharing.in_the_way(name):
-                if self.copies.random() >= NOT_COPIED:
+                if self.copies.random() >= self.not_copied:
                     first.append(f"{other} = {other}.copy()")
                     self.sharing.fresh(other)
         self.written = []

@@ -26,11 +26,12 @@ from fuzz.derivatives import Unjudged, Wrong, _normal
 from fuzz.programs import load_program, make_arguments, program_text
 from fuzz.source_campaign import Outcome, outcome_of, value_of_text
 from fuzz.source_derivatives import is_active
-from fuzz.values import python_outcome
+from fuzz.values import LITTLE_ROOM, python_outcome
 from gradscribe.transpiler import tree
 from gradscribe.transpiler.backends import load
 from gradscribe.transpiler.backends.load import NativeFunction, compile_native
 from gradscribe.transpiler.backends.loop_source import LoopModule
+from gradscribe.transpiler.frontend import growing_lists
 from gradscribe.transpiler.frontend.stage import stage
 from gradscribe.transpiler.ir.evaluate import GuardFailed, evaluate
 from gradscribe.transpiler.ir.nodes import Function
@@ -57,6 +58,7 @@ class Subject:
     single: bool = False  # some of it is computed in float32
 
 
+@mock.patch.object(growing_lists, "_SPARE", LITTLE_ROOM)
 def subject(seed: int, flavour: str) -> Subject | None:
     """The program staged at the first input where Python does not raise; None where there is none."""
     function = load_program(program_text(seed, flavour))

@@ -117,6 +117,28 @@ def list_longer_by_as_many_items_as_data_decide(a, s):
     return sum(xs)
 
 
+def list_longer_in_branches(a, s, n):
+    """The loop that fills it stands in branches and in no loop: no loop around it says how much room there must be."""
+    xs = [s, 0.5 * a[1]]
+    if abs(s) > abs(a[0]):
+        if a[2] > 0:
+            for j in range(n):
+                xs.append(a[j] * 0.5)
+        xs += [0.5 * t for t in xs[-2:]]
+    return sum(xs)
+
+
+def list_longer_after_a_return(a, s, n):
+    """The same where what comes after a `return` is a branch."""
+    xs = [s, 0.5 * a[1]]
+    if n > 1:
+        xs.append(a[3] * 0.5)
+    if a[2] < 0:
+        return s + a[0]
+    xs += [0.5 * t for t in xs[-2:]]
+    return sum(xs)
+
+
 REGRESSIONS = {
     exit_code_of_an_inner_loop: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     carried_array_with_two_names: (np.array([0.75, -0.6, 0.7, 1.2]), np.array([1.0, 0.4, -0.3, 0.9])),
@@ -127,4 +149,6 @@ REGRESSIONS = {
     name_written_anew_beside_continue: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     name_written_anew_after_a_return: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
     list_longer_by_as_many_items_as_data_decide: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3),
+    list_longer_in_branches: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3, 3),
+    list_longer_after_a_return: (np.array([0.75, -0.6, 0.7, 1.2]), 1.3, 3),
 }

@@ -7,12 +7,22 @@ import warnings
 import numpy as np
 import pytest
 
-from fuzz.derivatives import Program, check_jvp, check_second_order, check_vjp, check_vmap
+from fuzz.derivatives import (
+    Program,
+    Unjudged,
+    all_finite,
+    check_jvp,
+    check_second_order,
+    check_vjp,
+    check_vmap,
+    meets_a_singularity,
+)
 from fuzz.language_programs import KINDS
 from fuzz.programs import FLAVOURS
 from fuzz.source_campaign import check_program
 from fuzz.source_derivatives import source_program
 from fuzz.test_derivatives import flags_for, seeds
+from gradscribe.transpiler.frontend.stage import stage
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +37,7 @@ def staged(seed: int, flavour: str) -> Program:
     p = source_program(seed, flavour)
     if p is None:
         pytest.skip("refused, or raises")
-    if not all(np.all(np.isfinite(x)) for x in p.run(p.function, *p.args)):
+    if not all_finite(p.run(p.function, *p.args)):
         pytest.skip("not finite")
     return p
 
@@ -63,6 +73,24 @@ def test_batches(seed, flavour):
     flags = [flag and k in p.wrt for k, flag in enumerate(flags_for(p, seed))]
     for lanes in ("auto", "loop"):
         check_vmap(p, flags, seed, lanes, spread=1e-3)
+
+
+def overflowing(a, n):
+    """The first element of `b` is infinite, and nothing reads it; n = 0: none is."""
+    b = np.exp(a * 300.0 * n)
+    return b[1] + a.sum()
+
+
+@pytest.mark.parametrize("n, met", [(0, False), (4, True)])
+def test_a_point_is_unjudged_where_something_unread_overflows(n, met):
+    function = stage(overflowing, (np.array([1.5, -0.5]), n), {}).function
+    p = Program(function, (np.array([1.5, -0.5]), n), (0,), (0,))
+    assert meets_a_singularity(p, 0) == met
+    if met:
+        with pytest.raises(Unjudged):
+            check_vjp(p)
+    else:
+        check_vjp(p)
 
 
 def test_most_programs_are_taken():

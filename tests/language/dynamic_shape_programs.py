@@ -212,3 +212,11 @@ def arrays_of_two_sizes_exchanged(x):
         a, b = b, np.concatenate([a, b[:1]])
         total += (a**2).sum() * b[0]
     return total + b.sum()
+
+
+@program(X, 5)
+def a_table_as_long_as_a_later_argument_says(x, n):
+    products = np.zeros(n + 1)
+    for k in range(n):
+        products[k] = x[k] * x[k + 1]
+    return np.sum(np.sin(x) * (products + 2.0)), products

@@ -136,15 +136,14 @@ def _move_axes(
 ) -> Function:
     """The batched program with batch axes where the caller has them; `wanted`: (flat result, axis) in order."""
     env = Substitution()
-    params: list[Var] = []
-    for old, axis in zip(function.params, in_axes, strict=True):
-        new = env.fresh(old)
+    params = env.fresh_all(function.params)
+    for k, (old, axis) in enumerate(zip(function.params, in_axes, strict=True)):
         if axis:
-            assert isinstance(new.type, ArrayType)
-            shape = list(new.type.shape)
+            type = params[k].type
+            assert isinstance(type, ArrayType)
+            shape = list(type.shape)
             shape.insert(axis, shape.pop(0))
-            new = Var(ArrayType(new.type.dtype, tuple(shape)), old.hint)
-        params.append(new)
+            params[k] = Var(ArrayType(type.dtype, tuple(shape)), old.hint)
 
     def body(*_: Var) -> list[Operand]:
         for old, new, axis in zip(function.params, params, in_axes, strict=True):

@@ -19,7 +19,14 @@ from gradscribe.transpiler.api.settings import settings
 from gradscribe.transpiler.backends.execute import execute, index_message, raising_line, user_span
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.numpy_source import Source, numpy_module
-from gradscribe.transpiler.errors import GradscribeError, IndexRangeError, UnsupportedSyntax, internal_error, reporting
+from gradscribe.transpiler.errors import (
+    GradscribeError,
+    IndexRangeError,
+    UnsupportedSyntax,
+    in_users_names,
+    internal_error,
+    reporting,
+)
 from gradscribe.transpiler.ir.nodes import Function, Var
 from gradscribe.transpiler.ir.staged import ArgumentIdentity, ResultLeaf, Staged
 from gradscribe.transpiler.ir.types import ArrayType
@@ -150,7 +157,7 @@ def header_of(staged: Staged, title: str) -> list[str]:
 
 def _parameter_line(var: Var, path: str) -> str:
     """`w: f64[n, d]`, `steps: int`, and where a parameter stands in a tree: `params_w: f64[d], params['w']`."""
-    kind = repr(var.type)
+    kind = in_users_names(repr(var.type))
     if isinstance(var.type, ArrayType) and var.type.weak:
         kind = {"f": "float", "i": "int", "b": "bool", "c": "complex"}[var.dtype.kind]
     return f"  {var.hint or '_'}: {kind}" + (f", {path}" if path != var.hint else "")

@@ -68,13 +68,13 @@ def check_fails(tracing: Tracing, condition: Any, raised: Raised) -> None:
         emit(PRIMITIVES["check"], (condition, *values), {"message": message, "error": raised.error})
 
 
-def growing(tracing: Tracing, interpret: Callable[[int], Any]) -> Any:
+def growing(tracing: Tracing, interpret: Callable[[int], Any], loop: bool = False) -> Any:
     """Interpret a region, given its birth; again with lists in buffers where it outgrows them."""
     start = tracing.store.here()
     forms: dict[List, tuple[Any, bool]] = {}
     for _ in range(_PASSES):
         birth = next_serial()
-        tracing.growers.append(birth)
+        tracing.growers[birth] = loop
         try:
             return interpret(birth)
         except Outgrown as outgrown:
@@ -83,7 +83,7 @@ def growing(tracing: Tracing, interpret: Callable[[int], Any]) -> Any:
             doubling = outgrown.doubling or forms.get(outgrown.cell, (None, False))[1]
             forms[outgrown.cell] = (outgrown.form, doubling)
         finally:
-            tracing.growers.remove(birth)
+            del tracing.growers[birth]
         tracing.store.undo(start)
         for cell, (form, doubling) in forms.items():
             tracing.into_buffers(cell, form, doubling)

@@ -200,16 +200,17 @@ class LoopTrace:
         return Plan("counted", (Dim.of(values[0]), *linear))
 
     def _require_room(self, cell: Room, plan: Plan) -> None:
-        """The room for a list must be known where its buffers are made. An outer loop may still bound it."""
+        """The room for a list must be known where its buffers are made. A loop around this one may still bound it."""
         found = self.tracing.list_with_room(cell)
         if found is None or not isinstance(self.kind, Counted):
             return
         capacity, owner = found
         _, step, slope = plan.value
-        outermost = next((b for b in self.tracing.growers if b > capacity.serial), None) == self.birth
-        if (step == 0 and slope == 0) or not outermost:
+        around = any(loop for birth, loop in self.tracing.growers.items() if capacity.serial < birth < self.birth)
+        if (step == 0 and slope == 0) or around:
             return
-        if not self.tracing.visible(self.tracing.solver.normalize(self.kind.hi - self.kind.lo), capacity.serial):
+        trips = self.tracing.solver.normalize(self.kind.hi - self.kind.lo)
+        if not all(self.tracing.visible(known, capacity.serial) for known in (trips, step)):
             raise Unbounded(owner, owner.slots[FORM], self.where)
 
     def _linear_step(self, step: Dim) -> tuple[Dim, int] | None:
@@ -296,7 +297,7 @@ class LoopTrace:
     # ---- passes ----
     def run(self, body: Callable[[Any], Any]) -> Any:
         """Interpret to the fixpoint and emit; the answer is how the loop was left: 0, or a code that may be data."""
-        return growing(self.tracing, functools.partial(self._run, body))
+        return growing(self.tracing, functools.partial(self._run, body), loop=True)
 
     def _run(self, body: Callable[[Any], Any], birth: int) -> Any:
         self.birth, self.start, self.cells = birth, self.store.here(), {}

@@ -9,12 +9,11 @@ depends on data raises `DataEquality`, for the interpreter to check at run time 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gradscribe.transpiler.errors import ShapeError, Span, Steering
+from gradscribe.transpiler.errors import ShapeError, Span, Steering, in_users_names
 from gradscribe.transpiler.frontend.values import NeedStatic
 from gradscribe.transpiler.ir.bounds import is_nonnegative
 from gradscribe.transpiler.ir.builder import current_span
@@ -171,10 +170,9 @@ class Solver(Equalities):
 
     def named(self, dim: Dim) -> str:
         """A dim with the arguments its atoms come from."""
-        plain = lambda text: re.sub(r"%(\w*?)_\d+", lambda found: found[1] or "an integer", text)
-        atoms = [(plain(repr(a)), str(self.names[a])) for a in dim.leaves() if a in self.names]
+        atoms = [(in_users_names(repr(a)), str(self.names[a])) for a in dim.leaves() if a in self.names]
         places = [f"{name} is {place}" for name, place in atoms if name != place]
-        return plain(f"{dim}") + (f" ({', '.join(dict.fromkeys(places))})" if places else "")
+        return in_users_names(f"{dim}") + (f" ({', '.join(dict.fromkeys(places))})" if places else "")
 
     def assume_equal(self, a: Dim, b: Dim) -> bool:
         """Two sizes that the example has equal are taken to be equal, and a guard remembers it."""

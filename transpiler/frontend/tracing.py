@@ -72,7 +72,7 @@ class Tracing:
         self.unrollable: set[Var] = set()  # positions in loops whose trips are counted beforehand
         self.births: list[int] = []  # of the open data-dependent regions
         self.skip_unknown_loops = False  # take loops that need the unknown result of a recursion not to run
-        self.growers: list[int] = []  # of those that can be entered again with a list in buffers
+        self.growers: dict[int, bool] = {}  # those that can be entered again with a list in buffers: is it a loop?
 
     def refuse_poison(self, name: str, poison: Poison) -> NoReturn:
         """A value without a single meaning is read."""

@@ -1,8 +1,7 @@
 """The reference semantics: run IR on NumPy, checking every value against its symbolic type.
 
 In: a `Function` and NumPy arguments. Out: its results. Assumes a verified function. Raises `GuardFailed` for entry
-guards and
-whatever a check equation raises. Never writes to its arguments.
+guards and whatever a check equation raises. Never writes to its arguments.
 """
 
 from __future__ import annotations

@@ -87,13 +87,10 @@ class _Batch:
 def _build(batch: _Batch, run: Any) -> tuple[Function, tuple[bool, ...]]:
     function, dependent, size = batch.function, batch.dependent, batch.size
     env = Substitution()
-    params = []
-    for old in function.params:
-        new = env.fresh(old)
+    params = env.fresh_all(function.params)
+    for k, old in enumerate(function.params):
         if old in dependent:
-            new = Var(with_batch_axis(new.type, size), old.hint)
-            env[old] = new
-        params.append(new)
+            params[k] = env[old] = Var(with_batch_axis(params[k].type, size), old.hint)
     guards = tuple(
         Guard(g.kind, env.dim(g.dim), g.message, g.requirement, g.span)
         for g in function.guards
