@@ -249,8 +249,9 @@ class Inner(Trees):
         return Staged(inner, tuple(places), template, mutations)
 
     def _parameter(self, leaf: Any, number: int, own: list[Parameter]) -> Any:
-        if isinstance(leaf, StaticLeaf):
-            return self.lift(leaf.value, "argument", None) if not isinstance(leaf.value, InnerFunction) else leaf.value
+        if isinstance(leaf, StaticLeaf):  # an object of the enclosing program is one here, too
+            value = leaf.value
+            return value if isinstance(value, InnerFunction) or is_value(value) else self.lift(value, "argument", None)
         if not isinstance(leaf, Operand):
             return leaf
         type = leaf.type

@@ -8,6 +8,7 @@ they still are what they were; what is lifted counts as old as the arguments, wh
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import re
 import reprlib
@@ -55,6 +56,7 @@ _STATIC_CLASSES = (
     np.dtype,
     np.ufunc,
     type(Ellipsis),
+    enum.Enum,
 )
 StaticPlace = tuple[int, int | None]  # argument leaf, axis (None: its value)
 Accessor = Callable[[Any, Any], Any]

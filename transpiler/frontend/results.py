@@ -158,7 +158,7 @@ class Results(Lifting):
                 raise stale_error(current_span(), box.marks[STALE], what)
             if box.value is not parameter.var:
                 self.mutations.append(Mutation(k, self._position(box)))
-        for visible in reversed(self.visible_containers):
+        for visible in self.visible_containers:  # what a container holds before it: its places are counted at entry
             self._container_changes(visible)
 
     def _container_changes(self, visible: Visible) -> None:

@@ -134,7 +134,7 @@ class Literal(Operand):
 
     def __init__(self, value: object, type: ArrayType | None = None) -> None:
         self.type = type if type is not None else type_of_scalar(value)
-        self.value: Any = value
+        self.value: Any = _plain_number(value)
 
     def _key(self) -> tuple[object, ...]:
         return (repr(self.value), self.type)
@@ -147,6 +147,14 @@ class Literal(Operand):
 
     def __repr__(self) -> str:
         return repr(self.value)
+
+
+def _plain_number(value: object) -> object:
+    """A number of a class of its own (a flag, a member of an IntEnum) is written as Python's."""
+    if isinstance(value, np.generic):
+        return value
+    kinds: tuple[Any, ...] = (bool, int, float, complex)
+    return next((kind(value) for kind in kinds if isinstance(value, kind)), value)
 
 
 class Operation(Protocol):
