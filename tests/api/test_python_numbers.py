@@ -136,3 +136,51 @@ def test_poles_in_a_loop():
 def test_text_of_derivatives_stays_plain_where_nothing_can_be_zero():
     text = gs.source(gs.grad(lambda x, y: math.log(x) / y + x / y**2), 2.0, 3.0)
     assert "np.divide" not in text and "np.float64" not in text
+
+
+def beside(i):
+    return i + -4
+
+
+def before(i):
+    return 300 + i[0]
+
+
+def written(i):
+    i[0] = 300
+    return i
+
+
+def added(i):
+    i[1:] += -1
+    return i
+
+
+def larger(i):
+    return np.maximum(i, -1)
+
+
+def in_an_array(i):
+    return np.array([1, 300], np.uint8) + i
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("function", [beside, before, written, added, larger, in_an_array])
+def test_a_written_int_that_the_dtype_does_not_hold(function, backend):
+    given = np.array([3, 2], np.uint8)
+    with pytest.raises(OverflowError, match="out of bounds for uint8"):
+        function(given.copy())
+    with pytest.raises(OverflowError, match="out of bounds for uint8") as caught:
+        gs.jit(function, backend=backend)(given.copy())
+    assert not isinstance(caught.value, gs.InternalError)
+
+
+@pytest.mark.native
+def test_it_raises_where_it_is_reached():
+    def shifted(i, t):
+        return i + 300 if t > 0 else i + 1
+
+    compiled = gs.jit(shifted)
+    assert compiled(np.array([3, 2], np.uint8), -1.0).tolist() == [4, 3]
+    with pytest.raises(OverflowError, match="out of bounds"):
+        compiled(np.array([3, 2], np.uint8), 1.0)

@@ -113,3 +113,9 @@ def positions_from_integers(x, k):
     for i in range(5):
         total += x[(i * 3 + k) % 5] * x[-i] * x[i - 3]
     return total
+
+
+@program(np.array([0.3, -0.2, 0.5]))
+def numbers_are_indexed_as_arrays_without_axes(x):
+    y = np.sum(x * x)
+    return y[()] * x[0][None], np.sin(y)[()] + x[1][..., None, None], x[2][()][()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -136,3 +137,24 @@ def subscript_of_an_iterator(x):
 @refused(0.7)
 def decimals_of_a_python_float(t):
     return round(t, 2) * t
+
+
+@refused(X)
+def numbers_of_a_file(x):
+    return x * np.loadtxt("weights.txt")
+
+
+@refused(X)
+def environment(x):
+    return x * float(os.environ["SCALE"])
+
+
+@refused(X)
+def padded_text(x):
+    print(str(x[0]).rjust(8))
+    return x
+
+
+@refused(0.7)
+def subscript_of_a_python_float(t):
+    return t[()]

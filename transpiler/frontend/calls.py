@@ -12,6 +12,7 @@ import difflib
 import functools
 import inspect
 import math
+import os
 import types
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ import numpy as np
 from gradscribe.transpiler.errors import GradscribeError, Span
 from gradscribe.transpiler.frontend import python_iterators, python_queues
 from gradscribe.transpiler.frontend.branches import branch, check_fails
-from gradscribe.transpiler.frontend.fence import OUTSIDE, check_accepted, refused_call
+from gradscribe.transpiler.frontend.fence import ENVIRONMENT, OUTSIDE, check_accepted, refused_call
 from gradscribe.transpiler.frontend.liveness import yields
 from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
@@ -392,9 +393,13 @@ class Calls(Superclasses):
             self.refuse("attributes of functions are not accepted")
         if isinstance(owner, types.ModuleType):
             value = self.python(getattr, owner, name)
+            if value is os.environ:
+                self.refuse(*ENVIRONMENT)
             if owner.__name__.split(".")[0] in _LIBRARIES:
                 return value
             return self.lift(value, f"{owner.__name__}.{name}", Reading(owner, "attribute", name))
+        if isinstance(owner, Text):
+            self.refuse(f"`{name}` of a string made of data is not accepted", "format the value itself: f'{x:>8.3f}'")
         if isinstance(owner, Poison):
             self.refuse_poison("this value", owner)
         if isinstance(owner, Generator):

@@ -310,7 +310,9 @@ class Expressions(Conditions):
         if isinstance(owner, Flat):
             return self.flat_item(owner, index)
         if isinstance(owner, Operand):
-            self.fail(PythonError, f"IndexError: {describe(owner)} has no axes to index")
+            if owner.type.weak:
+                self.fail(PythonError, f"TypeError: {describe(owner)} is not subscriptable")
+            return self.get_array_item(self.views.fresh(owner, ()), index)  # as NumPy's numbers are
         if owner is np.s_ or owner is np.index_exp:
             return index if owner is np.s_ or isinstance(index, tuple) else (index,)
         if isinstance(index, Slice):

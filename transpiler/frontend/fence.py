@@ -102,7 +102,14 @@ REFUSED_CALLS: dict[Any, Refusal] = {
         "write a comprehension: np.array([function(v) for v in x])",
     ),
     functools.singledispatch: ("`functools.singledispatch` inside a staged function is not accepted", "use it outside"),
-}
+    **dict.fromkeys(
+        (
+            np.load, np.loadtxt, np.genfromtxt, np.fromfile, np.fromregex, np.memmap, np.lib.format.open_memmap,
+            np.save, np.savetxt, np.savez, np.savez_compressed,
+        ),
+        ("files are not read or written in a staged function", "read and write them outside, and pass the arrays in"),
+    ),
+}  # fmt: skip
 # Calls that Python answers where all arguments are static.
 REFUSED_OF_DATA: dict[Any, Refusal] = {
     math.fsum: ("`math.fsum` of data is not accepted: it rounds once, as no other sum does", "use sum, or np.sum"),
@@ -117,6 +124,7 @@ OF_OUTSIDE: Refusal = (
     "is not accepted: it has to do with the world outside the program",
     "call it outside and pass the value in; to report something, use print or gs.debug.callback",
 )
+ENVIRONMENT: Refusal = ("`os.environ` is not accepted in a staged function", "read it outside and pass the value in")
 _NOW = frozenset(("now", "utcnow", "today"))
 VECTORIZED: Refusal = (
     "functions made by `np.vectorize` are not accepted", "call gs.vmap(function), or write the loop"

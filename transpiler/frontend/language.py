@@ -18,6 +18,7 @@ import numpy as np
 
 from gradscribe.transpiler.frontend.fence import (
     CONDITIONAL,
+    ENVIRONMENT,
     OF_OUTSIDE,
     REFUSED,
     REFUSED_CALLS,
@@ -254,6 +255,9 @@ _OUTSIDE = (
     _refused(OUTSIDE, "`exec`", "executed_text", REFUSED_CALLS[exec]),
     _refused(OUTSIDE, "`input`", "console_input", REFUSED_CALLS[input]),
     _refused(OUTSIDE, "`open`", "opened_file", REFUSED_CALLS[open]),
+    _refused(OUTSIDE, "`np.load`, `np.loadtxt`, `np.save` and their kin", "numbers_of_a_file",
+             REFUSED_CALLS[np.loadtxt]),
+    _refused(OUTSIDE, "`os.environ`", "environment", ENVIRONMENT),
     _refused(OUTSIDE, "`time`, `os`, `logging`, `warnings`, `threading`, `subprocess`, `io`, `pathlib`, `pickle`",
              "world_outside", OF_OUTSIDE),
     _refused(OUTSIDE, "`random`, `np.random`: hidden state", "random_numbers_of_python",

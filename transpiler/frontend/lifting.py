@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import os
 import re
 import reprlib
 import types
@@ -23,6 +24,7 @@ from gradscribe.transpiler import tree
 from gradscribe.transpiler.errors import DTypeError, IntegerRangeError, UnsupportedSyntax
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
+from gradscribe.transpiler.frontend.fence import ENVIRONMENT
 from gradscribe.transpiler.frontend.reading import Reading, StillHolds
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import (
@@ -244,6 +246,8 @@ class Lifting(Arrays):
             return self._captured_array(value, CaptureLeaf(path, read or Reading(value, "itself")))
         if isinstance(value, (float, complex, np.floating, np.complexfloating)):
             return value if read is None else self._captured_scalar(value, path, read)
+        if value is os.environ:
+            self.refuse(*ENVIRONMENT)
         self._check_static(value, read)
         if read is not None:
             self._note_static(path, value)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradscribe.transpiler.errors import DTypeError, GradscribeError, ShapeError, UnsupportedSyntax
+from gradscribe.transpiler.errors import DTypeError, GradscribeError, IntegerRangeError, ShapeError, UnsupportedSyntax
 from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
@@ -88,7 +88,10 @@ def cast(x: Operand, dtype: Any) -> Operand:
     if isinstance(x, Literal):
         with np.errstate(all="ignore"):
             value = x.value.real if dtype.kind != "c" and x.dtype.kind == "c" else x.value
-            return Literal(dtype.type(value))
+            try:
+                return Literal(dtype.type(value))
+            except OverflowError as error:  # a Python int that is too large
+                raise IntegerRangeError(current_span(), str(error)) from None
     return convert(x, dtype=dtype) if x.dtype == dtype else in_dtype(x, dtype)
 
 

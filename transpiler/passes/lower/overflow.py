@@ -17,7 +17,7 @@ import numpy as np
 
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.dims import Dim, FloorDiv, Positive, Symbol
-from gradscribe.transpiler.ir.nodes import Eqn, Function, Region, Var
+from gradscribe.transpiler.ir.nodes import Eqn, Function, Literal, Region, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
 from gradscribe.transpiler.ir.walk import dim_vars, param_dims, region_definitions
 from gradscribe.transpiler.passes.dead_code import has_io
@@ -87,9 +87,9 @@ class _Checker:
             self.require(_Fact(dim), eqn.span, scope)
         operation = eqn.operation
         if operation is convert and is_python_integer(eqn.operands[0]) and eqn.params["dtype"].kind in "iu":
-            x = eqn.operands[0]
-            if isinstance(x, Var):  # NumPy refuses a Python int that an array's dtype does not hold
-                self.require(_Fact(Dim.of(x), eqn.params["dtype"]), eqn.span, scope)
+            x = eqn.operands[0]  # NumPy refuses a Python int that an array's dtype does not hold
+            assert isinstance(x, (Var, Literal))
+            self.require(_Fact(Dim.of(x if isinstance(x, Var) else x.value), eqn.params["dtype"]), eqn.span, scope)
         if eqn.results and is_python_integer(eqn.results[0]):
             eqn = self.arithmetic(eqn, scope)
         if eqn.regions:
@@ -130,7 +130,8 @@ class _Checker:
             self.require(replace(fact, dim=inner, dtype=INT64), span, scope)
         if is_within(self.ranges.dim(fact.dim), of_dtype(fact.dtype)):
             return
-        if all(isinstance(leaf, Symbol) for leaf in fact.dim.leaves()):
+        leaves = list(fact.dim.leaves())
+        if leaves and all(isinstance(leaf, Symbol) for leaf in leaves):
             self.at_entry.setdefault(replace(fact, given=()), span)  # sizes that no memory holds
             return
         above: _Scope | None = scope

@@ -26,12 +26,17 @@ _COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal"
 
 
 def with_dtype(x: Operand, dtype: np.dtype) -> Operand:
-    """The scalar `x` in `dtype`; literals are converted here and now."""
+    """The scalar `x` in `dtype`; literals are converted here and now, if they fit."""
     if x.dtype == dtype:
         return x
-    if isinstance(x, Literal):
+    if isinstance(x, Literal) and not (dtype.kind in "iu" and isinstance(x.value, int) and not _holds(dtype, x.value)):
         return Literal(dtype.type(x.value))
     return emit(convert, (x,), {"dtype": dtype}, hint=x.hint if isinstance(x, Var) else "")[0]
+
+
+def _holds(dtype: np.dtype, value: int) -> bool:
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value <= limits.max)
 
 
 def computing_dtype(operands: list[Operand], result: np.dtype) -> np.dtype:
@@ -76,10 +81,9 @@ def _wide_enough(operation: Elementwise, operands: list[Operand], common: np.dty
     """The dtype of a comparison: NumPy compares an integer with a Python int that its dtype does not hold, too."""
     if operation.name not in _COMPARISONS or common.kind not in "iu" or common.itemsize == 8:
         return common
-    limits = np.iinfo(common)
     for x in operands:
         if isinstance(x.type, ArrayType) and x.type.weak and x.type.dtype.kind == "i":
-            if not (isinstance(x, Literal) and limits.min <= x.value <= limits.max):
+            if not (isinstance(x, Literal) and _holds(common, x.value)):
                 return INT64
     return common
 
