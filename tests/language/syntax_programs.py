@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import warnings
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, partial, reduce, singledispatch, wraps
 from typing import Any
@@ -316,3 +317,17 @@ def functions_about_functions(x, t, n):
     total += math.ldexp(t, n) + math.modf(t * n)[0] + (t if math.isclose(t, 5.0) else t * t) + math.copysign(t, -1.0)
     total += x[0] * (math.comb(n, 2) + math.factorial(n) + math.gcd(n, 6) + math.isqrt(n) + math.perm(n, 2))
     return total
+
+
+@program(X, 0.7)
+def warnings_of_a_solver(x, t):
+    for k in range(20):
+        step = (t * t - x[0]) / (2.0 * t)
+        t = t - step
+        if abs(step) < 1e-12:
+            break
+        if k > 30:
+            warnings.warn(f"no convergence: step {step:.1e}", RuntimeWarning, stacklevel=2)
+    else:
+        warnings.warn("no convergence")
+    return t * x

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,53 @@ def test_output_comes_before_the_error(backend, capfd):
     with pytest.raises(ZeroDivisionError):
         jitted(1.0, 1)
     assert capfd.readouterr() == expected
+
+
+class Slow(RuntimeWarning):
+    pass
+
+
+def warns(x):
+    for k in range(len(x)):
+        if x[k] < 0:
+            warnings.warn(f"{k}: {x[k]:.2f} is negative", Slow, stacklevel=2)
+        x[k] = np.sin(x[k])
+    if np.sum(x) < 10.0:
+        warnings.warn("small", stacklevel=2)
+    return np.sum(x)
+
+
+def warned(function, *args):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*copy.deepcopy(args))
+    return [(str(w.message), w.category) for w in caught]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("transform", [lambda f: f, gs.grad, gs.hessian])
+def test_warns_as_python_does(transform, backend):
+    x = np.array([0.5, -1.5, 2.0])
+    expected = warned(warns, x)
+    assert expected == [("1: -1.50 is negative", Slow), ("small", UserWarning)]
+    jitted = gs.jit(transform(warns), backend=backend)
+    assert warned(jitted, x) == expected
+    assert warned(jitted, x) == expected  # and again, from the versions that are kept
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_lane_warns(backend):
+    rows = np.array([[0.5, -1.5], [-1.0, 9.0]])
+    expected = [w for row in rows for w in warned(warns, row)]
+    assert warned(gs.jit(gs.vmap(gs.grad(warns)), backend=backend), rows) == expected
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_warning_may_be_an_error(backend):
+    jitted = gs.jit(warns, backend=backend)
+    with warnings.catch_warnings(), pytest.raises(Slow, match="is negative"):
+        warnings.simplefilter("error")
+        jitted(np.array([0.5, -1.5, 2.0]))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -23,6 +23,7 @@ GAPS = ROOT / "gaps.toml"
 TESTED_BY = {
     "check": "tests/api/test_messages.py::test_raises_what_python_raises",
     "print": "tests/language/test_printing.py::test_prints_what_python_prints",
+    "warn": "tests/language/test_printing.py::test_warns_as_python_does",
     "callback": "tests/api/test_debugging.py::test_callback_gets_numpy_values_in_order",
     "breakpoint": "tests/api/test_debugging.py::test_breakpoint_stops_in_generated_source",
     "stack_new": "tests/transforms/test_reverse_through_regions.py::test_vjp_is_the_transpose_of_jvp",

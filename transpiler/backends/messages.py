@@ -20,8 +20,8 @@ from gradscribe.transpiler.errors import GradscribeError
 from gradscribe.transpiler.ir.nodes import Function, Operand
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.effects import callback
-from gradscribe.transpiler.primitives.messages import Field, Message
+from gradscribe.transpiler.primitives.effects import callback, warn
+from gradscribe.transpiler.primitives.messages import Field, Message, Template
 from gradscribe.transpiler.primitives.python_calls import python_call
 
 Write = Callable[[Operand], ast.expr]
@@ -72,10 +72,8 @@ def print_call(params: Any, operands: Sequence[Operand], write: Write) -> ast.ex
         bare = template[0] if len(template) == 1 and isinstance(template[0], Field) else None
         if bare is not None and not (bare.conversion or bare.spec or bare.percent):
             texts.append(write(operands[bare.operand]))
-        elif all(isinstance(p, str) for p in template):
-            texts.append(ast.Constant(value="".join(template)))
         else:
-            texts.append(message(template, operands, write))
+            texts.append(_whole(template, operands, write))
     keywords = [
         ast.keyword(arg=name, value=ast.Constant(value=params[name]))
         for name, usual in (("sep", " "), ("end", "\n"))
@@ -88,6 +86,22 @@ def print_call(params: Any, operands: Sequence[Operand], write: Write) -> ast.ex
     return ast.Call(func=expression("print"), args=texts, keywords=keywords)
 
 
+def warn_call(params: Any, operands: Sequence[Operand], write: Write, outside: dict[str, Any]) -> ast.expr:
+    """`warnings.warn(...)`."""
+    category = params["category"]
+    arguments = [_whole(params["text"], operands, write)]
+    if category is not UserWarning:
+        arguments.append(expression(name_of(category, outside) or category.__name__))
+    return call("warnings.warn", *arguments)
+
+
+def _whole(template: Template, operands: Sequence[Operand], write: Write) -> ast.expr:
+    """The text of a template, a plain string where it mentions no value."""
+    if all(isinstance(p, str) for p in template):
+        return ast.Constant(value="".join(map(str, template)))
+    return message(template, operands, write)
+
+
 # ---- objects of the process ----
 
 
@@ -97,6 +111,8 @@ def outside_objects(functions: Iterable[Function], taken: Sequence[str] = ()) ->
     for eqn in (e for function in functions for e in inner_eqns(function.region)):
         if eqn.operation is check and not _is_known(eqn.params["error"]):
             thing = eqn.params["error"]
+        elif eqn.operation is warn and not _is_known(eqn.params["category"]):
+            thing = eqn.params["category"]
         elif eqn.operation in (callback, python_call):
             thing = eqn.params["function"]
         else:
@@ -138,4 +154,4 @@ def import_line(name: str, thing: Any) -> str:
     return f"from {module} import {own}" + ("" if own == name else f" as {name}")
 
 
-__all__ = ["error_call", "import_line", "message", "name_of", "outside_objects", "print_call"]
+__all__ = ["error_call", "import_line", "message", "name_of", "outside_objects", "print_call", "warn_call"]

@@ -17,7 +17,7 @@ from gradscribe.transpiler.ir.nodes import Function, region_vars
 from gradscribe.transpiler.ir.types import ArrayType
 from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.effects import callback, print_
+from gradscribe.transpiler.primitives.effects import callback, print_, warn
 from gradscribe.transpiler.primitives.messages import shows_kind
 
 
@@ -53,8 +53,8 @@ def _shows_kinds(function: Function) -> bool:
     texts = [
         text
         for eqn in inner_eqns(function.region)
-        for text in (*eqn.params.get("texts", ()), eqn.params.get("message", ""))
-        if eqn.operation in (print_, check)
+        for text in (*eqn.params.get("texts", ()), eqn.params.get("text", ""), eqn.params.get("message", ""))
+        if eqn.operation in (print_, warn, check)
     ]
     called = any(eqn.operation is callback for eqn in inner_eqns(function.region))
     return called or any(map(shows_kind, texts))

@@ -24,6 +24,8 @@ from gradscribe.transpiler.passes.drop_broadcasts import drop_broadcasts
 from gradscribe.transpiler.passes.leave_to_python import leave_to_python
 from gradscribe.transpiler.passes.sink_writes import sink_writes
 
+_STANDARD = ("math", "sys", "warnings")  # modules of Python that the text may mention
+
 
 @dataclass(frozen=True)
 class Source:
@@ -138,13 +140,13 @@ def _text(
 
 def _imports(code: str, outside: Mapping[str, Any]) -> list[str]:
     """Import lines: the standard library, a blank line, the rest."""
-    mentioned = [m for m in ("math", "sys", "np", "scipy.special") if re.search(rf"\b{re.escape(m)}\.", code)]
+    mentioned = [m for m in (*_STANDARD, "np", "scipy.special") if re.search(rf"\b{re.escape(m)}\.", code)]
     lines = [f"import {'numpy as np' if m == 'np' else m}" for m in mentioned]
     kernels = [name for name in KERNELS if re.search(rf"\b{name}\(", code)]
     if kernels:
         lines.append(f"from gradscribe.kernels import {', '.join(kernels)}")
     lines += [line for name, thing in outside.items() if (line := import_line(name, thing))]
-    own = sum(m in ("math", "sys") for m in mentioned)
+    own = sum(m in _STANDARD for m in mentioned)
     return [*lines[:own], *([""] if 0 < own < len(lines) else []), *lines[own:]]
 
 

@@ -24,7 +24,7 @@ from gradscribe.transpiler.backends.liveness import (
     exit_code,
     leaves_by_literals,
 )
-from gradscribe.transpiler.backends.messages import error_call, message, name_of, print_call
+from gradscribe.transpiler.backends.messages import error_call, message, name_of, print_call, warn_call
 from gradscribe.transpiler.backends.scalar_mutability import MutableScalars
 from gradscribe.transpiler.errors import Span
 from gradscribe.transpiler.ir.index import At, Slice, Take, is_whole
@@ -34,7 +34,7 @@ from gradscribe.transpiler.passes.ownership import WRITES, has_memory
 from gradscribe.transpiler.primitives.arithmetic import add, divide, multiply, negative, subtract
 from gradscribe.transpiler.primitives.calls import CALLS
 from gradscribe.transpiler.primitives.checks import check
-from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_
+from gradscribe.transpiler.primitives.effects import breakpoint_, callback, print_, warn
 from gradscribe.transpiler.primitives.primitive import Library
 from gradscribe.transpiler.primitives.python_calls import python_call
 from gradscribe.transpiler.primitives.regions import if_, is_counted, loop
@@ -100,6 +100,9 @@ class Statements:
             return self.check(eqn, depth)
         if eqn.operation is print_:
             return self.put(depth, "", print_call(eqn.params, eqn.operands, self.write.value), "", eqn.span)
+        if eqn.operation is warn:
+            made = warn_call(eqn.params, eqn.operands, self.write.value, self.outside)
+            return self.put(depth, "", made, "", eqn.span)
         if eqn.operation is callback:
             return self.callback(eqn, depth)
         if eqn.operation is python_call:

@@ -122,7 +122,7 @@ OUTSIDE = frozenset(
 )
 OF_OUTSIDE: Refusal = (
     "is not accepted: it has to do with the world outside the program",
-    "call it outside and pass the value in; to report something, use print or gs.debug.callback",
+    "call it outside and pass the value in; to report something, use print, warnings.warn or gs.debug.callback",
 )
 ENVIRONMENT: Refusal = ("`os.environ` is not accepted in a staged function", "read it outside and pass the value in")
 _NOW = frozenset(("now", "utcnow", "today"))

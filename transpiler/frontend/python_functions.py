@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import sys
 import types
+import warnings
 from collections import defaultdict, deque, namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +51,7 @@ from gradscribe.transpiler.frontend.values import (
     number_type,
     simplest,
 )
-from gradscribe.transpiler.ir.builder import emit
+from gradscribe.transpiler.ir.builder import current_span, emit
 from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.nodes import Operand
 from gradscribe.transpiler.ir.types import ArrayType
@@ -252,6 +253,27 @@ class PythonFunctions(Containers):
             },
         )
 
+    def call_warn(
+        self, message: Any, category: Any = None, stacklevel: Any = 1, source: Any = None, **options: Any
+    ) -> None:
+        """`warnings.warn` when the program gets there. It names this line, whatever the stack level: the frames above
+        are not the user's."""
+        if source is not None or options:
+            self.refuse("`warnings.warn` takes a text, a category and a stack level here")
+        if isinstance(message, Warning):
+            message, category = str(message), type(message)
+        category = UserWarning if category is None else category
+        if not (isinstance(category, type) and issubclass(category, Warning)):
+            self.fail(PythonError, "TypeError: category must be a Warning subclass")
+        if not isinstance(message, (str, Text)):
+            self.refuse("`warnings.warn` takes a text here", "write an f-string")
+        values: list[Operand] = []
+        text = template_of(message, values)
+        text = text if isinstance(text, tuple) else (text,)
+        span = current_span()
+        place = {"file": span.file, "line": span.line} if span is not None else {"file": "", "line": 1}
+        emit(PRIMITIVES["warn"], values, {"text": text, "category": category, **place})
+
     def call_debug_print(self, template: Any, *args: Any, ordered: Any = True, **kwargs: Any) -> None:
         if not isinstance(template, str):
             self.refuse("gs.debug.print takes a format string first", 'gs.debug.print("x = {}", x)')
@@ -357,8 +379,11 @@ _DATA = (Text, Slice, Generator)
 
 # Functions that take strings made of data.
 TEXT_FUNCTIONS = frozenset(
-    (print, str, repr, format, debug.print, isinstance, type, hasattr, callable, list, tuple, zip, enumerate, reversed)
-)
+    (
+        print, warnings.warn, str, repr, format, debug.print, isinstance, type, hasattr, callable, list, tuple, zip,
+        enumerate, reversed,
+    )
+)  # fmt: skip
 
 _OWN: dict[Any, str] = {
     **ITERATOR_FUNCTIONS, **HIGHER_ORDER,
@@ -368,7 +393,7 @@ _OWN: dict[Any, str] = {
     dict: "call_dict", dict.fromkeys: "call_fromkeys", sorted: "call_sorted", isinstance: "call_isinstance",
     type: "call_type",
     hasattr: "call_hasattr", getattr: "call_getattr", setattr: "call_setattr", callable: "call_callable",
-    print: "call_print",
+    print: "call_print", warnings.warn: "call_warn",
     copy.copy: "call_copy", copy.deepcopy: "call_deepcopy", str: "call_str", repr: "call_repr", format: "call_format",
     defaultdict: "call_defaultdict", deque: "call_deque", namedtuple: "call_namedtuple", np.lexsort: "call_lexsort",
     slice: "call_slice",

@@ -1,8 +1,8 @@
 """Strings that mention data: f-strings, `%`, `.format`, `str` of what is known only when the program runs.
 
 In: strings and values. Out: a Python string where all is static, else a `Text`: strings and the values to be formatted,
-as they are at this point of the program. A `Text` is good for printing and for the messages of exceptions; every other
-use is refused. Establishes: a format that Python refuses for values of such a type is refused here.
+as they are at this point of the program. A `Text` is good for printing and for the messages of exceptions and warnings;
+every other use is refused. Establishes: a format that Python refuses for values of such a type is refused here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?[-#0 +]*(?:\*|\d*)(?:\.(?:\*|\d*
 _NAME = re.compile(r"[^.\[]*")
 _STEP = re.compile(r"\.(\w+)|\[([^\]]+)\]")
 _CODES = {115: "s", 114: "r", 97: "a"}
-_REMEDY = "a string made of data is accepted in print, assert and raise only"
+_REMEDY = "a string made of data is accepted in print, assert, raise and warnings only"
 
 
 class Texts(Operators):

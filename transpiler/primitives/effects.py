@@ -1,4 +1,4 @@
-"""What a program does besides computing: printing, calling back into Python, stopping in a debugger.
+"""What a program does besides computing: printing, warning, calling back into Python, stopping in a debugger.
 
 These equations have effect IO: they stay, in their order, and happen once each time the program passes them. They are
 part of the primal program; derivatives neither repeat them nor add to them. Batching runs the whole program lane by
@@ -8,6 +8,7 @@ lane (effect IO asks for it), so that each lane shows what it shows; none needs 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,15 @@ def _effect(name: str, syntax: str, run: Callable[..., tuple[()]]) -> Library:
 
 # `print(*texts, sep=, end=, file=sys.stdout or sys.stderr, flush=)`; the operands are the values in the texts.
 print_: Library = _effect("print", "print(x, y)", _print)
+
+
+def _warn(*values: Any, text: Template, category: type[Warning], file: str, line: int) -> tuple[()]:
+    warnings.warn_explicit(render(text, values), category, file, line)
+    return ()
+
+
+# `warnings.warn(text, category)` of the line `file:line`; the operands are the values in the text.
+warn: Library = _effect("warn", "warnings.warn('no convergence')", _warn)
 
 
 def _call(*values: Any, function: Callable[..., Any], names: tuple[str, ...]) -> tuple[()]:
