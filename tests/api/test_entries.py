@@ -232,17 +232,130 @@ def test_static_arguments_have_entries(monkeypatch):
     assert g(X, 2, name="sum") == expected[2, "sum"]
 
 
-def test_what_a_function_writes_is_written_by_the_full_dispatcher():
+def in_place(x, y, s):
+    x += s * y
+    y[0] = x[1]
+    return x, np.sum(x * y), y * 2.0
+
+
+def views(size, first, second):
+    x = np.arange(float(size))
+    return x[first], x[second]
+
+
+WRITING = {
+    "as before": lambda: (X.copy(), Y.copy(), 2.0),
+    "another size": lambda: (np.ones(5), np.arange(5.0), 2.0),
+    "rows of one array": lambda: (*np.arange(6.0).reshape(2, 3), 2.0),
+    "the same array twice": lambda: (*2 * (X.copy(),), 2.0),
+    "two views of all": lambda: (*views(3, slice(3), slice(3)), 2.0),
+    "halves": lambda: (*views(6, slice(3), slice(3, 6)), 2.0),
+    "halves that overlap": lambda: (*views(5, slice(3), slice(2, 5)), 2.0),
+    "an array and a view of it": lambda: (*views(3, ..., slice(3)), 2.0),
+    "interleaved": lambda: (*views(6, slice(0, 6, 2), slice(1, 6, 2)), 2.0),
+    "strides": lambda: (np.arange(6.0)[::2], Y.copy(), 2.0),
+    "read-only": lambda: (read_only(X.copy()), Y.copy(), 2.0),
+    "read-only second": lambda: (X.copy(), read_only(Y.copy()), 2.0),
+    "float32": lambda: (X.astype(np.float32), Y.astype(np.float32), 2.0),
+    "subclass": lambda: (X.copy().view(Subclass), Y.copy(), 2.0),
+    "int for float": lambda: (X.copy(), Y.copy(), 2),
+}
+
+
+@pytest.fixture(scope="module", params=["native", "python", "native gradient", "python gradient"])
+def writing_pair(request):
+    """A program that writes, or the gradient of one, with its entries and with the full dispatcher alone."""
+    backend, _, gradient = request.param.partition(" ")
+
+    def made():
+        def f(x, y, s):
+            return in_place(x, y, s)
+
+        def loss(x, y, s):
+            return in_place(x, y, s)[1]
+
+        function = gs.value_and_grad(loss, argnums=(0, 1, 2)) if gradient else f
+        return gs.jit(function, backend=backend)
+
+    short, full = made(), made()
+
+    def call_in_full(*args):
+        full.dispatcher.entries = ()
+        return full(*args)
+
+    return short, call_in_full, bool(gradient)
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_entries_of_functions_that_write(writing_pair, name):
+    short, full, gradient = writing_pair
+    for _ in range(3):
+        short(*WRITING["as before"]())
+        args, others = WRITING[name](), WRITING[name]()
+        found, expected = outcome(short, args), outcome(full, others)
+        if isinstance(expected[0], type):
+            assert found == expected
+        else:
+            assert_same(found, expected)
+            assert (found[0] is args[0]) == (expected[0] is others[0]) == (not gradient and name != "subclass")
+        assert_same(args, others)  # as they are afterwards
+        assert not gradient or all(np.array_equal(a, b) for a, b in zip(args, WRITING[name](), strict=True))
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_functions_that_write_have_entries(backend, monkeypatch):
     def f(x, y):
         x += y
         return np.sum(x)
 
-    g = gs.jit(f)
+    g, dg = gs.jit(f, backend=backend), gs.jit(gs.grad(f), backend=backend)
     x = np.zeros(3)
-    for k in range(1, 5):
-        assert g(x, np.ones(3)) == 3.0 * k
-    assert not g.dispatcher.entries
-    with pytest.raises(gs.AliasError):
+    assert [g(x, np.ones(3)) for _ in range(2)] == [3.0, 6.0]
+    dg(x, X), dg(x, X)
+    without_find(g, monkeypatch), without_find(dg, monkeypatch)
+    assert g(x, np.ones(3)) == 9.0 and (x == 3.0).all()
+    memory = np.zeros(6)
+    assert g(memory[:3], memory[3:] + 1.0) == g(memory[3:], np.ones(3)) == 3.0 and (memory == 1.0).all()
+    assert (dg(x, X) == 1.0).all() and (x == 3.0).all()
+    with pytest.raises(AssertionError, match="full dispatcher"):
+        g(x, x[:])
+    with pytest.raises(AssertionError, match="full dispatcher"):
+        dg(x, x[:])
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_a_captured_array_that_is_written_as_an_argument_is_refused(backend, monkeypatch):
+    """Also where another array was captured when the version was made."""
+
+    def f(x):
+        before = WEIGHTS[0]
+        x[0] = 5.0
+        return before + WEIGHTS[0]
+
+    g = gs.jit(f, backend=backend)
+    assert [g(X.copy()) for _ in range(3)] == [2.0] * 3
+    for weights in (np.ones(3), np.ones(4)[1:]):
+        monkeypatch.setitem(globals(), "WEIGHTS", weights)
+        for x in (weights, weights[:]):
+            with pytest.raises(gs.AliasError, match="captured"):
+                g(x)
+        assert (weights == 1.0).all()
+        assert g(X.copy()) == 2.0
+
+
+def test_a_donated_call_has_an_entry(monkeypatch):
+    def step(x, y):
+        return x - 0.1 * np.tanh(y)
+
+    g = gs.jit(step, donate_argnums=0)
+    x = X.copy()
+    assert g(x, Y) is x
+    g(x, Y)
+    without_find(g, monkeypatch)
+    x[:] = X
+    assert g(x, Y) is x
+    np.testing.assert_allclose(x, step(X, Y), rtol=1e-14)
+    with pytest.raises(AssertionError, match="full dispatcher"):
         g(x, x[:])
 
 

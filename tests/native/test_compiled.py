@@ -15,6 +15,7 @@ from tests.fuzz.ir_programs import random_case
 from tests.native.array_programs import random_array_program
 from tests.native.kernels_by_hand import at, cholesky, jacobi_adjoint, jacobi_forward, lorenz, python_int, softmax
 
+import gradscribe as gs
 from gradscribe.transpiler.backends.load import compile_native
 from gradscribe.transpiler.backends.native_cache import cache_directory
 from gradscribe.transpiler.errors import DTypeError, IndexRangeError, ShapeError, Span
@@ -281,6 +282,7 @@ def test_errors_point_at_the_users_line(rng):
 _SECOND = """
 import time, numpy as np
 from tests.native.kernels_by_hand import softmax
+import gradscribe as gs
 from gradscribe.transpiler.backends.load import compile_native
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
@@ -355,3 +357,23 @@ def test_weak_scalars_come_back_as_python_numbers():
     out = compile_native(function([t, python_int("k")], lambda t, k: (t * 2.0, k + 1, Literal(3))))(1.5, 2)
     assert out == (3.0, 3, 3)
     assert [type(x) for x in out] == [float, int, int]
+
+
+def test_arrays_that_are_returned_are_the_callers_memory(rng):
+    """Also where many values share few names, and nothing but its place among the results names one."""
+
+    def loss(a, u1, v1, u2, v2, x, y):
+        a += np.outer(u1, v1) + np.outer(u2, v2)
+        x += 0.5 * (y @ a)
+        return np.sum(np.tanh(x)) + np.sum(a @ x)
+
+    g = gs.jit(gs.value_and_grad(loss, argnums=tuple(range(7))))
+    args = [rng.normal(size=size) for size in ((3, 4), 3, 4, 3, 4, 4, 3)]
+    _, gradients = g(*args)
+    for k, bar in enumerate(gradients):
+        for place in np.ndindex(bar.shape):
+            moved = [x.astype(complex) for x in args]
+            moved[k][place] += 1e-30j
+            np.testing.assert_allclose(bar[place], loss(*moved).imag / 1e-30, rtol=1e-12)
+    module = g.find(tuple(args), {})[0].run.module
+    assert [t.shape for t in module.results] == [()] and len(module.outputs) == 7

@@ -20,7 +20,7 @@ import gradscribe.kernels as kernels
 from gradscribe.transpiler.api.guarding import entry_dims, written_facts
 from gradscribe.transpiler.api.leaves import PYTHON_NUMBERS, ById, static_token
 from gradscribe.transpiler.api.results import own, scalar_kind
-from gradscribe.transpiler.api.specialisation import Specialisation
+from gradscribe.transpiler.api.specialisation import Specialisation, apart
 from gradscribe.transpiler.backends.entry_dims import EntryDims
 from gradscribe.transpiler.backends.load import NativeFunction, allocation_text
 from gradscribe.transpiler.errors import Steering, reporting
@@ -55,9 +55,9 @@ class EntryCall:
 
 
 def entry_for(version: Specialisation, call: EntryCall) -> Entry | None:
-    """The entry of a version, or None if it writes arguments, or takes arrays that are not contiguous, zero-dimensional
-    arrays, or static values without a simple test."""
-    if version.written or version.writes_containers or version.containers or version.mutations:
+    """The entry of a version, or None if it writes containers, or takes arrays that are not contiguous,
+    zero-dimensional arrays, or static values without a simple test."""
+    if version.writes_containers or version.containers:
         return None
     if isinstance(version.run, NativeFunction) and version.run.module.sites:  # it calls back into Python
         return None
@@ -91,6 +91,8 @@ class _EntryWriter:
             self.names[k] = text.value()
             text.lines.append(f"{self.names[k]} = {self._read(capture.read)}  # {capture.path}")
             self._require_like(self.names[k], self.call.values[k])
+        if version.written:
+            self._require_apart()
         dims = entry_dims(version.staged.function, self._size, self._number)
         for fact in written_facts(version.staged.function, [""] * len(self.names), dims):
             text.require(fact.text)
@@ -115,6 +117,10 @@ class _EntryWriter:
             text.lines.append(f"    {last}")
         start = len(text.lines)
         text.lines += after
+        for mutation in version.mutations:
+            target, new = self.names[mutation.parameter], sources[mutation.position]
+            if new != target:
+                text.lines += [f"if {new} is not {target}:", f"    {target}[...] = {new}"]
         value = self._build(sources)
         text.lines[start:] = [f"    {line}" for line in [*text.lines[start:], f"return {value}"]]
         entry: Entry = text.define("entry", _WORDS)
@@ -161,7 +167,8 @@ class _EntryWriter:
         text, dtype = self.text, self.text.constant(example.dtype)
         # An unpickled array has a dtype of its own, which is only equal.
         text.require(f"type({name}) is ndarray and ({name}.dtype is {dtype} or {name}.dtype == {dtype})")
-        text.require(f"{name}.flags.carray")
+        text.lines.append(f"{name}_flags = {name}.flags")
+        text.require(f"{name}_flags.carray")
         sizes = [f"{name}_{axis}" for axis in range(example.ndim)]
         text.lines.append(f"({', '.join(sizes)},) = {name}.shape")
         tests = [f"{s} >= 2" if n >= 2 else f"{s} == {n}" for s, n in zip(sizes, example.shape, strict=True)]
@@ -183,15 +190,27 @@ class _EntryWriter:
         elif len(arrays) > 1:
             self.text.require(" and ".join(f"{a} is not {b}" for a, b in combinations(arrays, 2)))
 
+    def _require_apart(self) -> None:
+        """No written array shares memory with another, as far as that is seen at once. Two objects that own their
+        memory do not; of others the bounds are compared."""
+        arrays = [self.names[k] for k in self.version.array_params]
+        written = [self.names[k] for k in self.version.written if k in self.version.array_params]
+        if self.version.captures:
+            self._require_distinct(arrays)
+        if len(arrays) > 1 and written:
+            owners = " and ".join(f"{name}_flags.owndata" for name in arrays)
+            self.text.require(f"{owners} or apart(({', '.join(written)},), ({', '.join(arrays)},))")
+
     # ---- what the version relies on besides ----
     def _require_current(self) -> None:
         text = self.text
         for function, code, defaults, named in self.version.codes:
             f = text.constant(function)
-            text.require(
-                f"{f}.__code__ is {text.constant(code)} and {f}.__defaults__ is {text.constant(defaults)}"
-                f" and {f}.__kwdefaults__ is {text.constant(named)}"
-            )
+            text.require(f"{f}.__code__ is {text.constant(code)}")
+            if code.co_argcount:
+                text.require(f"{f}.__defaults__ is {text.constant(defaults)}")
+            if code.co_kwonlyargcount:
+                text.require(f"{f}.__kwdefaults__ is {text.constant(named)}")
         for check in self.version.staged.static_checks:
             if isinstance(check, StillHolds) and not check.by_value:
                 text.require(f"{self._read(check.read)} is {text.constant(check.value)}")
@@ -304,6 +323,7 @@ _WORDS: dict[str, Any] = {
     "empty": np.empty,
     "zeros": np.zeros,
     "new_status": kernels.new_status,
+    "apart": apart,
     "own": own,
 }
 

@@ -174,8 +174,8 @@ class Specialisation:
                     "Pass a copy.",
                 )
             for j in self.array_params:
-                if j == k or (self.writes and values[j] is values[k]):
-                    continue
+                if j == k or (self.writes and values[j] is values[k] and self._are_arguments(j, k)):
+                    continue  # the version was made for arguments that are this one array
                 if overlap(values[j], values[k]):
                     raise AliasError(
                         self.span,
@@ -192,6 +192,9 @@ class Specialisation:
                 f"a {type(repeated).__name__} occurs twice in the arguments, and one is written",
                 "Pass a copy of it.",
             )
+
+    def _are_arguments(self, *parameters: int) -> bool:
+        return all(isinstance(self.staged.parameters[k], ArgumentLeaf) for k in parameters)
 
     def path(self, k: int) -> str:
         parameter = self.staged.parameters[k]
@@ -219,6 +222,11 @@ def _quiet(run: Executable, kinds: Sequence[str]) -> Executable:
             return run(*values)
 
     return quietly
+
+
+def apart(written: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> bool:
+    """Whether none of the written arrays lies within the bounds of another object among the arrays."""
+    return not any(np.may_share_memory(a, b) for a in written for b in arrays if a is not b)
 
 
 def overlap(a: Any, b: Any) -> bool:

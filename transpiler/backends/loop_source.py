@@ -78,6 +78,12 @@ def write_loop_module(
     return replace(module, cacheable=not _mutual(names))
 
 
+def _arrays_returned(function: Function) -> dict[Var, str]:
+    """Arrays among the results, and what a result is called. With a name of its own, its memory can be the caller's."""
+    hints = function.result_hints or [""] * len(function.results)
+    return {x: hint for x, hint in zip(function.results, hints, strict=True) if isinstance(x, Var) and has_memory(x)}
+
+
 def _mutual(callees: Collection[Callee]) -> bool:
     """Two functions call each other. Numba's machine code for that refers to an address of its own process."""
     reach = {c: set(reached_callees(c.function.region)) for c in callees}
@@ -112,7 +118,7 @@ class _Writer(LoopStatements):
         folding.inline -= {r for e in inner_eqns(function.region) for r in e.results if isinstance(r.type, StackType)}
         storage = assign_storage(function, folding)
         self.symbols = list(_symbols(function))
-        names = assign_names(function, storage, self.symbols, reserved)
+        names = assign_names(function, storage, self.symbols, reserved, _arrays_returned(function))
         self.text = Expressions(names, folding)
         self.names, self.folding = names, folding
         self.taken = {*names.classes.values(), *names.symbols.values(), *reserved}

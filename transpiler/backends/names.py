@@ -1,9 +1,9 @@
 """Python names for storage classes.
 
 In: `Storage`, the symbols that the text mentions, and reserved names. Out: a name per class and symbol. Establishes:
-classes alive together have different names; a hint is kept as it stands wherever it is free (so the names of a
-printed program, read back as hints, are given again); on a clash, digits at its end are dropped and a number is
-appended."""
+classes alive together have different names, as have those that are to be apart from all; a hint is kept as it stands
+wherever it is free (so the names of a printed program, read back as hints, are given again); on a clash, digits at its
+end are dropped and a number is appended."""
 
 from __future__ import annotations
 
@@ -49,8 +49,15 @@ def _numbered(hint: str, taken: Collection[str]) -> str:
     return f"{base}{k}"
 
 
-def assign_names(function: Function, storage: Storage, symbols: Sequence[Symbol], reserved: Collection[str]) -> Names:
-    """Parameters first, then symbols (alive everywhere), then classes in order of appearance."""
+def assign_names(
+    function: Function,
+    storage: Storage,
+    symbols: Sequence[Symbol],
+    reserved: Collection[str],
+    apart: Mapping[Var, str] | None = None,
+) -> Names:
+    """Parameters first, then symbols (alive everywhere), then classes in order of appearance. The values in `apart`
+    have names of their own, for which there is a second hint."""
     names: dict[Var, str] = {}
     given: dict[str, None] = {}
     for p in function.params:
@@ -65,6 +72,13 @@ def assign_names(function: Function, storage: Storage, symbols: Sequence[Symbol]
         given.setdefault(text)
         of_symbols[symbol] = text
     everywhere = set(of_symbols.values())
+    for x, second in (apart or {}).items():
+        c = storage.find(x)
+        if c in storage.hints and c not in names:
+            text = _legal(storage.hints[c] or second, reserved)
+            names[c] = text if text not in given else _numbered(text, given)
+            given.setdefault(names[c])
+            everywhere.add(names[c])
 
     def neighbours(c: Var) -> set[str]:
         return everywhere | {names[other] for other in storage.edges.get(c, ()) if other in names}
