@@ -247,3 +247,21 @@ def two_taken_under_a_condition(x):
         if v < 0:
             total += stack.pop() * stack[-1]
     return total, len(stack)
+
+
+@program(X)
+def grows_until_data_breaks_an_endless_loop(x):
+    heights = []
+    v = x[2]
+    while True:
+        if v < 0.15 or len(heights) > 8:
+            break
+        heights.append(v)
+        v = v * 0.6 - 0.05 * x[1] ** 2
+    marks = []
+    while len(marks) < 40:
+        marks.append(v * len(marks))
+        v = v * 1.5 + 0.2
+        if v > 4.0 * x[2]:
+            break
+    return np.array(heights), len(marks), sum(marks)

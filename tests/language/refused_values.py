@@ -158,3 +158,13 @@ def padded_text(x):
 @refused(0.7)
 def subscript_of_a_python_float(t):
     return t[()]
+
+
+@refused([np.array([0.3, k]) for k in range(70)])
+def many_unrolled_iterations_that_data_may_end(rows):
+    total = rows[0] * 0.0
+    for row in rows:
+        if row[0] * row[1] > 60.0:
+            break
+        total += row
+    return total

@@ -39,6 +39,7 @@ from gradscribe.transpiler.library.checkpointed_loops import checkpointed
 from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 
 UNROLL_LIMIT = 1000  # iterations that one loop may be unrolled into
+NESTING_LIMIT = 64  # of these, how many may be left by data: each such is one more branch around the others
 ROLLED, PEELED, MIXED = range(3)  # ways to interpret a loop: as it stands, after its first iteration, of several kinds
 _EXHAUSTED = 12  # code inside a `while` whose test stands in its body: the test failed
 _DEAD = Poison("is not kept past this point")
@@ -240,12 +241,21 @@ class Loops(Patterns):
             self.assign(s.target, items.item(k), frame)
             return self._loop_body(s, frame)
 
-        return self._unroll(length, iteration)
+        def too_deep() -> Any:
+            why = "" if reason is None else f": {reason.why}"
+            self.refuse(
+                f"this loop has to be unrolled{why}; data may end it, which is accepted for up to {NESTING_LIMIT} iterations",
+                "put the items into an array, and loop over its rows",
+            )
 
-    def _unroll(self, length: int, iteration: Callable[[int], Any]) -> Any:
-        """Iterations in line; after one that may leave, the others stand in a branch."""
+        return self._unroll(length, iteration, too_deep)
 
-        def run(k: int) -> Any:
+    def _unroll(self, length: int, iteration: Callable[[int], Any], too_deep: Callable[[], Any]) -> Any:
+        """Iterations in line; after one that may leave, the others stand in a branch, not in too many of them."""
+
+        def run(k: int, depth: int) -> Any:
+            if depth > NESTING_LIMIT:
+                too_deep()
             while k < length:
                 if k > UNROLL_LIMIT:
                     self.refuse(f"unrolling a loop of {length} iterations would be too long")
@@ -257,10 +267,10 @@ class Loops(Patterns):
                     continue
                 if k == length:
                     return code
-                return self._unless_left(code, functools.partial(run, k))
+                return self._unless_left(code, functools.partial(run, k, depth + 1))
             return 0
 
-        return run(0)
+        return run(0, 0)
 
     def run_While(self, s: Any, frame: Frame) -> Any:
         return self._after_while(s, frame, self._while_code(s, frame, ROLLED))
@@ -357,13 +367,19 @@ class Loops(Patterns):
         if snapshots is not None:
             self.refuse(f"a loop with snapshots has to stay a loop, but {reason.why}", "leave out gs.checkpointed here")
 
+        def rolled_only() -> Any:
+            raise reason
+
         def iteration(k: int) -> Any:
             test = self.test(given, frame)
             if not isinstance(test, bool):
-                raise reason
-            return self._loop_body(s, frame) if test else _EXHAUSTED
+                rolled_only()
+            code = self._loop_body(s, frame) if test else _EXHAUSTED
+            if isinstance(reason, Unbounded) and not isinstance(code, (int, Raised)):
+                rolled_only()  # data decides how long the list becomes, although the test is static
+            return code
 
-        code = self._unroll(10 * UNROLL_LIMIT, iteration)
+        code = self._unroll(10 * UNROLL_LIMIT, iteration, rolled_only)
         if isinstance(code, (int, Raised)):
             return 0 if code == _EXHAUSTED else code
         raise reason
