@@ -220,3 +220,17 @@ def a_table_as_long_as_a_later_argument_says(x, n):
     for k in range(n):
         products[k] = x[k] * x[k + 1]
     return np.sum(np.sin(x) * (products + 2.0)), products
+
+
+@program(2.5, 1.0)
+def grids_by_their_step(end, step):
+    grid = np.arange(0.0, end, step)
+    down = np.arange(end, -0.5, -2 * step)
+    empty = np.arange(end, step, step)
+    return np.sum(np.sin(grid) * step), down, empty.size + np.sum(down[1:] * grid[: down.size - 1]), np.arange(end)
+
+
+@program(X)
+def float_ranges_of_sizes(x):
+    n = len(x)
+    return x * np.arange(1.0, n + 1), np.arange(n, -1.0, -2) * x[0], np.arange(0, n, 0.5).sum() * x[1]

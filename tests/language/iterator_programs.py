@@ -169,3 +169,19 @@ def itertools_combined(x, n):
     for v in itertools.chain.from_iterable([[x[0], x[1]], (x[2],)]):
         total += v
     return total + reduce(lambda a, b: a * b, x) + reduce(operator.add, [x[0], x[1]], 1.0)
+
+
+EDGES = np.array([[0, 1], [1, 2], [2, 4], [4, 3]])
+
+
+@program(X)
+def rows_of_a_captured_array_unpacked(x):
+    """The sizes of a captured array are asked for, as those of an argument would be."""
+    energy = 0.0
+    force = np.zeros_like(x)
+    for i, j in EDGES:
+        stretch = x[j] - x[i]
+        energy += 0.5 * stretch**2
+        force[i] += stretch
+        force[j] -= stretch
+    return energy, force

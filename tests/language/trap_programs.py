@@ -41,3 +41,12 @@ def dead_branches(x):
     inside = np.where(x > 0, x, 1.0)
     roots = np.where(x > 0, np.sqrt(inside), 0.0)
     return np.sum(roots) + np.sum(np.where(x > 0, np.log(inside), x)), np.abs(x) * np.copysign(2.0, x)
+
+
+@program(X)
+def power_of_a_counter(x):
+    halvings, largest = 0, 40.0 * x[2]
+    while largest > 0.7:
+        largest = largest / 2
+        halvings += 1
+    return x / 2**halvings, largest * 3 ** (halvings - 1)

@@ -82,7 +82,7 @@ _LOOPS = (
     _in_part(LOOPS, "a loop that never runs", "loops_that_never_run", "For",
              "a number has one type after a loop: `s = 0` that sums floats is `0.0` after no iteration, not `0`"),
     _in_part(LOOPS, "loops over lists, tuples and dicts of arrays", "comprehensions", "",
-             "they are unrolled, up to 1000 iterations (64 where data may end the loop), but for lists that grew in a loop"),
+             "they are unrolled, up to 1000 iterations (64 if data may end it), but for lists that grew in a loop"),
 )  # fmt: skip
 
 BRANCHES = "Branches"

@@ -60,7 +60,7 @@ _STATIC_CLASSES = (
     type(Ellipsis),
     enum.Enum,
 )
-StaticPlace = tuple[int, int | None]  # argument leaf, axis (None: its value)
+StaticPlace = tuple[int | Reading, int | None]  # argument leaf or captured array, axis (None: its value)
 Accessor = Callable[[Any, Any], Any]
 
 
@@ -96,7 +96,7 @@ class Lifting(Arrays):
         self.static_checks: list[Callable[[], bool]] = []
         self.statics: dict[str, str] = {}  # path -> value, of what is baked into the program
         self.sources: dict[Any, None] = {}
-        self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments
+        self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments, and sizes of captured arrays
         self.lifted: dict[int, tuple[Any, Any]] = {}  # id -> (the object, kept alive; its value)
         self.arrays: dict[int, tuple[Any, Array]] = {}
         self.checked: dict[Callable[[], Any], None] = {}
@@ -205,10 +205,9 @@ class Lifting(Arrays):
             self.solver.example[symbol] = size
             self.solver.names[symbol] = f"axis {axis} of {leaf.path}"
             self.solver.default_names[symbol] = None
-            if number is not None:
-                self.places[symbol] = (number, axis)
-                if (number, axis) in self.static_places:
-                    self.solver.substitution[symbol] = Dim.of(size)
+            self.places[symbol] = (Reading(value, "itself") if number is None else number, axis)
+            if self.places[symbol] in self.static_places:
+                self.solver.substitution[symbol] = Dim.of(size)
             dims.append(Dim.of(symbol))
         type = ArrayType(value.dtype, tuple(dims))
         var = self._old(Var(type, leaf.path))

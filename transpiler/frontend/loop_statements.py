@@ -244,7 +244,7 @@ class Loops(Patterns):
         def too_deep() -> Any:
             why = "" if reason is None else f": {reason.why}"
             self.refuse(
-                f"this loop has to be unrolled{why}; data may end it, which is accepted for up to {NESTING_LIMIT} iterations",
+                f"this loop has to be unrolled{why}; data may end it, so it has at most {NESTING_LIMIT} iterations",
                 "put the items into an array, and loop over its rows",
             )
 

@@ -14,7 +14,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.equalities import equalities
 from gradscribe.transpiler.ir.index import At, whole
 from gradscribe.transpiler.ir.nodes import Operand, Var
-from gradscribe.transpiler.ir.types import FLOAT64
+from gradscribe.transpiler.ir.types import FLOAT64, INT64
 from gradscribe.transpiler.library.arguments import (
     NeedsStatic,
     array_from,
@@ -25,6 +25,7 @@ from gradscribe.transpiler.library.arguments import (
     floating,
     is_data,
     is_scalar,
+    python_number,
     refuse_given,
     reshaped,
     shape_of,
@@ -34,11 +35,13 @@ from gradscribe.transpiler.library.arguments import (
     static_value,
     strong,
 )
+from gradscribe.transpiler.library.operator_rules import BINARY
 from gradscribe.transpiler.library.shape_rules import positions, stack
 from gradscribe.transpiler.primitives import allocation
 from gradscribe.transpiler.primitives.arithmetic import greater_equal
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.conversion import copy as copy_of
+from gradscribe.transpiler.primitives.piecewise import ceil
 from gradscribe.transpiler.primitives.powers import power
 from gradscribe.transpiler.primitives.structure import update
 
@@ -92,27 +95,52 @@ def full_like(
 
 
 def arange(*bounds: Any, dtype: Any = None, **named: Any) -> Any:
-    """Integers between dims with a static step; or static floats, computed as NumPy does: start + i * step."""
+    """Integers between dims with a static step; or floats, computed as NumPy does: start + i * step."""
     start, stop, step = _range_bounds(bounds, named)
     wanted = static_dtype(dtype)
-    if all(isinstance(b, (int, Dim)) or (isinstance(b, Operand) and b.dtype.kind == "i") for b in (start, stop, step)):
-        first, last, stride = (as_dim(b, "a bound of `np.arange`") for b in (start, stop, step))
-        pace = stride.constant
-        if pace is None:
-            raise NeedsStatic(stride, "the step of `np.arange` has to be static")
-        if pace == 0:
-            raise ZeroDivisionError("division by zero")
-        span = last - first if pace > 0 else first - last
-        length = clamp_to_positive(equalities().normalize((span + abs(pace) - 1) // abs(pace)))
-        whole_numbers = emit(allocation.arange, (), {"start": first, "length": length, "step": pace})[0]
-        return whole_numbers if wanted is None else cast(whole_numbers, wanted)
-    if is_data((start, stop, step)):
-        raise NeedsStatic((start, stop, step), "`np.arange` with float bounds needs static bounds", "use `np.linspace`")
-    values: Any = np.arange(start, stop, step, wanted)  # type: ignore[call-overload]
-    count = emit(allocation.arange, (), {"start": Dim.of(0), "length": Dim.of(len(values)), "step": 1})[0]
-    spacing = float((start + step) - start)
-    scaled: Any = count * spacing + float(start) if start else count * spacing
-    return scaled if wanted is None else cast(scaled, wanted)
+    if all(map(_is_whole, (start, stop, step))):
+        values = _whole_numbers(*(as_dim(b, "a bound of `np.arange`") for b in (start, stop, step)))
+    elif not is_data((start, stop, step)):
+        known = len(np.arange(start, stop, step, wanted))  # type: ignore[call-overload]
+        values = _spaced(start, (start + step) - start, Dim.of(known))
+    elif all(_is_whole(b) or (isinstance(b, float) and b.is_integer()) for b in (start, stop, step)):
+        whole_bounds = (Dim.of(int(b)) if isinstance(b, float) else b for b in (start, stop, step))
+        values = cast(_whole_numbers(*(as_dim(b, "a bound of `np.arange`") for b in whole_bounds)), FLOAT64)
+    else:
+        first, last, pace = (data(b) for b in (start, stop, step))
+        if any(b.rank or b.dtype.kind not in "if" or b.dtype.itemsize != 8 for b in (first, last, pace)):
+            raise DTypeError(current_span(), "`np.arange` takes integers and float64 as bounds", "use `np.linspace`")
+        ratio = BINARY["Div"](BINARY["Sub"](last, first), pace)
+        length = as_dim(python_number(ceil(floating(data(ratio))), INT64), "the length of `np.arange`")
+        from_zero = not is_data(start) and not start
+        spacing = step if from_zero else BINARY["Sub"](BINARY["Add"](first, pace), first)
+        values = _spaced(start, spacing, clamp_to_positive(equalities().normalize(length)))
+    return values if wanted is None else cast(values, wanted)
+
+
+def _is_whole(bound: Any) -> bool:
+    return isinstance(bound, (int, Dim)) or (isinstance(bound, Operand) and bound.dtype.kind == "i")
+
+
+def _whole_numbers(first: Dim, last: Dim, stride: Dim) -> Any:
+    pace = stride.constant
+    if pace is None:
+        raise NeedsStatic(stride, "the step of `np.arange` has to be static")
+    if pace == 0:
+        raise ZeroDivisionError("division by zero")
+    span = last - first if pace > 0 else first - last
+    length = clamp_to_positive(equalities().normalize((span + abs(pace) - 1) // abs(pace)))
+    return emit(allocation.arange, (), {"start": first, "length": length, "step": pace})[0]
+
+
+def _spaced(start: Any, spacing: Any, length: Dim) -> Any:
+    """start + i * spacing."""
+    scaled: Any = positions(length) * _float(spacing)
+    return scaled if not is_data(start) and not start else scaled + _float(start)
+
+
+def _float(bound: Any) -> Any:
+    return floating(data(bound)) if is_data(bound) else float(bound)
 
 
 def _range_bounds(bounds: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -200,16 +200,13 @@ def _binary(name: str) -> Rule:
 
 
 def _check_integer_power(x: Any, y: Any) -> None:
-    """Python's int ** int is a float for a negative exponent: a type that depends on a value is refused."""
+    """Python's int ** int is a float for a negative exponent: a type that depends on a value, so that raises."""
     base, exponent = data(x), data(y)
     if not all(array_type(t).weak and t.dtype.kind in "ib" for t in (base, exponent)) or isinstance(exponent, Literal):
         return
     if not is_nonnegative(_polynomial(y)):
-        raise DTypeError(
-            current_span(),
-            "the result of int ** int is a float where the exponent is negative, and its sign is not known here",
-            "write `float(x) ** n`, or make the exponent static",
-        )
+        message = "int ** int is a float where the exponent is negative: write `float(x) ** n`"
+        emit(check, (greater_equal(exponent, 0),), {"message": message, "error": ValueError})
 
 
 def _check_numpy_integer_power(x: Any, y: Any) -> None:
