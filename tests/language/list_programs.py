@@ -265,3 +265,18 @@ def grows_until_data_breaks_an_endless_loop(x):
         if v > 4.0 * x[2]:
             break
     return np.array(heights), len(marks), sum(marks)
+
+
+@program(X)
+def a_list_refilled_from_the_next_generation(x):
+    level = [x[0], x[2]]
+    generations = 0
+    while len(level) < 12 and sum(level) < 6.0:
+        following = []
+        for v in level:
+            following.append(v * 1.1)
+            if v < 0.9:
+                following.append(v * 0.6 + x[3])
+        level[:] = following
+        generations += 1
+    return np.array(level), generations

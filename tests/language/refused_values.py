@@ -168,3 +168,14 @@ def many_unrolled_iterations_that_data_may_end(rows):
             break
         total += row
     return total
+
+
+@refused(X)
+def one_of_two_lists_of_different_lengths(x):
+    totals, current = [], []
+    for v in x:
+        if v > 0.4:
+            totals.append(sum(current))
+            current = []
+        current.append(v)
+    return np.array(totals)

@@ -278,8 +278,9 @@ class Join:
         slots = [MISSING if v is MISSING else self.worlds[w].slots(v) for w, v in enumerate(values)]
         given = [s for s in slots if s is not MISSING]
         if isinstance(present[0], List) and (len({len(s) for s in given}) > 1 or any(FORM in s for s in given)):
-            why = "which list this is depends on data, and their lengths differ"
-            raise NeedStatic(why, hint="append to one list under the condition, or use arrays")
+            name = _name(path)
+            why = f"which list {f'`{name}`' if name else 'this'} is depends on data, and their lengths differ"
+            raise NeedStatic(why, (), self.where, "fill one list again: `.clear()` and `.append()`, or `xs[:] = ys`")
         if len({tuple(s) for s in given}) > 1 or len({getattr(v, "cls", None) for v in present}) > 1:
             return self._poison(Poison("is one of several containers with different keys depending on data"))
         merged = Merged(tuple(values), path, paths=[path])

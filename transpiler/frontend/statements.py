@@ -171,6 +171,9 @@ class Statements(Trying):
     def replace_items(self, owner: List, items: list[Any]) -> None:
         raise NotImplementedError
 
+    def list_clear(self, owner: List) -> None:
+        raise NotImplementedError
+
     def run_With(self, s: Any, frame: Frame) -> Any:
         """`with np.errstate(...)` only concerns warnings: its body runs as it stands (the fence lets only that in), and
         the whole program keeps quiet about what is ignored somewhere."""
@@ -330,6 +333,11 @@ class Statements(Trying):
         else:
             self._set_item(owner, index, value)
 
+    def _refills(self, owner: List, index: Slice, value: Any) -> bool:
+        """`xs[:] = ys` of lists of which one grows: what ys holds does not depend on xs any more."""
+        whole = index.start is None and index.stop is None and index.step in (None, 1)
+        return whole and isinstance(value, List) and value is not owner and (owner.grows or value.grows)
+
     def _set_item(self, owner: Any, index: Any, value: Any) -> None:
         if isinstance(owner, Array):
             self.set_array_item(owner, index, value)
@@ -337,6 +345,9 @@ class Statements(Trying):
             self.at_each_key(owner, index, lambda k: self.store.write(owner, k, value))
         elif isinstance(owner, Dict):
             self.store.write(owner, self.static_key(index), value)
+        elif isinstance(owner, List) and isinstance(index, Slice) and self._refills(owner, index, value):
+            self.list_clear(owner)
+            self.extend(owner, value)
         elif isinstance(owner, List) and isinstance(index, Slice):
             self.listed(owner)
             items = [self.slot(owner, k) for k in range(len(owner.slots))]
