@@ -185,3 +185,34 @@ def test_dtypes_without_native_code_are_refused_at_their_line(backend, dtype):
     if backend == "native":
         with pytest.raises(gs.DTypeError, match=r"float16[\s\S]*astype\(np\.float16\)[\s\S]*backend=\"python\""):
             gs.jit(within)(np.ones(2))
+
+
+def doubled_and_set(t, x):
+    t *= 2.0
+    t[()] = t + x[0]
+    return t * x
+
+
+def replaced(t, x):
+    before = t.copy()
+    t[...] = x[1]
+    return t + before
+
+
+@pytest.mark.parametrize("function", [doubled_and_set, replaced])
+def test_an_argument_without_axes_is_written(function, backend):
+    x = np.array([0.3, -0.7])
+    expected_argument, argument = np.array(1.5), np.array(1.5)
+    expected = function(expected_argument, x)
+    found = gs.jit(function, backend=backend)(argument, x)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    np.testing.assert_allclose(argument, expected_argument, rtol=1e-15)
+    assert np.shape(found) == np.shape(expected)
+
+
+def test_another_byte_order_is_read_but_not_written(backend):
+    x = np.arange(3.0).astype(np.dtype(float).newbyteorder())
+    assert gs.jit(lambda x: np.sum(x * x), backend=backend)(x) == 5.0
+    with pytest.raises(gs.ReadOnlyError):
+        gs.jit(scale_in_place, backend=backend)(x, 2.0)
+    assert x.tolist() == [0.0, 1.0, 2.0]

@@ -71,6 +71,7 @@ def admit(leaf: Any, path: str) -> Any:
         )
     if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
         leaf = leaf.astype(leaf.dtype.newbyteorder("="))
+        leaf.flags.writeable = False  # what is written to the copy, the caller would not see
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
         return leaf.view(np.ndarray)
     return leaf

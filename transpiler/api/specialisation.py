@@ -83,7 +83,8 @@ class Specialisation:
             (m, ResultBuilder(m.template, function, keep_identity=True))
             for m in (staged.container_mutations if writes else ())
         ]
-        self.identities = {m.position: m.parameter for m in self.mutations}
+        # An array without axes is handed on as a number, and written here.
+        self.identities = {m.position: m.parameter for m in self.mutations if m.parameter in self.array_params}
         self._backend: Backend = backend
         self.numbers = number_checks()
         self._run: Executable | None = None
@@ -171,7 +172,7 @@ class Specialisation:
                 raise ReadOnlyError(
                     self.span,
                     f"{self.path(k)} is read-only, and `{self.staged.function.name}` writes to it",
-                    "Pass a copy.",
+                    "Pass a copy (an array in another byte order counts as read-only: pass it in the machine's).",
                 )
             for j in self.array_params:
                 if j == k or (self.writes and values[j] is values[k] and self._are_arguments(j, k)):

@@ -9,7 +9,7 @@ return as a view is a value that may overlap.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ from gradscribe.transpiler.ir.dims import Dim
 from gradscribe.transpiler.ir.index import Take, whole
 from gradscribe.transpiler.ir.nodes import Eqn, Operand, Var
 from gradscribe.transpiler.ir.types import ArrayType
+from gradscribe.transpiler.library.arguments import strong
 
 # Functions whose result is a view of (or is) their first argument.
 VIEW_NAMES = (
@@ -49,6 +50,11 @@ _READ_ONLY = {np.diagonal: None, np.diag: None}
 # What is a view, or surely none; what is a view where the array lies in C order without gaps, else a copy.
 _VIEW_OR_COPY = dict.fromkeys((np.diagonal, np.diag, np.einsum, np.asarray, np.asanyarray, np.imag))
 _PACKED = {np.ravel: None, np.ascontiguousarray: None}
+# Functions that make an array without axes, which can be written, where NumPy's others make a number.
+MAKERS: frozenset[Any] = frozenset((
+    np.array, np.asarray, np.asanyarray, np.copy, np.zeros, np.ones, np.empty, np.full,
+    np.zeros_like, np.ones_like, np.empty_like, np.full_like,
+))  # fmt: skip
 # Functions whose result may be a view, not writable where it surely is one.
 MAY_SHARE: dict[Any, bool] = {
     np.einsum: True, np.broadcast_arrays: False,
@@ -167,6 +173,8 @@ class Arrays(Writers):
         if function is np.einsum and len(args) == 2 and isinstance(args[1], Array) and not kwargs:
             return self._viewed(function, lambda x, subscripts: rule(subscripts, x), args[1], args[:1], {})
         result = self.applied(function, rule, args, dict(kwargs), _order_of(function))
+        if _in(function, MAKERS) and is_number(result):
+            result = self.views.fresh(strong(self.operand(result)))
         if _in(function, MAY_SHARE) and _may_be_view(function, args):
             for shared in (a for a in args if isinstance(a, Array)):
                 for made in result if isinstance(result, tuple) else (result,):
@@ -288,7 +296,7 @@ def _order_of(function: Any) -> Any:
     return None if unknown else "operands"
 
 
-def _in(function: Any, table: dict[Any, Any]) -> bool:
+def _in(function: Any, table: Container[Any]) -> bool:
     try:
         return function in table
     except TypeError:

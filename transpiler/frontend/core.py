@@ -171,5 +171,8 @@ class Core(Tracing):
     def container_method(self, owner: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
+    def number_in(self, value: Any) -> Any:
+        raise NotImplementedError
+
     def range_of(self, args: list[Any]) -> Sequence:
         raise NotImplementedError

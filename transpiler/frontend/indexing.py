@@ -226,6 +226,7 @@ class Indexing(Choices):
         """An end of a slice: negative values count from the end."""
         if value is None:
             return default
+        value = self.number_in(value)
         if not (is_integer(value) or isinstance(value, (np.integer, Operand))):
             self.fail(IndexRangeError, f"slice indices must be integers or None, not {describe(value)}")
         end = self.as_dim(value)
@@ -262,7 +263,7 @@ class Indexing(Choices):
         if s.new_axes and all(is_whole(c, d) for c, d in zip(s.at, x.shape, strict=True)):
             view = x
         else:
-            view = self.views.indexed(x, s.at)
+            view = self.views.indexed(x, s.at) if s.at else x
         if s.new_axes:
             shape = list(view.shape)
             for axis in s.new_axes:
@@ -270,7 +271,16 @@ class Indexing(Choices):
             return self.views.reshaped(view, tuple(shape))
         if copied:
             return self.boxed(self.views.read(view), order=None)
+        if not view.rank and any(i is Ellipsis for i in (index if isinstance(index, tuple) else (index,))):
+            return view  # an array without axes, where `x[0]` is a number
         return view if view.rank else self.boxed(self.views.read(view))
+
+    def number_in(self, value: Any) -> Any:
+        """What an array without axes holds."""
+        if isinstance(value, Array) and not value.rank:
+            held = self.views.read(value)
+            return held.value if isinstance(held, Literal) else held
+        return value
 
     # ---- writing ----
     def set_array_item(self, x: Array, index: Any, value: Any) -> None:

@@ -187,6 +187,7 @@ class Iteration(Texts):
         return [s.item(k) for k in range(count)]
 
     def range_of(self, args: list[Any]) -> Sequence:
+        args = list(map(self.number_in, args))
         for a in args:
             integer = (
                 is_integer(a) or isinstance(a, (bool, np.integer)) or (isinstance(a, Operand) and a.dtype.kind in "iub")

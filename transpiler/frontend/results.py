@@ -39,6 +39,7 @@ from gradscribe.transpiler.frontend.values import (
     Sequence,
     Text,
     describe,
+    is_number,
     simplest,
 )
 from gradscribe.transpiler.ir.builder import current_span
@@ -66,6 +67,8 @@ class Results(Lifting):
         if isinstance(value, Choice):
             none = f"{what} is None here, and a staged program gives values of one kind: give np.nan, say"
             value = self.as_value(self.present_value(value, none))
+        if isinstance(value, Choice) and all(map(_has_no_axes, value.options)):
+            value = self.each_present(value, self.number_in)
         if isinstance(value, Choice):
             self.refuse(f"{what} {value.reason}", "give one kind of value on every path")
         if isinstance(value, Array):
@@ -191,6 +194,10 @@ class Results(Lifting):
             known = self.looked_at.get(id(before))
             before = known[1] if known is not None else MISSING
         return same_value(self, before, now)
+
+
+def _has_no_axes(value: Any) -> bool:
+    return not value.rank if isinstance(value, Array) else is_number(value)
 
 
 Store = Callable[[Any, Any, Any], None]

@@ -385,6 +385,9 @@ class _Lowering:
     # ---- writes ----
     def _update(self, eqn: Eqn, position: int) -> None:
         x, v = eqn.operands[:2]
+        if not is_array(x):
+            self._write_number(eqn, self.env.operand(x), self.value(v).element(()))
+            return
         target, value = self.stored(x), self.value(v)
         self.settle_readers(target, position)
         at = self.env.params(eqn.params)["at"]
@@ -412,6 +415,13 @@ class _Lowering:
         if read_there and isinstance(v, Var) and self.values[v] is value:
             place = Stored(written)
             self.values[v] = Pulled(value.type, lambda s: place.element(position_of(s)), (written,), 0)
+
+    def _write_number(self, eqn: Eqn, old: Operand, value: Operand) -> None:
+        """A write to an array without axes, which is a number here."""
+        type = eqn.results[0].type
+        assert isinstance(type, ArrayType)
+        added = eqn.operation is update_add
+        self._bind(eqn, compute(add, [old, value], type, {}) if added else with_dtype(value, type.dtype))
 
     def _reads_only_what_it_writes(self, target: Var, value: Value, extents: Sequence[Dim], position_of: Any) -> bool:
         """Every load of `target` for an element of `value` is at the position that the element is written to."""
