@@ -14,6 +14,7 @@ import inspect
 import os
 import platform
 import sys
+import traceback
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -104,7 +105,14 @@ def _write(options: argparse.Namespace) -> int:
     except (TypeError, ValueError) as error:
         raise GradscribeError(None, str(error)) from error
     if options.check:
-        print(f"gradscribe: {emission.check()}", file=sys.stderr)
+        try:
+            verdict = emission.check()
+        except (CheckFailed, GradscribeError):
+            raise
+        except Exception as error:  # the function's own, on the data that were drawn
+            what = "".join(traceback.format_exception_only(error)).rstrip()
+            raise CheckFailed(f"on random arguments the function raises\n{what}") from error
+        print(f"gradscribe: {verdict}", file=sys.stderr)
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8")
     else:

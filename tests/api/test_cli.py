@@ -146,3 +146,13 @@ def test_as_a_process(model):
     command = [*command[:4], f"{model}:refused", "--args", "f64[n]"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 1 and "model.py:20:" in result.stderr and "^" in result.stderr
+
+
+def test_a_function_that_raises_on_random_arguments(tmp_path, monkeypatch, capsys):
+    (tmp_path / "picky.py").write_text("def picky(x):\n    assert x > 1e9, f'{x:.0f} is small'\n    return x * x\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["grad", "picky.py:picky", "--args", "float", "--check"]) == 3
+    shown = capsys.readouterr()
+    assert "check failed: on random arguments the function raises\nAssertionError: " in shown.err
+    assert "picky.py:2:5" in shown.err and not shown.out
+    sys.modules.pop("picky", None)
