@@ -210,3 +210,46 @@ def merged_by_a_heap(x):
         cost += (a + b) ** 2
         heapq.heappush(heap, a + b)
     return cost
+
+
+@program(X)
+def two_loops_over_the_last_steps(x):
+    """The direction of L-BFGS (Nocedal, Wright: Numerical Optimization, algorithm 7.4)."""
+    curvature = np.array([1.0, 3.0, 10.0, 0.5, 2.0])
+    steps, changes = deque(maxlen=3), deque(maxlen=3)
+    gradient = curvature * x
+    for _ in range(6):
+        direction, weights = gradient.copy(), []
+        for s, y in zip(reversed(steps), reversed(changes)):
+            weights.append((s @ direction) / (y @ s))
+            direction -= weights[-1] * y
+        if len(steps) > 0:
+            direction *= (steps[-1] @ changes[-1]) / (changes[-1] @ changes[-1])
+        for (s, y), a in zip(zip(steps, changes), reversed(weights)):
+            direction += s * (a - (y @ direction) / (y @ s))
+        new = x - 0.3 * direction
+        steps.append(new - x)
+        changes.append(curvature * new - gradient)
+        x, gradient = new, curvature * new
+        if np.linalg.norm(gradient) < 1e-3:
+            break
+    return x, gradient
+
+
+@program(X)
+def a_deque_where_a_list_may_stand(x):
+    queue = deque(x[:3], maxlen=4)
+    total = 0.0
+    for k in range(3):
+        queue.append(queue[0] * queue[-1])
+        for place, v in enumerate(queue):
+            total += v * place
+        for v in reversed(queue):
+            total = total * 0.5 + v
+        if x[k] > 0:
+            queue.popleft()
+    ordered = deque(sorted(queue))
+    for a, b in zip(queue, ordered):
+        total += a * b
+    positive = [v for v in queue if v > 0]
+    return total + sum(queue) * max(queue) + list(ordered)[0] + np.array(queue).sum() * len(positive)

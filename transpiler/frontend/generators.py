@@ -53,7 +53,7 @@ class Generators(Loops):
     def iterable(self, value: Any) -> Sequence | Generator:
         """What a `for` goes over."""
         if isinstance(value, Object):
-            value = self.call(self.get_attribute(value, "__iter__"), [], {})
+            value = self.iterated(value)
         return value if isinstance(value, (Generator, Sequence)) else self.sequence(value)
 
     def consume(self, s: Any, generator: Generator, frame: Frame) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from gradscribe.transpiler.frontend.branches import Live
 from gradscribe.transpiler.frontend.loops import SHORT, Counted, LoopMemory, LoopTrace, Unbounded
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.python_queues import Deque
 from gradscribe.transpiler.frontend.source import BorrowedFile
 from gradscribe.transpiler.frontend.texts import Texts
 from gradscribe.transpiler.frontend.values import (
@@ -76,14 +77,22 @@ class Iteration(Texts):
         if isinstance(value, Poison):
             self.refuse_poison("this value", value)
         if isinstance(value, Object):
-            value = self.call(self.get_attribute(value, "__iter__"), [], {})
-            if isinstance(value, Sequence):
-                return value
+            return self.sequence(self.iterated(value))
         if isinstance(value, Generator):
             return self.sequence(self.collected(value))
-        if isinstance(value, Object):
-            self.refuse(f"iterating over {describe(value)} is not accepted", "write its `__iter__` with `yield`")
         return self._static(self.python(list, value))
+
+    def iterated(self, owner: Object) -> Any:
+        """What a loop over the object goes over. A deque is gone over by position, as the list that it is."""
+        if owner.cls is Deque:
+            return self.get_attribute(owner, "items")
+        made = self.call(self.get_attribute(owner, "__iter__"), [], {})
+        if isinstance(made, Object):
+            self.refuse(f"iterating over {describe(made)} is not accepted", "write its `__iter__` with `yield`")
+        if not isinstance(made, (Generator, Sequence, Choice, Poison)):
+            kind = self.python_type(made).__name__
+            self.fail(PythonError, f"TypeError: iter() returned non-iterator of type '{kind}'")
+        return made
 
     def _items_of_list(self, value: List) -> Sequence:
         """A list is read when an item is due: a loop over it may write what it reads later."""
@@ -118,6 +127,9 @@ class Iteration(Texts):
         return Sequence(len(keys), at, True, None, check_length)
 
     def collected(self, generator: Generator) -> List:
+        raise NotImplementedError
+
+    def python_type(self, value: Any) -> type:
         raise NotImplementedError
 
     def keys_of(self, owner: Dict) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.python_queues import Deque
 from gradscribe.transpiler.frontend.statements import Statements
 from gradscribe.transpiler.frontend.table import BUILTINS
 from gradscribe.transpiler.frontend.values import (
@@ -88,8 +89,12 @@ class IteratorFunctions(Statements):
 
     # ---- one value out of many ----
     def unfolded(self, value: Any) -> Any:
-        """What an object with `__iter__` goes over."""
-        return self.iterable(value) if isinstance(value, Object) and hasattr(value.cls, "__iter__") else value
+        """What an object with `__iter__` goes over; a deque is the list that it is."""
+        if not isinstance(value, Object):
+            return value
+        if value.cls is Deque:
+            return self.iterated(value)
+        return self.iterable(value) if hasattr(value.cls, "__iter__") else value
 
     def call_sum(self, value: Any, start: Any = 0) -> Any:
         value = self.unfolded(value)

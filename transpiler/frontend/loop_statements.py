@@ -119,6 +119,10 @@ class Loops(Patterns):
                     self.store.set(frame, node.id, _DEAD)
         return self._live(frame, names)
 
+    def _head_live(self, s: Any, frame: Frame) -> Live:
+        """What is read at the head of the loop or after it."""
+        return self._live(frame, liveness_of(frame.closure.node).head[id(s)])
+
     def _memory(self, s: Any) -> LoopMemory:
         key = (id(s), tuple(id(f.closure.node) for f in self.frames))
         return self.memories.setdefault(key, LoopMemory()).enter(list(self.frames))
@@ -199,10 +203,10 @@ class Loops(Patterns):
         rest = Sequence(simplest(length - 1), item, False, shifted, items.check_length, items.snapshots)
         return self._first_then(s, frame, lambda: items.item(0), lambda: self._for_code(s, rest, frame, PEELED))
 
-    def _unless_left(self, code: Any, others: Callable[[], Any]) -> Any:
+    def _unless_left(self, code: Any, others: Callable[[], Any], live: Live) -> Any:
         """The other iterations, where data decides whether this one left the loop."""
         stays = self.operand(self.binary("Eq", code, 0))
-        return self._plain_code(branch(self, stays, others, lambda: code))
+        return self._plain_code(branch(self, stays, others, lambda: code, live))
 
     def _first_then(self, s: Any, frame: Frame, first: Callable[[], Any] | None, others: Callable[[], Any]) -> Any:
         """One iteration, and the others unless it leaves the loop."""
@@ -213,7 +217,7 @@ class Loops(Patterns):
             return code
         if isinstance(code, int):
             return others()
-        return self._unless_left(code, others)
+        return self._unless_left(code, others, self._head_live(s, frame))
 
     def _rolled_for(self, s: Any, items: Sequence, frame: Frame, mixed: bool) -> Any:
         live = self._kill_dead(s, frame)
@@ -248,9 +252,11 @@ class Loops(Patterns):
                 "put the items into an array, and loop over its rows",
             )
 
-        return self._unroll(length, iteration, too_deep)
+        return self._unroll(length, iteration, too_deep, self._head_live(s, frame))
 
-    def _unroll(self, length: int, iteration: Callable[[int], Any], too_deep: Callable[[], Any]) -> Any:
+    def _unroll(
+        self, length: int, iteration: Callable[[int], Any], too_deep: Callable[[], Any], live: Live
+    ) -> Any:
         """Iterations in line; after one that may leave, the others stand in a branch, not in too many of them."""
 
         def run(k: int, depth: int) -> Any:
@@ -267,7 +273,7 @@ class Loops(Patterns):
                     continue
                 if k == length:
                     return code
-                return self._unless_left(code, functools.partial(run, k, depth + 1))
+                return self._unless_left(code, functools.partial(run, k, depth + 1), live)
             return 0
 
         return run(0, 0)
@@ -379,7 +385,7 @@ class Loops(Patterns):
                 rolled_only()  # data decides how long the list becomes, although the test is static
             return code
 
-        code = self._unroll(10 * UNROLL_LIMIT, iteration, rolled_only)
+        code = self._unroll(10 * UNROLL_LIMIT, iteration, rolled_only, self._head_live(s, frame))
         if isinstance(code, (int, Raised)):
             return 0 if code == _EXHAUSTED else code
         raise reason

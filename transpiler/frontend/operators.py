@@ -17,6 +17,7 @@ from gradscribe.transpiler.errors import GradscribeError, Steering
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.list_positions import ListPositions
 from gradscribe.transpiler.frontend.python_errors import PythonError
+from gradscribe.transpiler.frontend.python_queues import Deque
 from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.solver import DataEquality
 from gradscribe.transpiler.frontend.table import BINARY, UNARY, NeedsStatic, array_from
@@ -119,6 +120,8 @@ class Operators(ListPositions):
             return tuple(self.rule_argument(v) for v in value)
         if isinstance(value, (Maybe, Poison, Choice)):
             return self.operand(value)
+        if isinstance(value, Object) and value.cls is Deque:
+            return self.rule_argument(self.slot(value, "items"))
         if isinstance(value, Container):
             self.refuse(f"{describe(value)} is not an argument for a NumPy function")
         return value

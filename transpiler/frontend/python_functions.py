@@ -132,6 +132,9 @@ class PythonFunctions(Containers):
 
     def call_sorted(self, value: Any, **options: Any) -> Any:
         key, reverse = options.pop("key", None), options.pop("reverse", False)
+        value = self.unfolded(value)
+        if isinstance(value, Generator):
+            value = self.collected(value)
         numbers = isinstance(value, Array) or (isinstance(value, List) and value.grows)
         ints = isinstance(value, Sequence) and value.range is not None and isinstance(simplest(value.length), Dim)
         if key is not None and (numbers or ints):

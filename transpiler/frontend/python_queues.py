@@ -59,10 +59,6 @@ class Deque:
     def __contains__(self, item):
         return item in self.items
 
-    def __iter__(self):
-        for item in self.items:  # noqa: UP028  # a generator of the program, not of this list
-            yield item
-
 
 def heappush(heap, item):
     heap.append(item)
