@@ -23,6 +23,20 @@ def test_one_version_for_all_sizes_of_at_least_two():
     np.testing.assert_array_equal(g(np.ones(0)), np.ones(0))
 
 
+def test_parts_of_ranges_are_no_reason_for_more_versions():
+    def back_substitution(u, b):
+        x = b.copy()
+        for i in range(len(b))[::-1]:
+            x[i] = (x[i] - u[i, i + 1 :] @ x[i + 1 :]) / u[i, i]
+        return x
+
+    solve = gs.jit(back_substitution, backend="python")
+    for size in (2, 3, 7):
+        u = np.triu(np.arange(1.0, size * size + 1).reshape(size, size))
+        np.testing.assert_allclose(u @ solve(u, np.ones(size)), np.ones(size))
+    assert solve.trace_count == 1
+
+
 def test_dtype_rank_weakness_and_structure_make_new_versions():
     g = gs.grad(fresh())
     calls = [

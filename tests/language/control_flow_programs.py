@@ -187,3 +187,16 @@ def an_array_is_rebound_after_an_exit(a, c, n):
         a = c * (s + i)
         s = s + np.sum(a)
     return s
+
+
+@program(np.array([0.3, -0.7, 1.2, 0.5, -1.1, 0.8]), 2)
+def parts_of_ranges(x, k):
+    n = len(x)
+    inner = range(1, n)
+    total = 0.0
+    down = range(n - 1, -1, -1)
+    for part in (inner[::-1], inner[k:], inner[:-k], inner[::2], inner[::-2], down[k:], inner[k:][::-1]):
+        for i in part:
+            total = 0.7 * total + x[i] * x[i - 1] * i
+        total += len(part)
+    return total

@@ -216,8 +216,14 @@ class Iteration(Texts):
         span = hi - lo if step > 0 else lo - hi
         size = abs(step)
         count = self.solver.normalize((span + (size - 1)) // size if size > 1 else span)
-        length = simplest(count if self.solver.proved(count) else count.positive())
-        return Sequence(length, lambda k: simplest(self.solver.normalize(lo + step * Dim.of(k))), False, (lo, hi, step))
+        return self._progression(lo, count if self.solver.proved(count) else count.positive(), step, hi)
+
+    def _progression(self, first: Dim, length: Dim, step: int, end: Dim | None = None) -> Sequence:
+        """first, first + step, ...; `end` as the user wrote it, if he did."""
+        ends = (first, first + length * step if end is None else end, step)
+        return Sequence(
+            simplest(length), lambda k: simplest(self.solver.normalize(first + step * Dim.of(k))), False, ends
+        )
 
     def _is_born_inside(self, step: Dim) -> bool:
         """Is a number made of data, or of a loop's index, and so never static?"""
@@ -259,10 +265,9 @@ class Iteration(Texts):
         if owner.range is None:
             self.refuse("an iterator has no subscripts", "make a list of it: `list(...)`")
         if isinstance(index, Slice):
-            count = self.static_int(owner.length, "the length of a range that is sliced must be static")
             lo, _, step = owner.range
-            picked = range(count)[self.python_slice(index)]
-            return self.range_of([lo + picked.start * step, lo + picked.stop * step, picked.step * step])
+            part = self.slice_of(index, Dim.of(owner.length))
+            return self._progression(lo + part.start * step, part.length, part.step * step)
         k, length = Dim.of(self.as_dim(index)), Dim.of(owner.length)
         negative = self.binary("Lt", simplest(k), 0)
         place = k + length if negative is True else k
@@ -282,9 +287,6 @@ class Iteration(Texts):
         """Whether the text that runs is ours: Python's iterators are written as if all sequences had subscripts, and
         their names are not the user's."""
         return bool(self.frames) and isinstance(self.frames[-1].closure.file, BorrowedFile)
-
-    def python_slice(self, s: Slice) -> slice:
-        raise NotImplementedError
 
     def zipped(self, args: list[Any], strict: Any) -> Sequence:
         parts = [self.sequence(a) for a in args]
