@@ -18,9 +18,13 @@ from gradscribe.transpiler.backends.loop_text import Expressions, dtype_name
 from gradscribe.transpiler.backends.names import Names
 from gradscribe.transpiler.errors import NoRule, Span, UnsupportedSyntax
 from gradscribe.transpiler.ir.bounds import is_positive
-from gradscribe.transpiler.ir.nodes import Eqn, Literal
+from gradscribe.transpiler.ir.dims import Dim, Symbol
+from gradscribe.transpiler.ir.nodes import Eqn, Literal, Var
 from gradscribe.transpiler.ir.types import INT64, ArrayType
+from gradscribe.transpiler.ir.walk import inner_eqns
 from gradscribe.transpiler.passes.lower.operations import check_fits, check_indices, checked_index, checked_operation
+from gradscribe.transpiler.passes.lower.ranges import LARGEST_SIZE, polynomial
+from gradscribe.transpiler.primitives.allocation import dim_value
 from gradscribe.transpiler.primitives.checks import check
 from gradscribe.transpiler.primitives.effects import breakpoint_
 from gradscribe.transpiler.primitives.primitive import Primitive
@@ -57,6 +61,22 @@ class Lines:
         self.lines.append("    " * self.depth + text)
 
 
+def _shift(eqn: Eqn, counter: Var) -> int | None:
+    """What the position that `eqn` checks, along an axis of known size, is more than the counter of a loop."""
+    if eqn.operation is not checked_index or not all(isinstance(leaf, Symbol) for leaf in eqn.params["size"].leaves()):
+        return None
+    position = eqn.operands[0]
+    if not isinstance(position, Var):
+        return None
+    sum_ = position.definition
+    if sum_ is not None and sum_.operation is dim_value:
+        dim = sum_.params["dim"]
+    else:
+        dim = (polynomial(sum_) if sum_ is not None else None) or Dim.of(position)
+    shift = (dim - counter).constant
+    return shift if shift is not None and abs(shift) <= LARGEST_SIZE else None
+
+
 class LoopChecks:
     """Writes checks; shared state of the writer of loop text."""
 
@@ -68,6 +88,7 @@ class LoopChecks:
     fails: bool
     failed: str  # the function that gives the values of a call that failed
     taken: set[str]
+    inside: dict[Var, str]  # counters of the loops around, and what says that all positions they give are inside
 
     def words(self, *words: str) -> None:
         for word in words:
@@ -97,7 +118,9 @@ class LoopChecks:
         if eqn.operation is checked_index:
             number = self._failure(Failure(eqn.span, axis=eqn.params["axis"]))
             place, size = self.text.operand(eqn.operands[0]), self.text.dim(eqn.params["size"])
-            self.out.add(f"{self.names.of(eqn.results[0])} = check_index({place}, {size}, status, {number})")
+            inside = next((name for counter, name in self.inside.items() if _shift(eqn, counter) is not None), "")
+            known = f"{place} if {inside} else " if inside else ""
+            self.out.add(f"{self.names.of(eqn.results[0])} = {known}check_index({place}, {size}, status, {number})")
             self.out.add("if status[0] != 0:")
         elif eqn.operation is check_indices:
             number = self._failure(Failure(eqn.span, axis=eqn.params["axis"]))
@@ -120,6 +143,22 @@ class LoopChecks:
             raise NoRule(eqn.span, f"`{eqn.operation.name}` has no native form")
         self.out.depth += 1
         self._leave()
+
+    def test_ends(self, eqn: Eqn) -> None:
+        """Before a counted loop: a line that tests the first and last value of positions which are its counter plus a
+        number. Where these are inside, so are all, and the loop need not leave: it may be vectorised."""
+        counter, lowest = eqn.regions[-1].params[0], 0
+        furthest: dict[Dim, int] = {}
+        for e in inner_eqns(eqn.regions[-1]):
+            shift = _shift(e, counter)
+            if shift is not None:
+                size = e.params["size"]
+                furthest[size], lowest = max(shift, furthest.get(size, shift)), min(shift, lowest)
+        if furthest:  # (numbers are added to sizes: an end may be any int64)
+            lo, hi = self.text.dim(eqn.params["lo"]), self.text.dim(eqn.params["hi"])
+            tests = [f"{-lowest} <= {lo}", *(f"{hi} <= {self.text.dim(size - k)}" for size, k in furthest.items())]
+            self.inside[counter] = self.fresh("inside")
+            self.out.add(f"{self.inside[counter]} = {' and '.join(tests)}")
 
     def _check_condition(self, eqn: Eqn) -> None:
         message = eqn.params["message"]

@@ -123,6 +123,7 @@ class _Writer(LoopStatements):
         self.names, self.folding = names, folding
         self.taken = {*names.classes.values(), *names.symbols.values(), *reserved}
         self.out = Lines()
+        self.inside = {}
         self.failures, self.sites = shared.failures, shared.sites
         self.fails = False
         self.allocations = Allocations(self.symbols)

@@ -116,6 +116,7 @@ class LoopStatements(LoopChecks):
             self.out.add(f"{code} = 0")
         if is_counted(eqn):
             counter = body.params[0]
+            self.test_ends(eqn)
             self.out.add(f"for {self.names.of(counter)} in {self._range(eqn)}:")
             if eqn.params["direction"] > 0 and eqn.params["lo"] == 0:
                 self.text.counters.add(counter)
