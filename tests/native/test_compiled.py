@@ -377,3 +377,24 @@ def test_arrays_that_are_returned_are_the_callers_memory(rng):
             np.testing.assert_allclose(bar[place], loss(*moved).imag / 1e-30, rtol=1e-12)
     module = g.find(tuple(args), {})[0].run.module
     assert [t.shape for t in module.results] == [()] and len(module.outputs) == 7
+
+
+def adds_to_two_rows(a, w):
+    total = 0.0
+    for i in range(a.shape[0]):
+        for j in range(i + 1):
+            for k in range(a.shape[1]):
+                total += w[i, j] * a[i, k] * a[j, k]
+    return total
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="reads x86-64 assembly")
+def test_adjoints_that_add_to_two_rows_of_an_array_are_vectorised(rng):
+    """Rows i and j, which are one row where i = j: only the rows at hand say whether they are."""
+    a, w = rng.normal(size=(5, 40)), rng.normal(size=(5, 5))
+    g = gs.jit(gs.grad(adds_to_two_rows))
+    lower = np.tril(w)
+    np.testing.assert_allclose(g(a, w), (lower + lower.T) @ a, rtol=1e-12, atol=1e-13)
+    native = g.find((a, w), {})[0].run
+    assert re.search(r"\bu\(i\), k\] \+=", native.source) and re.search(r"\bu\(j\), k\] \+=", native.source)
+    assert re.search(r"\b(vfmadd\d+pd|v?addpd)\b", assembly(native))

@@ -8,13 +8,14 @@ platform's place for caches.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +26,7 @@ import numba
 
 import gradscribe.kernels as kernels
 
-_FORMAT = "1"  # of generated modules and of this cache
+_FORMAT = "2"  # of generated modules and of this cache
 
 
 def cache_directory() -> Path:
@@ -90,6 +91,19 @@ def compiled(text: str, name: str, signature: Any, cacheable: bool = True) -> Ca
     `cacheable` is compiled by every process."""
     module = load_module(module_key(text, signature), text)
     options = {**kernels.OPTIONS, "cache": cacheable}
-    dispatcher = numba.njit([signature], **options)(getattr(module, name))
+    with _rows_compared_one_by_one():
+        dispatcher = numba.njit([signature], **options)(getattr(module, name))
     dispatcher.disable_compile()
     return dispatcher
+
+
+@contextlib.contextmanager
+def _rows_compared_one_by_one() -> Iterator[None]:
+    """While code is compiled: whether two rows overlap is asked before the inner loop that goes along them. LLVM would
+    ask once before the loop around, for all rows together; where a nest adds to rows i and j of one array those always
+    overlap, and the inner loop is never vectorised. (An option of the process: other code keeps what it had.)"""
+    llvmlite.binding.set_option("", "-hoist-runtime-checks=false")
+    try:
+        yield
+    finally:
+        llvmlite.binding.set_option("", "-hoist-runtime-checks=true")
