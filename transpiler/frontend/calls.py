@@ -27,7 +27,7 @@ from gradscribe.transpiler.frontend.python_errors import PythonError, Raised
 from gradscribe.transpiler.frontend.python_functions import TEXT_FUNCTIONS, hashable
 from gradscribe.transpiler.frontend.python_math import MATH_TEXTS
 from gradscribe.transpiler.frontend.python_queues import QUEUE_TEXTS
-from gradscribe.transpiler.frontend.reading import Reading
+from gradscribe.transpiler.frontend.reading import Reading, in_classes
 from gradscribe.transpiler.frontend.source import BorrowedFile
 from gradscribe.transpiler.frontend.superclasses import METHODS_OF_FUNCTIONS, Super, Superclasses, nothing
 from gradscribe.transpiler.frontend.table import BUILTINS, NUMPY_RULES
@@ -150,7 +150,9 @@ class Calls(Superclasses):
                 self.refuse_text()
             return own(*args, **kwargs)
         if hasattr(function, "registry") and hasattr(function, "dispatch"):  # functools.singledispatch
-            chosen = self.python(function.dispatch, self.python_type(args[0]) if args else object)
+            cls = self.python_type(args[0]) if args else object
+            chosen = self.python(function.dispatch, cls)
+            self.static_checks.append(lambda: function.dispatch(cls) is chosen)
             return self.call(self.lift(chosen, function.__name__, None), args, kwargs)
         static = not any(map(is_data, args)) and not any(map(is_data, kwargs.values()))
         refusal = refused_call(function, static)
@@ -385,8 +387,7 @@ class Calls(Superclasses):
                 return self.whole(owner[fields.index(name)])
             if name in ("index", "count", "_replace", "_asdict"):
                 return ContainerMethod(owner, name)
-            found = inspect.getattr_static(type(owner), name, None)
-            return self.from_class(owner, type(owner), name, found)
+            return self.from_class(owner, type(owner), name, self.class_attribute(type(owner), name))
         if isinstance(owner, Closure):
             if name == "__name__":
                 return owner.name
@@ -405,7 +406,7 @@ class Calls(Superclasses):
         if isinstance(owner, Generator):
             self.refuse(f"`{name}` of a generator is not accepted", "iterate over it with `for`")
         if isinstance(owner, type):
-            found = inspect.getattr_static(owner, name, None)
+            found = self.class_attribute(owner, name)
             if isinstance(found, classmethod):
                 return BoundMethod(self.lift(found.__func__, name, None), owner)
             if isinstance(found, staticmethod):
@@ -416,13 +417,14 @@ class Calls(Superclasses):
         )
 
     def _object_attribute(self, owner: Object, name: str) -> Any:
-        found = inspect.getattr_static(owner.cls, name, None)
+        found = in_classes(owner.cls, name, MISSING)
         if not isinstance(found, property) and name in owner.slots:
             return self._checked(self.slot(owner, name), f".{name}", owner, name)
         if name == "__class__":
             return owner.cls
-        if found is None:
-            fallback = inspect.getattr_static(owner.cls, "__getattr__", None)
+        self.class_attribute(owner, name, MISSING)
+        if found is MISSING:
+            fallback = self.class_attribute(owner.cls, "__getattr__")
             if isinstance(fallback, types.FunctionType) and not name.startswith("__"):
                 return self.call(self.lift(fallback, "__getattr__", None), [owner, name], {})
             self.fail(PythonError, f"AttributeError: '{owner.cls.__name__}' object has no attribute '{name}'")

@@ -29,6 +29,7 @@ from gradscribe.transpiler.frontend.apart import (
 from gradscribe.transpiler.frontend.callees import Returned, Specialisation, is_place
 from gradscribe.transpiler.frontend.inner import InnerFunction
 from gradscribe.transpiler.frontend.lifting import Parameter
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.signatures import (
     Leaf,
     Mismatch,
@@ -100,6 +101,7 @@ class CustomCalls(Apart):
 
     # ---- the call ----
     def call_custom(self, custom: CustomFunction, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        self.check_static(custom.definitions, Reading(custom, "attribute", "definitions"))
         closure = self._function(custom.fun)
         if isinstance(closure, BoundMethod):
             closure, args = closure.function, [closure.owner, *args]

@@ -25,7 +25,7 @@ from gradscribe.transpiler.errors import DTypeError, IntegerRangeError, Unsuppor
 from gradscribe.transpiler.frontend.arrays import Arrays
 from gradscribe.transpiler.frontend.calls import library_function
 from gradscribe.transpiler.frontend.fence import ENVIRONMENT
-from gradscribe.transpiler.frontend.reading import Reading, StillHolds
+from gradscribe.transpiler.frontend.reading import Reading
 from gradscribe.transpiler.frontend.source import node_of
 from gradscribe.transpiler.frontend.values import (
     Array,
@@ -93,13 +93,11 @@ class Lifting(Arrays):
         self.parameters: list[Parameter] = []
         self.argument_boxes: set[Box] = set()  # of arguments of functions that are transformed inside
         self.visible_containers: list[Visible] = []
-        self.static_checks: list[Callable[[], bool]] = []
         self.statics: dict[str, str] = {}  # path -> value, of what is baked into the program
         self.sources: dict[Any, None] = {}
         self.places: dict[Any, StaticPlace] = {}  # entry atoms of arguments, and sizes of captured arrays
         self.lifted: dict[int, tuple[Any, Any]] = {}  # id -> (the object, kept alive; its value)
         self.arrays: dict[int, tuple[Any, Array]] = {}
-        self.checked: dict[Callable[[], Any], None] = {}
         self.array_readings: dict[int, Callable[[], Any] | None] = {}
         self.captured_scalars: dict[Callable[[], Any], Var] = {}
         self.looked_at: dict[int, tuple[External, Any]] = {}
@@ -247,7 +245,8 @@ class Lifting(Arrays):
             return value if read is None else self._captured_scalar(value, path, read)
         if value is os.environ:
             self.refuse(*ENVIRONMENT)
-        self._check_static(value, read)
+        changes_in_place = isinstance(value, (list, dict, set)) and read is None
+        self.check_static(value, Reading(value, "itself") if changes_in_place else read)
         if read is not None:
             self._note_static(path, value)
         if isinstance(value, (*_STATIC_CLASSES, np.generic)):
@@ -275,26 +274,6 @@ class Lifting(Arrays):
         """For readers of the text: what is written into it as if it were a constant."""
         if isinstance(value, (str, bytes, bool, int, float, complex)):
             self.statics.setdefault(path, reprlib.repr(value))
-
-    def _check_static(self, value: Any, read: Callable[[], Any] | None) -> None:
-        """At each call, the place has to hold what it held: an equal number or string, the very object otherwise, with
-        as many parts. One check for each place."""
-        if read is None or read in self.checked:
-            return
-        self.checked[read] = None
-        if isinstance(value, (str, bytes, bool, int, type(None), np.generic)):
-            self.static_checks.append(StillHolds(read, value, by_value=True))
-        elif isinstance(value, tuple):  # its parts are looked at one by one
-            self.static_checks.append(lambda: type(read()) is type(value) and len(read()) == len(value))
-        elif isinstance(value, (list, dict)):
-            keys = len(value) if isinstance(value, list) else tuple(value)
-            self.static_checks.append(
-                lambda: read() is value and (len(value) if isinstance(value, list) else tuple(value)) == keys
-            )
-        elif isinstance(value, (types.MethodType, types.BuiltinMethodType)):  # made anew at each reading
-            self.static_checks.append(lambda: bool(read() == value))
-        else:
-            self.static_checks.append(StillHolds(read, value, by_value=False))
 
     def _captured_scalar(self, value: Any, path: str, read: Callable[[], Any]) -> Var:
         """One parameter for each place that a number is captured from: equal numbers may change apart."""
@@ -326,7 +305,10 @@ class Lifting(Arrays):
                 name: External(v, f"{path}.{name}", Reading(value, "attribute", name))
                 for name, v in _attributes(value).items()
             }
-            return self._captured_container(Object(type(value), fields), access, path)
+            self.check_static(type(value), Reading(value, "attribute", "__class__"))
+            cell = Object(type(value), fields)
+            self.instances[id(cell)] = value
+            return self._captured_container(cell, access, path)
         return value
 
     def _captured_container(self, cell: Container, access: Accessor, path: str) -> Container:
@@ -351,7 +333,9 @@ class Lifting(Arrays):
         names = code.co_varnames[: code.co_argcount]
         values = function.__defaults__ or ()
         defaults = dict(zip(names[len(names) - len(values) :], values, strict=True))
-        defaults.update(function.__kwdefaults__ or {})
+        for name, value in (function.__kwdefaults__ or {}).items():
+            self.check_static(value, Reading(function.__kwdefaults__, "item", name))
+            defaults[name] = value
         lifted = {k: External(v, k, None) if _mutable(v) else v for k, v in defaults.items()}  # type: ignore[arg-type]
         return Closure(node, file, function.__name__, None, function.__globals__, cells, lifted, function)
 

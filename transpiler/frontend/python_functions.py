@@ -18,10 +18,10 @@ import numpy as np
 
 from gradscribe.transpiler.frontend import python_iterators
 from gradscribe.transpiler.frontend.branches import branch
-from gradscribe.transpiler.frontend.containers import Containers
 from gradscribe.transpiler.frontend.fence import REFUSED
 from gradscribe.transpiler.frontend.higher_order import HIGHER_ORDER
 from gradscribe.transpiler.frontend.iterator_functions import ITERATOR_FUNCTIONS
+from gradscribe.transpiler.frontend.lookups import Lookups
 from gradscribe.transpiler.frontend.python_errors import PythonError
 from gradscribe.transpiler.frontend.python_queues import Deque
 from gradscribe.transpiler.frontend.table import BUILTINS
@@ -62,7 +62,7 @@ from gradscribe.transpiler.primitives.primitive import PRIMITIVES
 _NONE = object()
 
 
-class PythonFunctions(Containers):
+class PythonFunctions(Lookups):
     """Builtins and container methods."""
 
     def own_function(self, function: Any) -> Callable[..., Any] | None:
@@ -203,8 +203,9 @@ class PythonFunctions(Containers):
 
     def call_hasattr(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Object):
-            there = _has(owner.cls, name) or self.boxed(self.present(owner, name))
-            if there is False and _has(owner.cls, "__getattr__"):
+            self.class_attribute(owner, name)
+            there = self.inherits(owner.cls, name) or self.boxed(self.present(owner, name))
+            if there is False and self.inherits(owner.cls, "__getattr__"):
                 self.refuse(f"`hasattr` of a {owner.cls.__qualname__}, which has `__getattr__`, is not accepted")
             return there
         interpreted = is_data(owner) or isinstance(owner, (*_CLASSES, Sequence))
@@ -224,7 +225,7 @@ class PythonFunctions(Containers):
 
     def call_callable(self, value: Any) -> Any:
         called = isinstance(value, (Cached, ArrayMethod, ContainerMethod, *_CLASSES)) and not isinstance(value, _DATA)
-        return called or (_has(value.cls, "__call__") if isinstance(value, Object) else callable(value))
+        return called or (self.inherits(value.cls, "__call__") if isinstance(value, Object) else callable(value))
 
     # ---- text ----
     def call_print(self, *args: Any, **options: Any) -> None:
@@ -358,11 +359,6 @@ class PythonFunctions(Containers):
     def _refuse_own_copy(self, cls: type, name: str) -> None:
         if hasattr(cls, name) or cls.__reduce_ex__ is not object.__reduce_ex__:
             self.refuse(f"copying a {cls.__qualname__}, which says how it is copied, is not accepted")
-
-
-def _has(cls: type, name: str) -> bool:
-    """Do the objects of a class have this?"""
-    return any(name in vars(base) for base in cls.__mro__)
 
 
 def hashable(value: Any) -> bool:

@@ -10,6 +10,14 @@ from typing import Any
 from gradscribe.transpiler import tree
 
 
+def in_classes(cls: type, name: str, default: Any = None) -> Any:
+    """What a class, or one that it inherits from, holds under a name, as it stands there."""
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return default
+
+
 class Reading:
     """Calling it fetches the value. Two readings of one place are equal, whatever the value is now.
 
@@ -32,6 +40,12 @@ class Reading:
             return self.owner()[self.key]
         if self.kind == "cell":
             return self.owner.cell_contents
+        if self.kind == "declared":  # by a class: a static or class method as it stands there
+            return in_classes(self.owner, self.key)
+        if self.kind == "has":  # an object or class by itself
+            return self.key in self.owner.__dict__
+        if self.kind == "inherits":  # a class, or one that it inherits from
+            return any(self.key in base.__dict__ for base in self.owner.__mro__)
         return self.owner
 
     def _place(self) -> tuple[Any, ...]:

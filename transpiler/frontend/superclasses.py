@@ -52,10 +52,10 @@ class Superclasses(PythonFunctions):
     def super_attribute(self, owner: Super, name: str) -> Any:
         cls = owner.owner if isinstance(owner.owner, type) else self.python_type(owner.owner)
         for base in cls.__mro__[cls.__mro__.index(owner.cls) + 1 :]:
-            if name in vars(base):
+            if self.holds(base, name):
                 if base is object and name == "__init__":
                     return BoundMethod(nothing, owner.owner)
-                return self.from_class(owner.owner, base, name, vars(base)[name])
+                return self.from_class(owner.owner, base, name, self.class_attribute(base, name))
         return self.fail(PythonError, f"AttributeError: 'super' object has no attribute '{name}'")
 
     def construct(self, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -66,7 +66,7 @@ class Superclasses(PythonFunctions):
                 self.refuse(f"making a {cls.__qualname__} of data is not accepted")
             return self.python(cls, *args, **kwargs)
         made = Object(cls, {})
-        init: Any = getattr(cls, "__init__", None)
+        init: Any = self.class_attribute(cls, "__init__")
         generated = (
             dataclasses.is_dataclass(cls) and "__init__" in vars(cls) and init.__code__.co_filename == "<string>"
         )
@@ -108,7 +108,7 @@ class Superclasses(PythonFunctions):
             else:
                 self.fail(PythonError, f"TypeError: {cls.__name__}() is missing the argument '{f.name}'")
             self.store.set(made, f.name, value)
-        post = getattr(cls, "__post_init__", None)
+        post = self.class_attribute(cls, "__post_init__")
         if post is not None:
             self.call(self.lift(post, "__post_init__", None), [made], {})
 

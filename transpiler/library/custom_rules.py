@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Rule = Callable[..., Any]
+_RULES = frozenset(("rule", "partial_rules", "forward", "backward"))
 
 
 class CustomFunction:
@@ -27,6 +28,12 @@ class CustomFunction:
         self.__gradscribe_transformed__ = True  # of the object: calling the class makes one
         self.fun = fun
         self.nondiff_argnums = tuple(nondiff_argnums)
+        self.definitions = 0  # how often rules were set
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _RULES:
+            self.definitions += 1
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.fun(*args, **kwargs)
