@@ -59,6 +59,11 @@ def halving(t):
             return
 
 
+def nudged(u, t):
+    u[:2] += 0.25 * t
+    return t
+
+
 def written(u):
     for j in range(len(u)):
         if u[j] > -1.0:
@@ -199,6 +204,10 @@ class Growing(Statements):
             self.plain(f"s += 0.125 * len([t for t in halving({s})])"),
             self.plain(f"v = np.array([0.5 * t for _, t in sums({y}, n + 1)])"),
             self.plain(f"if any(t > {s} for t in v):", f"    s = 0.5 * s + {y}[{i}]"),
+            self.grown("s = 0.5 * s + 0.125 * sum([nudged($, t) for t in written($)])"),
+            self.grown("w = [nudged($, t) for _, t in sums($, n + 1)]", "s = 0.5 * s + 0.25 * w[-1] + 0.125 * len(w)"),
+            self.grown(f"s = 0.5 * s + 0.125 * max([nudged($, t) for _, t in sums($, 3) if t < {s}], default=s)"),
+            self.grown("xs.extend(nudged($, t) * 0.5 for _, t in sums($, 2))"),
         )
 
     def recursion(self) -> list[str]:

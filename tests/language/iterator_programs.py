@@ -185,3 +185,32 @@ def rows_of_a_captured_array_unpacked(x):
         force[i] += stretch
         force[j] -= stretch
     return energy, force
+
+
+@program(X)
+def generators_that_read_what_their_consumers_write(x):
+    """Items come one by one: what is done with one may change the next."""
+
+    def scaled(y, share):
+        for k in range(3):
+            yield y[k] * share
+
+    def add(y, v):
+        y += 0.5 * v
+        return v
+
+    u = np.sin(x)
+    listed = [add(u, v) for v in scaled(u, 0.5)]
+    named = {k: add(u, v) for k, v in enumerate(scaled(u, 0.25))}
+    pairs = {(j, k): x[j] * x[k] for j, k in itertools.product(range(2), range(3))}
+    grown = [u[4]]
+    grown.extend(v * grown[-1] for v in scaled(u, 0.5))
+    total = listed[2] * named[1] + pairs[1, 2] + grown[3] + max(add(u, v) for v in scaled(u, 0.5))
+    total += reduce(lambda a, v: a * add(u, v) + v, scaled(u, 0.5)) + reduce(lambda a, v: a + v, scaled(u, 0.5), x[1])
+    for a, b in itertools.pairwise(scaled(u, 0.25)):
+        total += a * b
+        u *= 1.25
+    for k, v in zip(range(7), itertools.cycle(scaled(u, 0.25))):
+        total += k * v
+        u[1] += 0.5 * v
+    return total, u, [add(u, v) for v in scaled(u, 0.25) if v > 0 or len(listed) > 1]

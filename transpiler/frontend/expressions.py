@@ -163,6 +163,7 @@ class Expressions(Conditions):
     # ---- comprehensions over static iterables ----
     def _comprehension(self, node: Any, frame: Frame, put: Any) -> None:
         inner = Frame(Closure(node, frame.closure.file, "<comprehension>", frame), {}, None)
+        inner.waiting = frozenset()  # each item gives its names values of its own
         self.frames.append(inner)
 
         def generator(k: int) -> None:

@@ -81,13 +81,27 @@ class Generators(Loops):
     def collected(self, generator: Generator) -> List:
         """A list of all items."""
         made = List({})
+        self.for_each_generated(generator, lambda item: self.append(made, item))
+        return made
+
+    def for_each_generated(self, generator: Generator, body: Callable[[Any], None]) -> None:
+        """The body where the generator yields: each may see what the other wrote."""
+        frame = self.frames[-1]
 
         def consumer(item: Any) -> int:
-            self.append(made, item)
+            self.frames.append(frame)
+            try:
+                body(item)
+            finally:
+                self.frames.pop()
             return 0
 
-        self.run_generator(generator, consumer)
-        return made
+        code = self.run_generator(generator, consumer)
+        if isinstance(code, Raised):
+            self._raise(code)
+
+    def _raise(self, raised: Raised) -> Any:
+        raise NotImplementedError
 
     def run_generator(self, generator: Generator, consumer: Callable[[Any], Any]) -> Any:
         """Run the generator to its end, or until the consumer leaves it."""

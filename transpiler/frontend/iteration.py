@@ -129,6 +129,9 @@ class Iteration(Texts):
     def collected(self, generator: Generator) -> List:
         raise NotImplementedError
 
+    def for_each_generated(self, generator: Generator, body: Callable[[Any], None]) -> None:
+        raise NotImplementedError
+
     def python_type(self, value: Any) -> type:
         raise NotImplementedError
 
@@ -136,7 +139,12 @@ class Iteration(Texts):
         raise NotImplementedError
 
     def for_each(self, value: Any, body: Callable[[Any], None], live: Live, hint: str) -> None:
-        """The body for each item: a loop where it can be one, else item by item."""
+        """The body for each item when it comes: a loop where it can be one, else item by item."""
+        if isinstance(value, Object):
+            value = self.iterated(value)
+        if isinstance(value, Generator):
+            self.for_each_generated(value, body)
+            return
         items = self.sequence(value)
         if not items.static and not (isinstance(items.length, int) and items.length <= SHORT):
             start = self.store.here()
@@ -326,6 +334,8 @@ class Iteration(Texts):
         return Sequence(inner.length, item, inner.static, None, inner.check_length)
 
     def backwards(self, value: Any) -> Sequence:
+        if isinstance(value, Generator):
+            self.fail(PythonError, "TypeError: 'generator' object is not reversible")
         inner = self.sequence(value)
         if inner.range is not None:
             lo, hi, step = inner.range

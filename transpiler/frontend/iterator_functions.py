@@ -128,6 +128,8 @@ class IteratorFunctions(Statements):
         if len(values) == 1 and isinstance(values[0], List) and values[0].grows and self.holds_numbers(values[0]):
             if not options:
                 return self._as_items(values[0], self.call(getattr(np, name), [self.stacked(values[0])], {}))
+            if not options.keys() - {"default"}:
+                return self.generated(python_iterators.extremum_of, values[0], rule, name, *options.values())
         items = self.items(values[0]) if len(values) == 1 else list(values)
         if "default" in options:
             default = options.pop("default")
@@ -155,11 +157,13 @@ class IteratorFunctions(Statements):
         return result
 
     def call_any(self, value: Any) -> Any:
+        value = self.unfolded(value)
         if isinstance(value, Generator):
             return self.generated(python_iterators.any_of, value)
         return self._fold_truth(value, "BitOr", True)
 
     def call_all(self, value: Any) -> Any:
+        value = self.unfolded(value)
         if isinstance(value, Generator):
             return self.generated(python_iterators.all_of, value)
         return self._fold_truth(value, "BitAnd", False)
@@ -179,6 +183,9 @@ class IteratorFunctions(Statements):
         return result
 
     def call_reduce(self, function: Any, iterable: Any, initial: Any = _NONE) -> Any:
+        iterable = self.unfolded(iterable)
+        if isinstance(iterable, Generator):
+            return self.generated(python_iterators.reduced, function, iterable, *[initial][: initial is not _NONE])
         items = self.items(iterable)
         if not items and initial is _NONE:
             self.fail(PythonError, "TypeError: reduce() of empty iterable with no initial value")
@@ -224,12 +231,18 @@ class IteratorFunctions(Statements):
         return self.generated(python_iterators.count, start, step)
 
     def call_cycle(self, iterable: Any) -> Any:
+        found = self.iterable(iterable)
+        if isinstance(found, Generator):
+            return self.generated(python_iterators.cycle_of_generated, found)
         return self.generated(python_iterators.cycle, self.indexable(iterable))
 
     def call_repeat(self, item: Any, times: Any = None) -> Any:
         return self.generated(python_iterators.repeat, item, times)
 
     def call_pairwise(self, iterable: Any) -> Any:
+        found = self.iterable(iterable)
+        if isinstance(found, Generator):
+            return self.generated(python_iterators.pairwise_of_generated, found)
         return self.generated(python_iterators.pairwise, self.indexable(iterable))
 
     def call_accumulate(self, iterable: Any, func: Any = None, *, initial: Any = None) -> Any:
@@ -264,6 +277,8 @@ class IteratorFunctions(Statements):
         return self.generated(function, self.indexable(iterable), how_many)
 
     def call_zip_longest(self, *iterables: Any, fillvalue: Any = None) -> Any:
+        if any(isinstance(self.unfolded(i), Generator) for i in iterables):
+            self.refuse("`itertools.zip_longest` of a generator is not accepted", "make a list of it: `list(...)`")
         return self.generated(python_iterators.zip_longest, *map(self.indexable, iterables), fillvalue=fillvalue)
 
     def call_len(self, value: Any) -> Any:

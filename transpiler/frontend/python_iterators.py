@@ -130,9 +130,27 @@ def islice(iterable, start, stop, step):
                 return
 
 
+def cycle_of_generated(iterable):
+    kept = []
+    for item in iterable:
+        yield item
+        kept.append(item)
+    while len(kept) > 0:
+        for item in kept:
+            yield item
+
+
 def pairwise(items):
     for k in range(len(items) - 1):
         yield items[k], items[k + 1]
+
+
+def pairwise_of_generated(iterable):
+    empty = True
+    for item in iterable:
+        if not empty:
+            yield before, item  # noqa: F821  # of the iteration before
+        before, empty = item, False  # noqa: F841  # for the next iteration
 
 
 def accumulate(iterable, function=None, *, initial=None):
@@ -199,6 +217,17 @@ def permutations(items, r, taken=()):
 def ndenumerate(array):
     for index in product(*[range(n) for n in array.shape]):
         yield index, array[index]
+
+
+def reduced(function, iterable, *initial):
+    empty = len(initial) == 0
+    total = None if empty else initial[0]
+    for item in iterable:
+        total = item if empty else function(total, item)
+        empty = False
+    if empty:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    return total
 
 
 def total_of(iterable, start):
