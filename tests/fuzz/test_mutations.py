@@ -14,7 +14,7 @@ QUICK = {"layout": 4, "stale arrays": 4, "overlapping writes": 2}
 SLOW = {
     "pairing": 8, "overlap of pairs": 97, "journal": 4, "liveness of loops": 4, "scatter": 6, "partial derivative": 6,
     "zeroed cotangent": 4, "re-reading": 6, "exit iteration": 15, "exit code": 20, "forks": 6,
-    "copies": 4, "finally": 12, "growing lists": 17, "recursion": 15, "sizes in reverse": 6, "conjugation": 12,
+    "copies": 4, "finally": 17, "growing lists": 17, "recursion": 15, "sizes in reverse": 6, "conjugation": 12,
     "last writes": 8, "elements in scalars": 60,
 }  # fmt: skip
 
